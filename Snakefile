@@ -1,0 +1,44 @@
+"""Prepares public neural recordings for machine learning.
+
+What it does and how it is used: README.md. Every setting: config/README.md.
+"""
+
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# The code that is checked out runs, whatever else is installed.
+sys.path.insert(0, workflow.basedir)
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/environments.smk"
+include: "workflow/rules/manifests.smk"
+include: "workflow/rules/assets.smk"
+include: "workflow/rules/summaries.smk"
+
+
+onstart:
+    lock_brainsets()
+
+
+onsuccess:
+    show_outcome()
+
+
+onerror:
+    show_outcome()
+
+
+rule all:
+    """Everything that is selected, of every brainset."""
+    default_target: True
+    input:
+        *brainset_targets(),
+    message:
+        "all that is selected is done"

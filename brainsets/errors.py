@@ -1,0 +1,53 @@
+"""What can go wrong through no bug of ours: each error is one sentence for a person.
+
+The sentence names the thing, what is allowed and the next step. Whoever shows one of
+these to a user shows the sentence alone, without a traceback.
+"""
+
+__all__ = [
+    "BrainsetError",
+    "EnvironmentBuildError",
+    "HandoffError",
+    "ManifestError",
+    "OutputError",
+    "PipelineError",
+    "RunLockedError",
+    "SelectionError",
+    "SettingsError",
+]
+
+
+class BrainsetError(Exception):
+    """Something a user can mend; its text is the sentence to show."""
+
+
+class SettingsError(BrainsetError):
+    """A setting is unknown, of the wrong type, or names something that is not there."""
+
+
+class PipelineError(BrainsetError):
+    """A pipeline file cannot be found, read or loaded."""
+
+
+class EnvironmentBuildError(BrainsetError):
+    """The interpreter that a pipeline declares cannot be built."""
+
+
+class ManifestError(BrainsetError):
+    """A manifest cannot be written to, or read from, its table."""
+
+
+class SelectionError(BrainsetError):
+    """A setting names an asset that the manifest does not have."""
+
+
+class RunLockedError(BrainsetError):
+    """Another run works on the same brainset."""
+
+
+class HandoffError(BrainsetError):
+    """What a download returned cannot be used by the process step."""
+
+
+class OutputError(BrainsetError):
+    """What a process step wrote must not be published."""

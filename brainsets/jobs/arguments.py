@@ -1,0 +1,99 @@
+"""What a rule tells its wrapper, parsed from the command line."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.selection import Selection
+
+__all__ = ["Job", "parse_job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the workflow: which pipeline, where, for which asset.
+
+    Parameters
+    ----------
+    brainset, code : str
+        The brainset's id, and the hash of the pipeline's code.
+    pipeline, raw_dir : Path
+        The pipeline's file, and the brainset's own raw folder; absolute.
+    folder : BrainsetFolder
+        The brainset's own processed folder; absolute.
+    asset : str
+        The asset's name in file names; empty where a job is for the whole brainset.
+    timeout_s : float or None
+        Seconds after which the step is killed.
+    arguments : list of str
+        The pipeline's own arguments.
+    """
+
+    brainset: str
+    code: str
+    pipeline: Path
+    raw_dir: Path
+    folder: BrainsetFolder
+    asset: str
+    timeout_s: float | None
+    download_only: bool
+    isolated: bool
+    selection: Selection
+    arguments: list[str]
+
+    def enter_environment(self) -> None:
+        """Set up what a pipeline expects around it: folders, programs, no questions."""
+        self.raw_dir.mkdir(parents=True, exist_ok=True)
+        self.folder.root.mkdir(parents=True, exist_ok=True)
+        if self.isolated:
+            # As if the environment were activated: programs of its packages are found.
+            os.environ["VIRTUAL_ENV"] = sys.prefix
+            scripts = os.path.dirname(sys.executable)
+            os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"
+            for name in ("PYTHONPATH", "PYTHONHOME"):
+                os.environ.pop(name, None)
+        if os.environ.get("OMP_NUM_THREADS") == "0":
+            # Snakemake exports the job's threads, and a download has none.
+            os.environ["OMP_NUM_THREADS"] = "1"
+        with open(os.devnull) as null:
+            os.dup2(null.fileno(), 0)
+        # A process that is killed does not flush: what it printed must be in the log.
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+        os.environ["PYTHONUNBUFFERED"] = "1"
+
+
+def parse_job(argv: Sequence[str]) -> Job:
+    """Parse a wrapper's command line; the pipeline's own arguments follow ``--``."""
+    argv = list(argv)
+    split = argv.index("--") if "--" in argv else len(argv)
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--brainset", required=True)
+    parser.add_argument("--code", required=True)
+    parser.add_argument("--pipeline", required=True, type=Path)
+    parser.add_argument("--raw-dir", required=True, type=Path)
+    parser.add_argument("--processed-dir", required=True, type=Path)
+    parser.add_argument("--asset", default="")
+    parser.add_argument("--timeout", type=float)
+    parser.add_argument("--download-only", action="store_true")
+    parser.add_argument("--isolated", action="store_true")
+    parser.add_argument("--selection", type=json.loads, default={})
+    options = parser.parse_args(argv[:split])
+    return Job(
+        brainset=options.brainset,
+        code=options.code,
+        pipeline=options.pipeline,
+        raw_dir=options.raw_dir / options.brainset,
+        folder=BrainsetFolder(options.processed_dir / options.brainset),
+        asset=options.asset,
+        timeout_s=options.timeout,
+        download_only=options.download_only,
+        isolated=options.isolated,
+        selection=Selection(**options.selection),
+        arguments=argv[split + 1 :],
+    )

@@ -1,0 +1,116 @@
+"""What download returned, on its way to process.
+
+The return value and the attributes that download set on the instance are pickled with
+the size of every file they name. Where that is impossible, or a file has changed since,
+process fetches the asset again first.
+"""
+
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import HandoffError
+from brainsets.shared.sentinels import write_atomically
+
+__all__ = ["read_handoff", "write_handoff"]
+
+# Set by every instance's __init__, so not news to the other one.
+_GIVEN = {"raw_dir", "processed_dir", "args", "_tracker_handle", "_download_only"}
+_DEEPEST = 6
+
+
+def write_handoff(
+    path: Path, output: Any, instance: Any, key: dict[str, Any]
+) -> str | None:
+    """Keep what download returned and set on its instance.
+
+    Parameters
+    ----------
+    path : Path
+        The handoff file.
+    output : object
+        What download returned.
+    instance : object
+        The pipeline's instance.
+    key : dict
+        What the download depended on (row and arguments), to compare later.
+
+    Returns
+    -------
+    str or None
+        Why the value could not be kept, None if it was.
+    """
+    attributes = {k: v for k, v in vars(instance).items() if k not in _GIVEN}
+    reason = None
+    try:
+        payload = pickle.dumps((output, attributes))
+        pickle.loads(payload)
+    except Exception as error:
+        # Whatever a class of the pipeline does when it is pickled: process will call
+        # download again, which is slower and as right.
+        payload, reason = None, f"{type(error).__name__}: {error}"
+    files = dict(_files((output, attributes))) if payload is not None else {}
+    content = {"key": key, "payload": payload, "files": files}
+    write_atomically(path, pickle.dumps(content))
+    return reason
+
+
+def read_handoff(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Return what download returned, and the attributes it set.
+
+    Raises
+    ------
+    HandoffError
+        It was not kept, cannot be read, or speaks of files that have changed.
+    """
+    content = _content(path)
+    if content.get("payload") is None:
+        raise HandoffError("what download returned could not be kept")
+    for file, size in content["files"].items():
+        try:
+            found = os.stat(file).st_size
+        except OSError as error:
+            raise HandoffError(f"{file} is gone") from error
+        if found != size:
+            raise HandoffError(f"{file} has {found} bytes instead of {size}")
+    try:
+        return pickle.loads(content["payload"])
+    except Exception as error:
+        raise HandoffError(f"{type(error).__name__}: {error}") from error
+
+
+def handoff_key(path: Path) -> dict[str, Any] | None:
+    """Return what the kept download depended on, None if there is none."""
+    try:
+        return _content(path).get("key")
+    except HandoffError:
+        return None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return pickle.loads(path.read_bytes())
+    except Exception as error:
+        raise HandoffError(f"{path.name} cannot be read ({error})") from error
+
+
+def _files(value: Any, depth: int = 0) -> Iterator[tuple[str, int]]:
+    """Yield path and size (bytes) of every existing file that a value names."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, (str, os.PathLike)):
+        try:
+            if (text := os.fspath(value)) and Path(text).is_file():
+                yield os.path.abspath(text), os.stat(text).st_size
+        except (OSError, ValueError, TypeError):
+            return
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _files(item, depth + 1)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _files(item, depth + 1)
+    elif hasattr(value, "__dict__") and not isinstance(value, type):
+        yield from _files(vars(value), depth + 1)

@@ -1,0 +1,176 @@
+"""List the assets of a brainset and write the manifest."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import ManifestError, PipelineError
+from brainsets.jobs.arguments import Job
+from brainsets.jobs.loading import load_pipeline, parsed_args
+from brainsets.jobs.supervision import Interrupted, run_supervised
+from brainsets.shared import cells, sentinels
+from brainsets.shared.arguments import counted
+from brainsets.shared.manifest import schema_path
+from brainsets.shared.names import spelled
+from brainsets.shared.version import VERSION
+
+__all__ = ["table", "write_manifest"]
+
+
+def write_manifest(job: Job) -> int:
+    """Run ``get_manifest`` and write what it lists; leave manifest.FAILED otherwise.
+
+    Returns
+    -------
+    int
+        The exit status: 0 on success.
+    """
+    job.enter_environment()
+    started = sentinels.now()
+    print(f"list the assets of {job.brainset}, {started}", flush=True)
+    try:
+        outcome = run_supervised(lambda: _list_in_child(job), timeout_s=job.timeout_s)
+    except Interrupted as interruption:
+        print(f"stopped by {interruption}", file=sys.stderr)
+        return 128 + interruption.signum
+    if outcome.failure is None:
+        job.folder.listing_failure.unlink(missing_ok=True)
+        print(f"listed {outcome.result} assets")
+        return 0
+    record = {
+        "brainset": job.brainset,
+        "step": "write_manifest",
+        "args": counted(job.arguments),
+        "started": started,
+        "ended": sentinels.now(),
+        "attempts": [{"time": sentinels.now(), **outcome.failure}],
+        "log": str(job.folder.log("write_manifest")),
+    }
+    sentinels.write_sentinel(job.folder.listing_failure, record)
+    return 1
+
+
+def _list_in_child(job: Job) -> int:
+    pipeline = load_pipeline(job.pipeline)
+    if pipeline.brainset_id != job.brainset:
+        raise PipelineError(
+            f"{job.pipeline}: brainset_id reads {job.brainset!r} in the source but is "
+            f"{pipeline.brainset_id!r} when loaded; assign it once, as plain text."
+        )
+    args = parsed_args(pipeline, job.arguments)
+    frame = pipeline.get_manifest(raw_dir=job.raw_dir, args=args)
+    columns, lines, assets = table(frame)
+    # What is wrong with the selection is known before anything else starts.
+    job.selection.apply(job.brainset, assets)
+    listing = {
+        "format": 1,
+        "brainset": job.brainset,
+        "columns": columns,
+        "args": counted(job.arguments),
+        "code": job.code,
+        "pipeline": str(job.pipeline),
+        "listed": sentinels.now(),
+        "versions": {"brainsets-workflow": VERSION, "python": sys.version.split()[0]},
+    }
+    _write(job.folder.manifest, listing, lines)
+    return len(assets)
+
+
+def _write(path: Path, listing: dict[str, Any], lines: list[str]) -> None:
+    sentinels.write_sentinel(schema_path(path), listing)
+    sentinels.write_atomically(
+        path, "".join(f"{line}\n" for line in lines).encode(), durable=True
+    )
+
+
+def table(frame: Any) -> tuple[list[dict[str, str]], list[str], list[str]]:
+    """Return a manifest as text.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The manifest; its index identifies the assets.
+
+    Returns
+    -------
+    columns, lines, assets
+        Name and type of each column, the lines of the table, and the ids.
+
+    Raises
+    ------
+    ManifestError
+        It is no DataFrame, an id is missing or stands twice, or a table cannot hold it.
+    """
+    import pandas
+
+    if not isinstance(frame, pandas.DataFrame):
+        raise ManifestError(
+            f"get_manifest returned a {type(frame).__name__}, not a pandas DataFrame; "
+            "return one with a row per asset, indexed by the assets' ids."
+        )
+    if isinstance(frame.index, pandas.MultiIndex):
+        raise ManifestError(
+            f"the manifest's index has {frame.index.nlevels} levels "
+            f"({list(frame.index.names)}); join them into one column of ids."
+        )
+    rows = [list(row) for row in frame.itertuples(name=None)]
+    assets = _ids(rows)
+    name = frame.index.name
+    header = ["asset" if name is None else str(name), *map(str, frame.columns)]
+    columns, texts = [], []
+    for position, title in enumerate(header):
+        values = [row[position] for row in rows]
+        kind, text = _column(title, values, assets)
+        columns.append({"name": title, "type": kind})
+        texts.append(text)
+    lines = ["\t".join(map(cells.escape, header))]
+    lines += ["\t".join(fields) for fields in zip(*texts)]
+    return columns, lines, assets
+
+
+def _column(title: str, values: list, assets: list[str]) -> tuple[str, list[str]]:
+    try:
+        kind = cells.column_type(values)
+        return kind, [cells.write(value, kind) for value in values]
+    except cells.CellError:
+        pass
+    for asset, value in zip(assets, values):
+        try:
+            cells.write(value, "mixed")
+        except cells.CellError as error:
+            raise ManifestError(
+                f"manifest, asset {spelled(asset)!r}: column {title!r} holds {error}, "
+                "which a table cannot hold; store its name, id or path instead."
+            ) from error
+    raise ManifestError(f"manifest: column {title!r} cannot be written.")
+
+
+def _ids(rows: list[list]) -> list[str]:
+    ids = [row[0] for row in rows]
+    kind = None
+    try:
+        kind = cells.column_type(ids)
+        texts = [cells.write(value, kind) for value in ids]
+    except cells.CellError as error:
+        raise ManifestError(
+            f"the manifest's index holds {error}; use text or whole numbers as ids."
+        ) from error
+    if kind == "mixed":
+        raise ManifestError(
+            "the manifest's index holds values of different types; use text as ids."
+        )
+    seen: dict[str, int] = {}
+    for number, (value, text) in enumerate(zip(ids, texts), start=1):
+        if text.startswith("\\N") or text in ("", "nan"):
+            raise ManifestError(
+                f"row {number} of the manifest has no id ({value!r}); "
+                "give each asset one, or drop the row."
+            )
+        if text in seen:
+            raise ManifestError(
+                f"the manifest has the id {json.dumps(str(value), ensure_ascii=False)} "
+                f"twice, in rows {seen[text]} and {number}; ids must differ."
+            )
+        seen[text] = number
+    return [value if kind == "str" else text for value, text in zip(ids, texts)]

@@ -1,0 +1,69 @@
+"""Import a pipeline, and make the instance that runs one step of one asset."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import types
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import PipelineError
+
+__all__ = ["UsageError", "load_pipeline", "parsed_args"]
+
+MODULE_NAME = "pipeline_module"
+"""The name under which a pipeline's module is known, so that what it returns can be
+pickled in one process and unpickled in another."""
+
+
+class UsageError(PipelineError):
+    """The pipeline's own parser refuses its arguments; holds what it printed."""
+
+
+def load_pipeline(file: Path) -> type:
+    """Import a pipeline file the way published runners do, and return its class.
+
+    Its folder is the working folder and the first place where imports are looked for.
+    """
+    os.chdir(file.parent)
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
+    if spec is None or spec.loader is None:
+        raise PipelineError(f"{file} is not a Python file.")
+    module: types.ModuleType = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE_NAME] = module
+    spec.loader.exec_module(module)
+    try:
+        return module.Pipeline
+    except AttributeError as error:
+        raise PipelineError(
+            f"{file} defines no class named Pipeline; derive one from "
+            "brainsets.pipeline.BrainsetPipeline."
+        ) from error
+
+
+def parsed_args(pipeline: Any, arguments: list[str]) -> Namespace | None:
+    """Parse the pipeline's own arguments with its own parser.
+
+    Raises
+    ------
+    UsageError
+        The parser refuses them; the text is what argparse printed.
+    """
+    if pipeline.parser is None:
+        if arguments:
+            raise UsageError(
+                f"{pipeline.brainset_id} takes no arguments, but was given "
+                f"{' '.join(arguments)!r}."
+            )
+        return None
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
+            return pipeline.parser.parse_args(arguments)
+    except SystemExit as error:
+        text = printed.getvalue().strip() or f"its parser ended with {error.code}"
+        raise UsageError(text) from error

@@ -1,0 +1,341 @@
+"""The two steps of an asset, each in a child process, with a sentinel at the end."""
+
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import BrainsetError, HandoffError
+from brainsets.jobs import handoff, publishing
+from brainsets.jobs.arguments import Job
+from brainsets.jobs.loading import load_pipeline, parsed_args
+from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
+from brainsets.jobs.tracker import StatusTracker
+from brainsets.shared import sentinels
+from brainsets.shared.arguments import counted
+from brainsets.shared.locks import lock_asset
+from brainsets.shared.manifest import RowText, find_row
+from brainsets.shared.names import spelled
+from brainsets.shared.version import VERSION
+
+__all__ = ["download_asset", "process_asset"]
+
+_ATTEMPTS_KEPT = 20
+
+
+def download_asset(job: Job) -> int:
+    """Fetch one asset; leave DOWNLOADED and a handoff, or FAILED.
+
+    Returns
+    -------
+    int
+        The exit status: 0 on success.
+    """
+    return _run(_Attempt(job, "download"), _download)
+
+
+def process_asset(job: Job) -> int:
+    """Convert one downloaded asset, publish what it wrote, and leave DONE, or FAILED.
+
+    Returns
+    -------
+    int
+        The exit status: 0 on success.
+    """
+    return _run(_Attempt(job, "process"), _process)
+
+
+class _Attempt:
+    """One attempt at one step of one asset, and what is known of earlier ones."""
+
+    def __init__(self, job: Job, step: str) -> None:
+        self.job = job
+        self.step = step
+        self.folder = job.folder
+        self.name = job.asset
+        self.log = self.folder.log(f"{step}_asset", self.name)
+        self.row: RowText | None = None
+        self.started, self.started_s = sentinels.now(), time.monotonic()
+        self.outcome = Outcome()
+        self.running: dict[str, Any] = {}
+        self.failed = self.read(sentinels.FAILED)
+        self.leftover = self.read(sentinels.RUNNING)
+        self.attempts = [a for a in self.failed.get("attempts", []) if a]
+        if self.failed.get("step") != step:
+            self.attempts = []
+        self.number = 1 + max(len(self.attempts), int(self.leftover.get("attempt", 0)))
+
+    def read(self, state: str) -> dict[str, Any]:
+        return sentinels.read_sentinel(self.folder.sentinel(self.name, state)) or {}
+
+    @property
+    def success(self) -> str:
+        return sentinels.DONE if self.step == "process" else sentinels.DOWNLOADED
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What a download depends on."""
+        return {"row": self.row.hash, "args": counted(self.job.arguments)}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What says which asset, in which version, this is about."""
+        return {
+            "asset": self.row.asset if self.row else self.name,
+            "brainset": self.job.brainset,
+            "step": self.step,
+            "row": self.row.hash if self.row else None,
+            "args": counted(self.job.arguments),
+            "code": self.job.code,
+            "pipeline": str(self.job.pipeline),
+            "attempt": self.number,
+            "log": str(self.log),
+        }
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What the attempt cost, and where it ran."""
+        return {
+            "started": self.started,
+            "ended": sentinels.now(),
+            "wall_s": round(time.monotonic() - self.started_s, 3),
+            "cpu_s": self.outcome.cpu_s,
+            "max_rss_mb": self.outcome.max_rss_mb,
+            "host": socket.gethostname(),
+            "pid": self.running.get("pid"),
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "status": self.running.get("status", ""),
+        }
+
+    @property
+    def may_have_truncated(self) -> bool:
+        """Whether an earlier attempt may have left a part of a raw file."""
+        return bool(self.leftover) or self.failed.get("step") == self.step
+
+    def succeed(self, record: dict[str, Any]) -> None:
+        record = {**self.identity, **self.measured, **record}
+        path = self.folder.sentinel(self.name, self.success)
+        sentinels.write_sentinel(path, record, durable=True)
+        self._remove(sentinels.RUNNING)
+        if self.failed.get("step") == self.step or self.step == "process":
+            self._remove(sentinels.FAILED)
+        print(f"{self.step}: {self.success} after {record['wall_s']} s", flush=True)
+
+    def fail(self, failure: dict[str, Any]) -> None:
+        if failure["error"] == "Timeout":
+            # A server that hangs may answer next time; a computation takes as long.
+            failure["transient"] = self.step == "download"
+        attempts = [*self.attempts, {"time": sentinels.now(), **failure}]
+        record = {
+            **self.identity,
+            **self.measured,
+            "versions": {"brainsets-workflow": VERSION},
+            "attempts": attempts[-_ATTEMPTS_KEPT:],
+        }
+        path = self.folder.sentinel(self.name, sentinels.FAILED)
+        sentinels.write_sentinel(path, record)
+        self._remove(sentinels.RUNNING)
+        print(
+            f"{self.step}: FAILED after {record['wall_s']} s: "
+            f"{failure['error']}: {failure['message']}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _remove(self, state: str) -> None:
+        self.folder.sentinel(self.name, state).unlink(missing_ok=True)
+
+    def already_done(self) -> bool:
+        """Whether somebody has finished the same thing while this attempt waited."""
+        record = self.read(self.success)
+        wanted = {k: self.identity[k] for k in ("row", "args", "code")}
+        if self.step == "download":
+            wanted.pop("code")
+        return all(record.get(key) == value for key, value in wanted.items())
+
+    def supervised(self, function: Callable[[], Any]) -> Outcome:
+        running = self.folder.sentinel(self.name, sentinels.RUNNING)
+
+        def beat() -> None:
+            try:
+                os.utime(running)
+            except OSError:
+                pass
+
+        return run_supervised(
+            function,
+            timeout_s=self.job.timeout_s,
+            heartbeat=beat,
+            heartbeat_s=sentinels.HEARTBEAT_S,
+        )
+
+    def tracker(self, status: str) -> StatusTracker:
+        """Announce this process as the one that works on the asset."""
+        path = self.folder.sentinel(self.name, sentinels.RUNNING)
+        return StatusTracker(path, self.identity, status)
+
+
+def _run(attempt: _Attempt, step: Callable[[_Attempt], dict[str, Any] | None]) -> int:
+    job = attempt.job
+    job.enter_environment()
+    try:
+        waited = _wait_for_lock(attempt)
+        attempt.row = find_row(attempt.folder.manifest, attempt.name)
+        if waited and attempt.already_done():
+            print("already finished by the attempt that was waited for")
+            return 0
+        print(
+            f"{attempt.step} {spelled(attempt.row.asset)} of {job.brainset}: "
+            f"attempt {attempt.number}, {attempt.started}",
+            flush=True,
+        )
+        record = step(attempt)
+    except Interrupted as interruption:
+        print(f"{attempt.step}: stopped by {interruption}", file=sys.stderr)
+        return 128 + interruption.signum
+    except (BrainsetError, OSError) as error:
+        attempt.fail(_sentence(error))
+        return 1
+    if record is None:
+        attempt.fail(attempt.outcome.failure)
+        return 1
+    attempt.succeed(record)
+    return 0
+
+
+def _sentence(error: Exception) -> dict[str, Any]:
+    return {
+        "error": type(error).__name__,
+        "message": str(error),
+        "traceback": "",
+        "signal": None,
+        "timeout_s": None,
+        "transient": False,
+    }
+
+
+def _wait_for_lock(attempt: _Attempt) -> bool:
+    """Make sure that nobody else works on the asset; return whether that took a wait."""
+    if lock_asset(attempt.folder.lock, attempt.name, wait=False):
+        return False
+    holder = attempt.leftover
+    print(
+        f"waiting for process {holder.get('pid')} on {holder.get('host')}, which still "
+        "works on this asset for a run that has ended",
+        flush=True,
+    )
+    lock_asset(attempt.folder.lock, attempt.name, wait=True)
+    return True
+
+
+def _download(attempt: _Attempt) -> dict[str, Any] | None:
+    known = handoff.handoff_key(attempt.folder.handoff(attempt.name))
+    changed = known is not None and known != attempt.key
+    attempt.outcome = attempt.supervised(
+        lambda: _download_in_child(attempt, attempt.may_have_truncated or changed)
+    )
+    attempt.running = attempt.read(sentinels.RUNNING)
+    return attempt.outcome.result
+
+
+def _download_in_child(attempt: _Attempt, redownload: bool) -> dict[str, Any]:
+    instance, row = _instance(attempt, attempt.folder.root, redownload)
+    output = instance.download(row)
+    reason = handoff.write_handoff(
+        attempt.folder.handoff(attempt.name), output, instance, attempt.key
+    )
+    if reason:
+        print(f"process will fetch this asset again, as its download returned {reason}")
+    return {"handoff": reason, "versions": _versions()}
+
+
+def _process(attempt: _Attempt) -> dict[str, Any] | None:
+    staging = attempt.folder.staging(attempt.name)
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    attempt.outcome = attempt.supervised(lambda: _process_in_child(attempt, staging))
+    attempt.running = attempt.read(sentinels.RUNNING)
+    record = attempt.outcome.result
+    if record is not None:
+        # In a child as well: opening a broken file can crash the HDF5 library.
+        inspected = attempt.supervised(lambda: _inspect_in_child(attempt, staging))
+        if inspected.failure is None:
+            publishing.publish(
+                attempt.folder, attempt.name, attempt.row.asset, inspected.result
+            )
+            record["outputs"] = inspected.result
+            if not inspected.result:
+                print("process wrote no file")
+        else:
+            attempt.outcome.failure, record = inspected.failure, None
+    shutil.rmtree(staging, ignore_errors=True)
+    return record
+
+
+def _inspect_in_child(attempt: _Attempt, staging: Path) -> list[dict[str, Any]]:
+    attempt.tracker("checking what was written")
+    return publishing.inspected_outputs(staging)
+
+
+def _process_in_child(attempt: _Attempt, staging: Path) -> dict[str, Any]:
+    path = attempt.folder.handoff(attempt.name)
+    known = handoff.handoff_key(path)
+    instance, row = _instance(attempt, staging, False)
+    try:
+        if known != attempt.key:
+            raise HandoffError("it was downloaded for another row or other arguments")
+        output, attributes = handoff.read_handoff(path)
+        vars(instance).update(attributes)
+    except HandoffError as reason:
+        print(f"fetching again before processing: {reason}", flush=True)
+        kept_back = "could not be kept" in str(reason)
+        if attempt.may_have_truncated or not kept_back:
+            _ask_for_redownload(instance.args)
+        output = instance.download(row)
+    instance.process(output)
+    return {"versions": _versions()}
+
+
+def _instance(
+    attempt: _Attempt, processed_dir: Path, redownload: bool
+) -> tuple[Any, Any]:
+    """Return the pipeline's instance for one asset, and the asset's row."""
+    job = attempt.job
+    tracker = attempt.tracker("starting")
+    pipeline = load_pipeline(job.pipeline)
+    args = parsed_args(pipeline, job.arguments)
+    if redownload:
+        _ask_for_redownload(args)
+    instance = pipeline(
+        raw_dir=job.raw_dir,
+        processed_dir=processed_dir,
+        args=args,
+        tracker_handle=tracker,
+        download_only=job.download_only,
+    )
+    row = attempt.row.row()
+    instance._asset_id = row.Index
+    return instance, row
+
+
+def _ask_for_redownload(args: Any) -> None:
+    if hasattr(args, "redownload"):
+        print("raw files may be incomplete or outdated: --redownload is set")
+        args.redownload = True
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of all packages that the step has imported."""
+    found = {
+        name: vars(module).get("__version__")
+        for name, module in sorted(sys.modules.items())
+        if module is not None and "." not in name and not name.startswith("_")
+    }
+    versions = {k: v for k, v in found.items() if isinstance(v, str) and k.islower()}
+    # The standard library's modules carry versions of their own that nobody cares for.
+    own = {k: v for k, v in versions.items() if k not in sys.stdlib_module_names}
+    return {"brainsets-workflow": VERSION, "python": sys.version.split()[0], **own}

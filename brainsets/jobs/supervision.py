@@ -1,0 +1,384 @@
+"""Run a function in a child process, and know how it ended whatever it did.
+
+The child is forked, in a process group of its own. It may raise, call `sys.exit` or
+`os._exit`, crash in C code, be killed or never end: the parent finds out which. When
+the parent itself is killed, a guardian ends the child's whole group within moments, so
+nothing goes on writing behind the back of the next run.
+"""
+
+import faulthandler
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from brainsets.errors import BrainsetError
+
+__all__ = ["Interrupted", "Outcome", "run_supervised"]
+
+# After its result is in, a child only has to close files and end.
+_EXIT_GRACE_S = 120
+_TERM_GRACE_S = 5
+_TICK_S = 0.5
+_TRACEBACK_LINES = 20
+
+
+class Interrupted(BaseException):
+    """The run is being stopped (Ctrl-C, or SIGTERM from a scheduler)."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+@dataclass
+class Outcome:
+    """How a supervised function ended.
+
+    `result` is what it returned. `failure` is None on success, else ``{error,
+    message, traceback, signal, timeout_s, transient}``. `cpu_s` (seconds) and
+    `max_rss_mb` (MB) include the sub-processes that it waited for.
+    """
+
+    result: Any = None
+    failure: dict[str, Any] | None = None
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+
+
+@dataclass
+class _Child:
+    pid: int
+    results: int
+    lifeline: int
+    guardian: int
+    received: bytearray = field(default_factory=bytearray)
+    overstayed: bool = False
+    status: int | None = None
+    usage: Any = None
+
+    def poll(self) -> bool:
+        """Whether the child has ended; reaps it."""
+        if self.status is None:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self.status, self.usage = status, usage
+        return self.status is not None
+
+    def kill_group(self, signum: int) -> None:
+        try:
+            os.killpg(self.pid, signum)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def run_supervised(
+    function: Callable[[], Any],
+    *,
+    timeout_s: float | None = None,
+    heartbeat: Callable[[], None] | None = None,
+    heartbeat_s: float = 30.0,
+) -> Outcome:
+    """Run a function in a child process and tell how it ended.
+
+    Parameters
+    ----------
+    function : callable
+        Takes nothing, returns what JSON can hold.
+    timeout_s : float, optional
+        Seconds after which the child's whole process group is killed.
+    heartbeat : callable, optional
+        Called by the parent every `heartbeat_s` seconds while the child lives.
+
+    Raises
+    ------
+    Interrupted
+        This process was told to stop; the child's group is gone by then.
+    """
+    child = _fork(function)
+    caught: list[int] = []
+    previous = {
+        signum: signal.signal(signum, lambda signum, frame: caught.append(signum))
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
+    try:
+        timed_out = _attend(child, caught, timeout_s, heartbeat, heartbeat_s)
+    finally:
+        _put_away(child)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+    if caught:
+        raise Interrupted(caught[0])
+    return _outcome(child, timeout_s if timed_out else None)
+
+
+def _fork(function: Callable[[], Any]) -> _Child:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    results_r, results_w = os.pipe()
+    lifeline_r, lifeline_w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in (results_r, lifeline_r, lifeline_w):
+            os.close(descriptor)
+        os.setpgid(0, 0)
+        _be_child(function, results_w)
+    os.close(results_w)
+    # Both sides set the group, so that it is set whoever comes first.
+    try:
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):
+        pass
+    guardian = os.fork()
+    if guardian == 0:
+        _be_guardian(pid, lifeline_r, lifeline_w)
+    os.close(lifeline_r)
+    return _Child(pid, results_r, lifeline_w, guardian)
+
+
+def _be_child(function: Callable[[], Any], results: int) -> None:
+    """Run the function, report, and end as an ordinary interpreter does."""
+    faulthandler.enable()
+    try:
+        report = {"result": function()}
+    except BaseException as error:
+        report = {"failure": _described(error)}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    content = json.dumps(report).encode()
+    while content:
+        content = content[os.write(results, content) :]
+    os.close(results)
+    # Not os._exit: what is left open (an HDF5 file, say) must be flushed and closed,
+    # which interpreter and C library do at an ordinary end.
+    sys.exit(0)
+
+
+def _be_guardian(group: int, lifeline: int, parents_end: int) -> None:
+    """Wait for the parent's end or its all-clear; on the former, kill the group."""
+    try:
+        os.setsid()
+        os.close(parents_end)
+        # Nobody who waits for the end of the log may wait for the guardian.
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        os.closerange(3, lifeline)
+        os.closerange(lifeline + 1, 256)
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        if not os.read(lifeline, 1):
+            os.killpg(group, signal.SIGKILL)
+    finally:
+        os._exit(0)
+
+
+def _attend(
+    child: _Child,
+    caught: list[int],
+    timeout_s: float | None,
+    heartbeat: Callable[[], None] | None,
+    heartbeat_s: float,
+) -> bool:
+    """Wait until the child has ended; return whether its time had run out."""
+    started = last_beat = time.monotonic()
+    reported_at = None
+    while not child.poll():
+        now = time.monotonic()
+        if caught:
+            _stop(child)
+            return False
+        if timeout_s is not None and now - started > timeout_s:
+            child.kill_group(signal.SIGKILL)
+            _wait(child, _TERM_GRACE_S)
+            return True
+        if reported_at is not None and now - reported_at > _EXIT_GRACE_S:
+            child.overstayed = True
+            child.kill_group(signal.SIGKILL)
+        if heartbeat is not None and now - last_beat > heartbeat_s:
+            last_beat = now
+            heartbeat()
+        if reported_at is None:
+            if not _receive(child, _TICK_S):
+                reported_at = time.monotonic()
+        else:
+            time.sleep(0.002 if now - reported_at < 1 else 0.05)
+    while _receive(child, 0):
+        pass
+    return False
+
+
+def _receive(child: _Child, wait_s: float) -> bool:
+    """Take in what the child reports; return False once there is no more to come."""
+    try:
+        ready, _, _ = select.select([child.results], [], [], wait_s)
+    except InterruptedError:
+        return True
+    if not ready:
+        return wait_s > 0
+    chunk = os.read(child.results, 1 << 16)
+    child.received += chunk
+    return bool(chunk)
+
+
+def _stop(child: _Child) -> None:
+    """End the child because the run is being stopped: politely, then not."""
+    child.kill_group(signal.SIGTERM)
+    if not _wait(child, _TERM_GRACE_S):
+        child.kill_group(signal.SIGKILL)
+        _wait(child, _TERM_GRACE_S)
+
+
+def _wait(child: _Child, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not child.poll():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _put_away(child: _Child) -> None:
+    # What the child started and left behind ends with it.
+    child.kill_group(signal.SIGKILL)
+    os.write(child.lifeline, b".")
+    os.close(child.lifeline)
+    os.close(child.results)
+    os.waitpid(child.guardian, 0)
+
+
+def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
+    outcome = Outcome()
+    if child.usage is not None:
+        outcome.cpu_s = round(child.usage.ru_utime + child.usage.ru_stime, 3)
+        per_mb = 1024 * 1024 if sys.platform == "darwin" else 1024
+        outcome.max_rss_mb = round(child.usage.ru_maxrss / per_mb, 1)
+    try:
+        report = json.loads(bytes(child.received))
+    except ValueError:
+        report = {}
+    code = None
+    if child.status is not None:
+        code = os.waitstatus_to_exitcode(child.status)
+    if timeout_s is not None:
+        outcome.failure = _failure(
+            "Timeout", f"ran longer than its timeout of {timeout_s:g} s"
+        )
+        outcome.failure["timeout_s"] = timeout_s
+    elif "failure" in report:
+        outcome.failure = report["failure"]
+    elif child.overstayed and "result" in report:
+        outcome.failure = _failure(
+            "UnexpectedExit",
+            f"did not end within {_EXIT_GRACE_S} s after it had finished "
+            "(a thread that still runs?)",
+        )
+    elif code is not None and code < 0:
+        name = _signal_name(-code)
+        hint = {"SIGKILL": "; out of memory?", "SIGSEGV": " (a crash in C code)"}
+        late = " after it had finished, while closing" if report else ""
+        outcome.failure = _failure(
+            "Killed", f"killed by {name}{hint.get(name, '')}{late}"
+        )
+        outcome.failure["signal"] = name
+    elif "result" not in report or code != 0:
+        outcome.failure = _failure(
+            "UnexpectedExit",
+            f"ended with exit status {code} before it had finished (os._exit?)",
+        )
+    else:
+        outcome.result = report["result"]
+    return outcome
+
+
+def _signal_name(signum: int) -> str:
+    try:
+        return signal.Signals(signum).name
+    except ValueError:
+        return f"signal {signum}"
+
+
+def _failure(error: str, message: str) -> dict[str, Any]:
+    return {
+        "error": error,
+        "message": message,
+        "traceback": "",
+        "signal": None,
+        "timeout_s": None,
+        "transient": False,
+    }
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    """Return an exception as a failure, and print it in full to the log."""
+    message = str(error)
+    if isinstance(error, SystemExit) and not isinstance(error.code, str):
+        code = "" if error.code is None else error.code
+        message = f"the pipeline called sys.exit({code})"
+    elif isinstance(error, EOFError) and not message.strip("."):
+        message = "end of file"
+    if isinstance(error, EOFError):
+        message += " (did it ask a question? there is nobody to answer; see its args)"
+    failure = _failure(type(error).__name__, message)
+    failure["transient"] = _looks_transient(error)
+    if not isinstance(error, BrainsetError):
+        lines = "".join(
+            traceback.format_exception(type(error), error, error.__traceback__)
+        )
+        print(lines, file=sys.stderr, end="", flush=True)
+        failure["traceback"] = "\n".join(lines.splitlines()[-_TRACEBACK_LINES:])
+    else:
+        print(error, file=sys.stderr, flush=True)
+    return failure
+
+
+_TRANSIENT_NAMES = {
+    "ChunkedEncodingError",
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "EndpointConnectionError",
+    "IncompleteRead",
+    "IncompleteReadError",
+    "MaxRetryError",
+    "NameResolutionError",
+    "NewConnectionError",
+    "ProtocolError",
+    "ReadTimeout",
+    "ReadTimeoutError",
+    "RemoteDisconnected",
+    "gaierror",
+}
+
+
+def _looks_transient(error: BaseException | None) -> bool:
+    """Whether the same attempt may succeed later: connection, time-out, 429, 5xx."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        status = _http_status(error)
+        if status is not None:
+            return status == 429 or 500 <= status < 600
+        if isinstance(error, (ConnectionError, TimeoutError)):
+            return True
+        if _TRANSIENT_NAMES & {base.__name__ for base in type(error).__mro__}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the HTTP status that an error of urllib, requests or botocore carries."""
+    response = getattr(error, "response", None)
+    candidates = [getattr(error, "status", None), getattr(error, "code", None)]
+    candidates.append(getattr(response, "status_code", None))
+    if isinstance(response, dict):
+        metadata = response.get("ResponseMetadata") or {}
+        candidates.append(metadata.get("HTTPStatusCode"))
+    return next((c for c in candidates if type(c) is int and 100 <= c < 600), None)

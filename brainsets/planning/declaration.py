@@ -1,0 +1,137 @@
+"""The block in which a pipeline declares the interpreter and packages it needs.
+
+::
+
+    # /// brainset-pipeline
+    # python-version = "3.11"
+    # dependencies = ["dandi==0.74.0", "scikit-learn==1.5.1"]
+    # ///
+
+The form is that of inline script metadata (PEP 723), the content is TOML.
+"""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from brainsets.errors import PipelineError
+from brainsets.shared.selection import nearest
+
+__all__ = ["Declaration", "read_declaration"]
+
+_BLOCK = "brainset-pipeline"
+_OPENING = re.compile(r"#\s*///\s*(\S+)\s*")
+_KEYS = ("python-version", "dependencies")
+_VERSION = re.compile(r"3\.\d+(\.\d+)?")
+# The workflow's own code in that interpreter needs this, and nothing else.
+_ALWAYS = ("pandas>=1.5",)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a pipeline declares; `python_version` is None where it does not care."""
+
+    python_version: str | None
+    dependencies: Sequence[str]
+
+    @property
+    def requirements(self) -> list[str]:
+        """Everything to install."""
+        return [*self.dependencies, *_ALWAYS]
+
+    @property
+    def key(self) -> str:
+        """A hash of all that decides what the environment holds."""
+        content = json.dumps([self.python_version, self.requirements])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def read_declaration(path: Path, text: str) -> Declaration | None:
+    """Return what a pipeline's source declares, None if there is no block.
+
+    Raises
+    ------
+    PipelineError
+        The block is malformed, or has a key or value that is not allowed.
+    """
+    blocks = list(_blocks(path, text.splitlines()))
+    if not blocks:
+        return None
+    if len(blocks) > 1:
+        raise PipelineError(
+            f"{path}: the block '# /// {_BLOCK}' stands in lines "
+            f"{' and '.join(str(line) for line, _ in blocks)}; keep one of them."
+        )
+    number, content = blocks[0]
+    where = f"{path}, block '# /// {_BLOCK}' in line {number}"
+    try:
+        table = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise PipelineError(f"{where}: not TOML: {error}.") from error
+    for key in table:
+        if key not in _KEYS:
+            hint = nearest(key, _KEYS)
+            raise PipelineError(
+                f"{where}: unknown key {key!r}; allowed are {' and '.join(_KEYS)}"
+                f"{'; ' + hint if hint else '.'}"
+            )
+    return Declaration(_python_version(where, table), _dependencies(where, table))
+
+
+def _blocks(path: Path, lines: list[str]):
+    """Yield line number and content of each of our blocks."""
+    number = 0
+    while number < len(lines):
+        opening = _OPENING.fullmatch(lines[number])
+        number += 1
+        if not opening or opening[1] != _BLOCK:
+            continue
+        start, content = number, []
+        while number < len(lines) and re.match(r"#( |$)", lines[number]):
+            content.append(lines[number][2:])
+            number += 1
+        # As in PEP 723 the last "# ///" of the comment closes the block.
+        while content and content[-1].rstrip() != "///":
+            content.pop()
+        if not content:
+            raise PipelineError(
+                f"{path}, line {start}: the block '# /// {_BLOCK}' is not closed; "
+                "end it with a line '# ///', each line before it starting with '# '."
+            )
+        yield start, "\n".join(content[:-1])
+
+
+def _python_version(where: str, table: dict) -> str | None:
+    version = table.get("python-version")
+    if version is None:
+        return None
+    if not isinstance(version, str) or not _VERSION.fullmatch(version.strip()):
+        raise PipelineError(
+            f"{where}: python-version is {version!r}; "
+            'give one version of Python 3 as text, such as "3.11".'
+        )
+    return version.strip()
+
+
+def _dependencies(where: str, table: dict) -> tuple[str, ...]:
+    dependencies = table.get("dependencies", [])
+    if not isinstance(dependencies, list):
+        raise PipelineError(
+            f'{where}: dependencies is {dependencies!r}; give a list such as ["mne"].'
+        )
+    for dependency in dependencies:
+        try:
+            Requirement(dependency)
+        except (InvalidRequirement, TypeError) as error:
+            first = str(error).splitlines()[0]
+            raise PipelineError(
+                f"{where}: {dependency!r} is no requirement that can be installed "
+                f'({first}); write it as in "mne==1.11.0".'
+            ) from error
+    return tuple(dependencies)

@@ -1,0 +1,111 @@
+"""Show how far brainsets are: the table at the end of a run, and of ``status``."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from brainsets.planning.status import STATES, BrainsetStatus, brainset_status
+from brainsets.shared.names import spelled
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+__all__ = ["outcome", "show_outcome"]
+
+_STYLES = {
+    "DONE": "green",
+    "FAILED": "red",
+    "RUNNING": "cyan",
+    "INTERRUPTED": "yellow",
+    "DOWNLOADED": "blue",
+}
+# Columns for these only where there are any: the table must fit 80 characters.
+_SELDOM = ("INTERRUPTED", "DOWNLOADED")
+_MOST_FAILURES = 50
+_MOST_ORPHANS = 5
+
+
+def show_outcome(brainsets: Iterable[Any]) -> None:
+    """Print the state of a run's brainsets to stderr, where Snakemake prints."""
+    # Imported when a run has ended, not by every job that parses the Snakefile.
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    for part in outcome([brainset_status(b.folder) for b in brainsets]):
+        console.print(part, soft_wrap=isinstance(part, str))
+
+
+def outcome(statuses: Iterable[BrainsetStatus]) -> "list[RenderableType]":
+    """Return what to print: a table, then a line for each failure."""
+    from rich import box
+    from rich.table import Table
+
+    statuses = list(statuses)
+    shown = [
+        state
+        for state in STATES
+        if state not in _SELDOM or any(status.counts.get(state) for status in statuses)
+    ]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("brainset", overflow="fold")
+    for title in (*map(str.lower, shown), "orphaned", "total"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for status in statuses:
+        cells = [_number(status.counts.get(state, 0), state) for state in shown]
+        total = "no list yet" if status.total is None else str(status.total)
+        orphaned = _number(len(status.orphaned), "INTERRUPTED")
+        table.add_row(_safe(status.brainset), *cells, orphaned, total)
+    return [table, *(line for status in statuses for line in _lines(status))]
+
+
+def _number(count: int, state: str) -> str:
+    style = _STYLES.get(state)
+    return f"[{style}]{count}[/]" if count and style else str(count)
+
+
+def _lines(status: BrainsetStatus) -> list[str]:
+    lines = []
+    if status.total == 0:
+        lines.append(f"{_safe(status.brainset)}: its manifest lists no assets.")
+    for broken in status.broken:
+        lines += _failure(status, broken, str(broken.get("step")), whole=True)
+    for failure in status.failures[:_MOST_FAILURES]:
+        title = f"{failure['asset']} ({failure['step']})"
+        lines += _failure(status, failure, title, whole=False)
+    more = len(status.failures) - _MOST_FAILURES
+    if more > 0:
+        lines.append(
+            f"... and {more} more of {_safe(status.brainset)}: "
+            "see 'python -m brainsets status --json'."
+        )
+    if status.orphaned:
+        named = ", ".join(_safe(asset) for asset in status.orphaned[:_MOST_ORPHANS])
+        more = ", ..." if len(status.orphaned) > _MOST_ORPHANS else ""
+        lines.append(
+            f"{_safe(status.brainset)}: prepared, but no longer in the manifest: "
+            f"{named}{more}"
+        )
+    return lines
+
+
+def _failure(
+    status: BrainsetStatus, failure: dict[str, Any], title: str, *, whole: bool
+) -> list[str]:
+    message = str(failure.get("message") or "").strip("\n")
+    if failure.get("error") != "UsageError":
+        message = message.partition("\n")[0]
+    if failure.get("error") and not whole:
+        message = f"{failure['error']}: {message}"
+    hint = " [dim](may pass when tried again)[/]" if failure.get("transient") else ""
+    text = "\n".join(_safe(line) for line in message.split("\n"))
+    lines = [
+        f"[red]FAILED[/] {_safe(status.brainset)} {_safe(title)}: {text}{hint}",
+    ]
+    if failure.get("log"):
+        lines.append(f"       log: {_safe(failure['log'])}")
+    return lines
+
+
+def _safe(text: object) -> str:
+    from rich.markup import escape
+
+    return escape(spelled(text))

@@ -1,0 +1,134 @@
+"""Which assets are not up to date, judged by what their sentinels say.
+
+An asset is up to date when its DONE sentinel agrees with the manifest's row, the
+pipeline's code and its arguments, and every output is there in its recorded size. Only
+the others are put before Snakemake: planning then costs what is pending, not what
+exists, and holds when Snakemake's own records (``.snakemake``) are lost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from brainsets.planning.settings import Brainset
+from brainsets.shared.manifest import Manifest, read_listing
+from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING, read_sentinel
+
+__all__ = ["Pending", "listing_is_outdated", "pending_assets"]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An asset that is not up to date.
+
+    `reason` is for people; `stale` are states whose sentinels are there although they
+    speak of something else: what Snakemake takes for finished, and is not.
+    """
+
+    asset: str
+    name: str
+    reason: str
+    stale: Sequence[str] = ()
+
+
+def listing_is_outdated(brainset: Brainset) -> bool:
+    """Whether a manifest is there that other code or other arguments have listed."""
+    listing = read_listing(brainset.folder.manifest)
+    return bool(listing) and (
+        listing.get("code") != brainset.source.code
+        or listing.get("args") != brainset.counted_args
+    )
+
+
+def pending_assets(
+    brainset: Brainset,
+    manifest: Manifest,
+    assets: Sequence[str],
+    *,
+    download_only: bool,
+    existing: set[str],
+) -> list[Pending]:
+    """Return which of the assets are not up to date, in the given order.
+
+    Parameters
+    ----------
+    existing : set of str
+        Names of all files in the brainset's status folder.
+    """
+    found = []
+    for asset in assets:
+        name = manifest.names[asset]
+        judge = _not_downloaded if download_only else _not_done
+        pending = judge(brainset, manifest, asset, name, existing)
+        if pending is not None:
+            found.append(pending)
+    return found
+
+
+def _not_done(
+    brainset: Brainset, manifest: Manifest, asset: str, name: str, existing: set[str]
+) -> Pending | None:
+    if f"{name}.{DONE}" not in existing:
+        pending = _not_downloaded(brainset, manifest, asset, name, existing)
+        if pending is None:
+            return Pending(asset, name, _unfinished(name, existing))
+        return pending
+    done = read_sentinel(brainset.folder.sentinel(name, DONE)) or {}
+    reason = _difference(brainset, manifest, asset, done, with_code=True)
+    if reason is None:
+        missing = _missing_output(brainset, done)
+        if missing is None:
+            return None
+        return Pending(asset, name, f"{missing} is missing or changed", (DONE,))
+    before = _not_downloaded(brainset, manifest, asset, name, existing)
+    return Pending(asset, name, reason, (DONE, *(before.stale if before else ())))
+
+
+def _not_downloaded(
+    brainset: Brainset, manifest: Manifest, asset: str, name: str, existing: set[str]
+) -> Pending | None:
+    if f"{name}.{DOWNLOADED}" not in existing:
+        return Pending(asset, name, _unfinished(name, existing))
+    downloaded = read_sentinel(brainset.folder.sentinel(name, DOWNLOADED)) or {}
+    reason = _difference(brainset, manifest, asset, downloaded, with_code=False)
+    if reason is None:
+        return None
+    return Pending(asset, name, reason, (DOWNLOADED,))
+
+
+def _unfinished(name: str, existing: set[str]) -> str:
+    if f"{name}.{FAILED}" in existing:
+        return "failed before"
+    if f"{name}.{RUNNING}" in existing:
+        return "was interrupted"
+    if f"{name}.{DOWNLOADED}" in existing:
+        return "downloaded"
+    return "new"
+
+
+def _difference(
+    brainset: Brainset,
+    manifest: Manifest,
+    asset: str,
+    record: dict,
+    *,
+    with_code: bool,
+) -> str | None:
+    if record.get("args") != brainset.counted_args:
+        return "arguments changed"
+    if record.get("row") != manifest.row_hash(asset):
+        return "its row changed"
+    if with_code and record.get("code") != brainset.source.code:
+        return "pipeline code changed"
+    return None
+
+
+def _missing_output(brainset: Brainset, done: dict) -> str | None:
+    for output in done.get("outputs", []):
+        path = brainset.folder.root / output["path"]
+        try:
+            if path.stat().st_size == output["bytes"]:
+                continue
+        except OSError:
+            pass
+        return output["path"]
+    return None

@@ -1,0 +1,253 @@
+"""What the rules ask for: paths, parameters and targets of one run."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import BrainsetError, RunLockedError
+from brainsets.planning import environments
+from brainsets.planning.pending import Pending, listing_is_outdated, pending_assets
+from brainsets.planning.settings import Brainset, Settings
+from brainsets.shared.locks import lock_run, run_in_the_way
+from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.names import NAME_PATTERN, spelled
+from brainsets.shared.sentinels import DONE, DOWNLOADED
+
+__all__ = ["Run"]
+
+_UNKNOWN = "unknown"
+
+
+class Run:
+    """One run of the workflow, as the rules see it.
+
+    Parameters
+    ----------
+    settings : Settings
+        The checked settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.brainsets = settings.brainsets
+        self._manifests: dict[str, tuple[tuple, Manifest]] = {}
+        self._wanted: dict[str, dict[str, Pending]] = {}
+
+    # Patterns -------------------------------------------------------------------
+
+    @property
+    def brainset_pattern(self) -> str:
+        """What the wildcard of a brainset may be."""
+        return "|".join(map(_quoted, self.brainsets))
+
+    @property
+    def asset_pattern(self) -> str:
+        """What the wildcard of an asset, its name in file names, may be."""
+        return NAME_PATTERN
+
+    @cached_property
+    def processed_dir(self) -> str:
+        """The folder of all results, as Snakemake's paths start with it."""
+        any_brainset = next(iter(self.brainsets.values()))
+        path = str(any_brainset.processed_dir)
+        # Braces in a folder's name would be wildcards.
+        return path.replace("{", "{{").replace("}", "}}")
+
+    def brainset(self, wildcards: Any) -> Brainset:
+        """Return the brainset that a job is for."""
+        return self.brainsets[wildcards.brainset]
+
+    # Manifests ------------------------------------------------------------------
+
+    def manifest(self, brainset: Brainset) -> Manifest:
+        """Return a brainset's manifest, read anew only when its files have changed."""
+        path = brainset.folder.manifest
+        stamp = tuple(
+            (found.st_mtime_ns, found.st_size, found.st_ino)
+            for found in (os.stat(path), os.stat(path.with_name("manifest.schema.json")))
+        )
+        cached = self._manifests.get(brainset.id)
+        if cached is None or cached[0] != stamp:
+            self._manifests[brainset.id] = (stamp, read_manifest(path))
+        return self._manifests[brainset.id][1]
+
+    def check_selections(self) -> None:
+        """Check every selection whose manifest is there.
+
+        Raises
+        ------
+        BrainsetError
+            A setting names an asset that is not there, or a manifest is broken.
+        """
+        for brainset in self.brainsets.values():
+            selected = brainset.selection
+            has_manifest = brainset.folder.manifest.exists()
+            if has_manifest and not listing_is_outdated(brainset):
+                known = list(self.manifest(brainset).rows)
+                selected.apply(brainset.id, known)
+
+    # Locks ----------------------------------------------------------------------
+
+    def check_free(self) -> None:
+        """Make sure that no other run works on one of the brainsets; writes nothing."""
+        for brainset in self.brainsets.values():
+            self._refuse(brainset, run_in_the_way(brainset.folder.lock))
+
+    def lock(self) -> None:
+        """Keep other runs away from the brainsets until this process ends."""
+        for brainset in self.brainsets.values():
+            self._refuse(brainset, lock_run(brainset.folder.lock))
+
+    @staticmethod
+    def _refuse(brainset: Brainset, holder: Mapping[str, Any] | None) -> None:
+        if holder is None:
+            return
+        raise RunLockedError(
+            f"{brainset.id}: another run works on {brainset.folder.root}, process "
+            f"{holder.get('pid', _UNKNOWN)} on {holder.get('host', _UNKNOWN)} since "
+            f"{holder.get('since', _UNKNOWN)}; wait for it, or end it."
+        )
+
+    # Targets --------------------------------------------------------------------
+
+    def pending(self, brainset: Brainset) -> list[Pending]:
+        """Return the assets that are to be run, with what was asked for before.
+
+        What this process has once asked of Snakemake stays asked for: a job must not
+        vanish from its plan because it has succeeded.
+        """
+        manifest = self.manifest(brainset)
+        selected = brainset.selection.apply(brainset.id, list(manifest.rows))
+        wanted = self._wanted.setdefault(brainset.id, {})
+        try:
+            existing = set(os.listdir(brainset.folder.status))
+        except FileNotFoundError:
+            existing = set()
+        found = pending_assets(
+            brainset,
+            manifest,
+            [asset for asset in selected if asset not in wanted],
+            download_only=self.settings.download_only,
+            existing=existing,
+        )
+        wanted.update({pending.asset: pending for pending in found})
+        return [wanted[asset] for asset in manifest.rows if asset in wanted]
+
+    def targets(
+        self, brainset_id: str, checkpoints: Any, force: Callable[[list[str]], None]
+    ) -> list[str]:
+        """Return the files that a run has to bring about for one brainset.
+
+        Parameters
+        ----------
+        brainset_id : str
+            The brainset.
+        checkpoints : object
+            Snakemake's; asked for the manifest, so that it is written first.
+        force : callable
+            Told about files that are there but outdated, which Snakemake cannot know
+            when its own records are lost.
+        """
+        brainset = self.brainsets[brainset_id]
+        if listing_is_outdated(brainset):
+            force([str(brainset.folder.manifest)])
+        checkpoints.write_manifest.get(brainset=brainset_id)
+        folder = brainset.folder
+        state = DOWNLOADED if self.settings.download_only else DONE
+        pending = self.pending(brainset)
+        force(
+            [str(folder.sentinel(p.name, stale)) for p in pending for stale in p.stale]
+        )
+        targets = [str(folder.sentinel(p.name, state)) for p in pending]
+        if not self.settings.download_only and (
+            pending or not folder.summary.exists() or self._summary_is_old(folder)
+        ):
+            targets.append(str(folder.summary))
+        return targets
+
+    @staticmethod
+    def _summary_is_old(folder: Any) -> bool:
+        return folder.summary.stat().st_mtime_ns < folder.manifest.stat().st_mtime_ns
+
+    def summarized(self, wildcards: Any, checkpoints: Any) -> list[str]:
+        """Return the sentinels that a summary waits for."""
+        brainset = self.brainset(wildcards)
+        checkpoints.write_manifest.get(brainset=brainset.id)
+        return [
+            str(brainset.folder.sentinel(pending.name, DONE))
+            for pending in self.pending(brainset)
+        ]
+
+    # Parameters of jobs ---------------------------------------------------------
+
+    def row_hash(self, wildcards: Any) -> str:
+        """Return the hash of an asset's row; a change runs the asset again."""
+        manifest = self.manifest(self.brainset(wildcards))
+        return manifest.row_hash(manifest.ids[wildcards.asset])
+
+    def asset(self, wildcards: Any) -> str:
+        """Return an asset's id for people, on one line."""
+        manifest = self.manifest(self.brainset(wildcards))
+        return spelled(manifest.ids[wildcards.asset])
+
+    def reason(self, wildcards: Any, step: str) -> str:
+        """Return why an asset is run, for people."""
+        brainset = self.brainset(wildcards)
+        manifest = self.manifest(brainset)
+        asset = manifest.ids.get(wildcards.asset)
+        pending = self._wanted.get(brainset.id, {}).get(asset)
+        return pending.reason if pending else "asked for"
+
+    def environment(self, brainset: Brainset, *, repair: bool) -> list[str]:
+        """Return the file that says a brainset's interpreter is ready, if it has one.
+
+        With `repair`, a claim that no longer holds (the interpreter it stood on is
+        gone, or the folder came from another machine) is withdrawn, so that the
+        environment is built again.
+        """
+        if not brainset.is_isolated:
+            return []
+        ready = brainset.folder.environment / environments.READY
+        python = environments.interpreter(brainset.folder)
+        if repair and ready.exists() and not os.access(python, os.X_OK):
+            ready.unlink()
+        return [str(ready)]
+
+    def command(self, script: Path, brainset: Brainset, asset: str, step: Any) -> str:
+        """Return the command line of a job, without where its output goes.
+
+        It differs between machines and settings, so it must not be a parameter that
+        Snakemake compares between runs.
+        """
+        python = sys.executable
+        words: list[object] = []
+        if brainset.is_isolated:
+            python = str(environments.interpreter(brainset.folder))
+            # -I: nothing of the environment around this run reaches that one.
+            words = ["-I"]
+        words += [script, "--brainset", brainset.id, "--code", brainset.source.code]
+        words += ["--pipeline", brainset.source.path]
+        words += ["--raw-dir", brainset.raw_dir]
+        words += ["--processed-dir", brainset.processed_dir]
+        words += ["--isolated"] if brainset.is_isolated else []
+        if asset:
+            words += [f"--asset={asset}"]
+            words += ["--timeout", step.timeout] if step.timeout else []
+            words += ["--download-only"] if self.settings.download_only else []
+        else:
+            selection = vars(brainset.selection)
+            words += ["--selection", json.dumps(selection, ensure_ascii=False)]
+        return shlex.join([python, *map(str, words), "--", *brainset.args])
+
+    def stop(self, error: BrainsetError) -> None:
+        """End Snakemake with one sentence."""
+        raise SystemExit(f"brainsets: {error}") from None
+
+
+def _quoted(brainset_id: str) -> str:
+    return brainset_id.replace(".", r"\.")

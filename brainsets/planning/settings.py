@@ -1,0 +1,341 @@
+"""Settings: checked against the schema, completed, and turned into objects.
+
+The schema, ``workflow/schemas/config.schema.yaml``, is the only place that lists keys,
+types and defaults. What is wrong is said in one sentence.
+"""
+
+import shlex
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from brainsets.errors import SettingsError
+from brainsets.planning.catalog import find_pipeline
+from brainsets.planning.source import PipelineSource
+from brainsets.shared.arguments import counted
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.selection import Selection, nearest
+
+__all__ = ["Brainset", "Settings", "read_schema", "read_settings"]
+
+SCHEMA = Path(__file__).resolve().parents[2] / "workflow/schemas/config.schema.yaml"
+
+_TYPE_NAMES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Resources of one step: memory (MB), runtime (minutes), cores, time-out (s)."""
+
+    mem_mb: int
+    runtime: int
+    threads: int = 0
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Brainset:
+    """One brainset of a run."""
+
+    source: PipelineSource
+    raw_dir: Path
+    processed_dir: Path
+    args: list[str]
+    selection: Selection
+    environment: str
+    download: Step
+    process: Step
+
+    @property
+    def id(self) -> str:
+        """The brainset's id."""
+        return self.source.brainset_id
+
+    @cached_property
+    def folder(self) -> BrainsetFolder:
+        """The brainset's processed folder."""
+        return BrainsetFolder(self.processed_dir / self.id)
+
+    @property
+    def counted_args(self) -> list[str]:
+        """The arguments whose change means that everything is done again."""
+        return counted(self.args)
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether it runs in an interpreter of its own."""
+        declares = self.source.declaration is not None
+        return self.environment == "isolated" and declares
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, complete and checked."""
+
+    downloads: int
+    download_only: bool
+    brainsets: dict[str, Brainset]
+
+
+@lru_cache(maxsize=1)
+def read_schema() -> dict[str, Any]:
+    """Return the schema of the settings."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)
+
+
+def read_settings(
+    config: Mapping[str, Any],
+    *,
+    given: Mapping[str, Any] | None = None,
+    where: str = "config/config.yaml",
+) -> Settings:
+    """Check settings and complete them with the schema's defaults.
+
+    Parameters
+    ----------
+    config : mapping
+        The settings as Snakemake merged them.
+    given : mapping, optional
+        The part that came from ``--config``, where every value is text.
+    where : str
+        The file that the rest came from, to name in messages.
+
+    Raises
+    ------
+    SettingsError
+        Something is wrong; the sentence says what, where, and what is allowed.
+    """
+    given = given or {}
+    schema = read_schema()
+    config = {
+        key: _typed(value, schema["properties"].get(key, {})) if key in given else value
+        for key, value in config.items()
+        # A key without a value, as in "limit:", is a setting that is not made.
+        if value is not None
+    }
+    _check(config, set(given), where)
+    complete = _completed(config, schema)
+    brainsets = complete["brainsets"]
+    entries = brainsets if isinstance(brainsets, list) else [brainsets]
+    raw_dir, processed_dir = (
+        Path(complete[key]).expanduser().absolute()
+        for key in ("raw_dir", "processed_dir")
+    )
+    found = [_brainset(entry, raw_dir, processed_dir) for entry in entries]
+    _check_ids(found)
+    return Settings(
+        downloads=complete["downloads"],
+        download_only=complete["download_only"],
+        brainsets={brainset.id: brainset for brainset in found},
+    )
+
+
+def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = part.get("$ref")
+    if reference:
+        return read_schema()["$defs"][reference.rsplit("/", 1)[1]]
+    return part
+
+
+def _choices(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a part of the schema allows, as parts with a type or an enum each."""
+    part = _resolved(part)
+    if "oneOf" not in part:
+        return [part]
+    return [choice for option in part["oneOf"] for choice in _choices(option)]
+
+
+def _type_of(value: object) -> str:
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    kinds |= {list: "array", dict: "object"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+def _fitting(value: object, part: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found = _type_of(value)
+    for choice in _choices(part):
+        wanted = choice.get("type", "string")
+        if found == wanted or (found == "integer" and wanted == "number"):
+            return choice
+    return None
+
+
+def _typed(value: Any, part: Mapping[str, Any]) -> Any:
+    """Return a value from the command line, where all is text, in the schema's type."""
+    choice = _fitting(value, part)
+    if choice is None:
+        wanted = {c.get("type") for c in _choices(part)}
+        if isinstance(value, (int, float)) and "string" in wanted:
+            return str(value)
+        if isinstance(value, str):
+            parsed = yaml.safe_load(value) if value.strip() else value
+            if _fitting(parsed, part) is not None:
+                return parsed
+        return value
+    if isinstance(value, list):
+        return [_typed(item, choice.get("items", {})) for item in value]
+    if isinstance(value, dict):
+        properties = choice.get("properties", {})
+        return {k: _typed(v, properties.get(k, {})) for k, v in value.items()}
+    return value
+
+
+def _check(config: Mapping[str, Any], given: Collection[str], where: str) -> None:
+    """Say in a sentence what is wrong with the settings, if anything is."""
+    # Imported here: only what parses settings pays for it.
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(read_schema())
+    error = next(iter(validator.iter_errors(config)), None)
+    if error is None:
+        return
+    error = _innermost(error)
+    unknown = set(error.instance) if error.validator == "additionalProperties" else ()
+    named = error.absolute_path[0] if error.absolute_path else None
+    if named in given or (named is None and set(unknown) - set(_known(error)) & given):
+        where = "--config"
+    raise SettingsError(f"{where}: {_sentence(error)}")
+
+
+def _known(error: Any) -> Collection[str]:
+    return error.schema["properties"]
+
+
+def _innermost(error: Any) -> Any:
+    """Return the violation of the branch that the value was meant for."""
+    while error.context:
+        # A branch for another type of value says nothing about this one.
+        meant = [
+            inner
+            for inner in error.context
+            if inner.validator != "type" or inner.path
+        ]
+        if not meant:
+            break
+        error = max(meant, key=_told)
+    return error
+
+
+def _told(error: Any) -> tuple[int, bool]:
+    """Return how precisely a violation speaks of what was written."""
+    return len(error.absolute_path), error.validator not in ("type", "oneOf")
+
+
+def _sentence(error: Any) -> str:
+    """Return what a violation of the schema means to the person who wrote the value."""
+    path = error.json_path.removeprefix("$").removeprefix(".")
+    value, wanted = error.instance, error.validator_value
+    if error.validator == "additionalProperties":
+        known = _known(error)
+        key = next(key for key in value if key not in known)
+        hint = nearest(str(key), known, 1)
+        return (
+            f"unknown setting {key!r}{' in ' + path if path else ''}; "
+            f"{hint + ' ' if hint else ''}allowed are {', '.join(known)}."
+        )
+    if error.validator == "required":
+        missing = next(key for key in wanted if key not in value)
+        return (
+            f"{path + ' has' if path else 'there is'} no {missing!r}; add it, as in "
+            f"'{missing}: rokem_grasshopper_auditory_2006'."
+        )
+    if error.validator == "enum":
+        hint = nearest(str(value), wanted, 1)
+        return (
+            f"{path} is {value!r}; {hint + ' ' if hint else ''}"
+            f"allowed are {', '.join(wanted)}."
+        )
+    if error.validator in ("minLength", "minItems"):
+        return f"{path} is empty; fill it in."
+    if error.validator == "minimum":
+        return f"{path} is {value}, but must be at least {wanted}."
+    if error.validator == "exclusiveMinimum":
+        return f"{path} is {value}, but must be more than {wanted}."
+    if error.validator in ("type", "oneOf"):
+        kinds = [_TYPE_NAMES[c["type"]] for c in _choices(error.schema)]
+        advice = ""
+        if "text" in kinds and not isinstance(value, (list, dict)):
+            advice = f'; put it in quotes: "{value}"'
+        wanted = " or ".join(dict.fromkeys(kinds))
+        return f"{path} is {value!r}, but must be {wanted}{advice}."
+    return f"{path}: {error.message}."
+
+
+def _completed(value: Any, part: Mapping[str, Any]) -> Any:
+    """Return a checked value with the schema's defaults filled in."""
+    choice = _fitting(value, part) or {}
+    if isinstance(value, list):
+        return [_completed(item, choice.get("items", {})) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _completed(
+            value[key] if value.get(key) is not None else inner.get("default"), inner
+        )
+        for key, inner in choice.get("properties", {}).items()
+    }
+
+
+def _brainset(entry: str | dict, raw_dir: Path, processed_dir: Path) -> Brainset:
+    if isinstance(entry, str):
+        entry = _completed({"pipeline": entry}, {"$ref": "#/$defs/settings"})
+    args = entry["args"]
+    if isinstance(args, str):
+        try:
+            args = shlex.split(args)
+        except ValueError as error:
+            raise SettingsError(
+                f"brainsets: args of {entry['pipeline']}, {args!r}: {error}."
+            ) from error
+    source = PipelineSource(find_pipeline(entry["pipeline"]))
+    # Read now, so that whatever is wrong with the file is said before anything runs.
+    _ = source.brainset_id, source.declaration
+    return Brainset(
+        source=source,
+        raw_dir=raw_dir,
+        processed_dir=processed_dir,
+        args=list(args),
+        selection=Selection(
+            _as_list(entry["assets"]), _as_list(entry["exclude"]), entry["limit"]
+        ),
+        environment=entry["environment"],
+        download=Step(**entry["download"]),
+        process=Step(**entry["process"]),
+    )
+
+
+def _as_list(value: str | Sequence[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _check_ids(brainsets: Sequence[Brainset]) -> None:
+    # Folders that differ only in case are one folder on some machines.
+    counts = Counter(brainset.id.casefold() for brainset in brainsets)
+    for brainset_id, paths in _repeated(brainsets, counts):
+        raise SettingsError(
+            f"brainsets: {' and '.join(paths)} have the same brainset_id "
+            f"{brainset_id!r}, so they would share a folder; "
+            "run them one after the other with different processed_dir, or rename one."
+        )
+
+
+def _repeated(
+    brainsets: Sequence[Brainset], counts: Mapping[str, int]
+) -> Iterator[tuple[str, list[str]]]:
+    for brainset_id, count in counts.items():
+        if count > 1:
+            paths = [b.source.path for b in brainsets if b.id.casefold() == brainset_id]
+            yield brainset_id, list(map(str, paths))

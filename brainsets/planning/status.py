@@ -1,0 +1,166 @@
+"""How far brainsets are, read from their sentinels."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import ManifestError, SettingsError
+from brainsets.shared import sentinels
+from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
+from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.selection import nearest
+
+__all__ = ["STATES", "BrainsetStatus", "brainset_status", "find_brainsets"]
+
+STATES = (
+    sentinels.DONE,
+    sentinels.FAILED,
+    sentinels.RUNNING,
+    sentinels.INTERRUPTED,
+    sentinels.DOWNLOADED,
+    sentinels.PENDING,
+)
+"""All states of an asset, in the order in which they are shown."""
+
+_SUFFIXES = tuple(
+    f".{state}"
+    for state in (
+        sentinels.DONE,
+        sentinels.DOWNLOADED,
+        sentinels.FAILED,
+        sentinels.RUNNING,
+    )
+)
+
+
+@dataclass
+class BrainsetStatus:
+    """The state of one brainset.
+
+    `failures` and `running` hold a mapping per asset; `orphaned` the ids of assets that
+    were prepared but are no longer in the manifest; `broken` says what keeps the whole
+    brainset from running (its environment, its list of assets), each with its log.
+    """
+
+    brainset: str
+    folder: Path
+    total: int | None
+    counts: dict[str, int]
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    running: list[dict[str, Any]] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)
+    broken: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether anything failed."""
+        return bool(self.counts.get(sentinels.FAILED) or self.broken)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it; see docs/status_json.md."""
+        return {
+            "brainset": self.brainset,
+            "folder": str(self.folder),
+            "total": self.total,
+            "counts": {state.lower(): self.counts.get(state, 0) for state in STATES},
+            "failed": self.failures,
+            "running": self.running,
+            "orphaned": self.orphaned,
+            "broken": self.broken,
+        }
+
+
+def find_brainsets(processed_dir: Path, names: list[str]) -> list[BrainsetFolder]:
+    """Return the folders of all brainsets that a run has begun, or of the named ones.
+
+    Raises
+    ------
+    SettingsError
+        A named one is not there.
+    """
+    found = {
+        path.parent.name: BrainsetFolder(path.parent)
+        for path in sorted(processed_dir.glob(f"*/{WORKFLOW_FOLDER}"))
+    }
+    for name in names:
+        if name not in found:
+            hint = nearest(name, found) or "see --processed-dir."
+            raise SettingsError(f"no run of {name!r} under {processed_dir}; {hint}")
+    return [found[name] for name in names or found]
+
+
+def brainset_status(folder: BrainsetFolder) -> BrainsetStatus:
+    """Read how far one brainset is."""
+    status = BrainsetStatus(folder.root.name, folder.root, None, {})
+    manifest = None
+    for failure in (folder.environment_failure, folder.listing_failure):
+        record = sentinels.read_sentinel(failure)
+        if record is not None:
+            status.broken.append(_told(record))
+    if folder.manifest.exists():
+        try:
+            manifest = read_manifest(folder.manifest)
+        except ManifestError as error:
+            status.broken.append({"step": "write_manifest", "message": str(error)})
+    try:
+        existing = {n for n in os.listdir(folder.status) if n.endswith(_SUFFIXES)}
+    except FileNotFoundError:
+        existing = set()
+    if manifest is not None:
+        _count(status, folder, manifest, existing)
+    return status
+
+
+def _count(
+    status: BrainsetStatus,
+    folder: BrainsetFolder,
+    manifest: Manifest,
+    existing: set[str],
+) -> None:
+    counts: Counter[str] = Counter()
+    for asset, name in manifest.names.items():
+        if f"{name}.{sentinels.DONE}" in existing:
+            counts[sentinels.DONE] += 1
+            continue
+        state, record = sentinels.asset_state(folder, name, existing)
+        counts[state] += 1
+        if state == sentinels.FAILED:
+            status.failures.append({**_told(record), "asset": asset})
+        elif state == sentinels.RUNNING:
+            keys = ("step", "status", "started", "host", "pid", "slurm_job")
+            status.running.append(
+                {"asset": asset, **{key: record.get(key) for key in keys}}
+            )
+    status.counts = dict(counts)
+    status.total = len(manifest.rows)
+    status.orphaned = sorted(_orphans(folder, manifest, existing))
+
+
+def _orphans(
+    folder: BrainsetFolder, manifest: Manifest, existing: set[str]
+) -> Iterator[str]:
+    """Yield the ids of assets that have sentinels but no row."""
+    files = {file.rpartition(".")[0]: file for file in existing}
+    for name in files.keys() - manifest.ids.keys():
+        record = sentinels.read_sentinel(folder.status / files[name]) or {}
+        asset = str(record.get("asset", name))
+        # An asset's file name changes when an id comes in that differs only in case.
+        if asset not in manifest.rows:
+            yield asset
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    """Return of a FAILED sentinel what a person asks for first."""
+    last = (record.get("attempts") or [{}])[-1]
+    return {
+        "asset": record.get("asset"),
+        "step": record.get("step"),
+        "error": last.get("error"),
+        "message": last.get("message"),
+        "transient": last.get("transient"),
+        "attempts": len(record.get("attempts") or []),
+        "log": record.get("log"),
+    }

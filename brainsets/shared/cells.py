@@ -1,0 +1,292 @@
+r"""One cell of a manifest as text, and back again to the identical value.
+
+A column has one type, written down in ``manifest.schema.json``:
+
+========== ===================================================================
+type       text of a cell
+========== ===================================================================
+str        the text; tab, newline, backslash and what cannot be seen escaped
+           as ``\t``, ``\n``, ``\\``, ``\u200b``
+int        ``42``
+float      ``0.1``, ``nan``, ``-inf`` (the shortest text that reads back equal)
+bool       ``True``, ``False``
+timestamp  ISO 8601, with the zone's name: ``2020-02-01T10:00:00+01:00[Europe/Paris]``
+datetime   the same, for ``datetime.datetime``
+date       ``2020-02-01``, for ``datetime.date``
+path       the path, escaped like str
+mixed      JSON; what JSON lacks as an object with one key that starts with ``$``:
+           ``{"$tuple": [1, 2]}``, ``{"$path": "a/b"}``, ``{"$float": "nan"}``
+========== ===================================================================
+
+A missing value stands as ``\N`` (None), ``\NA`` (pandas.NA), ``\NaT`` or, where the
+column is not of floats, ``\NaN``. No escaped text can look like one of these.
+"""
+
+import datetime
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["CellError", "column_type", "escape", "parse", "unescape", "write"]
+
+
+class CellError(ValueError):
+    """A value that a table cannot hold, or a text that is no value."""
+
+
+_ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
+_UNESCAPES = {text: char for char, text in _ESCAPES.items()}
+_ESCAPED = re.compile(
+    r"\\(?:[tnr\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})|\\", re.DOTALL
+)
+_PATH = type(Path())
+_SCALARS = ("str", "int", "float", "bool", "timestamp", "datetime", "date", "path")
+
+
+def escape(text: str) -> str:
+    """Return text as one field of a line: nothing in it ends a field or a line."""
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(_escaped_char(char) for char in text)
+
+
+def _escaped_char(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def unescape(field: str) -> str:
+    """Return the text that `escape` made a field of."""
+    if "\\" not in field:
+        return field
+    return _ESCAPED.sub(_unescaped, field)
+
+
+def _unescaped(match: re.Match) -> str:
+    text = match[0]
+    if text in _UNESCAPES:
+        return _UNESCAPES[text]
+    if len(text) == 1:
+        raise CellError(f"a lone backslash (write it as \\\\) in {match.string!r}")
+    return chr(int(text[2:], 16))
+
+
+def _pandas() -> Any:
+    import pandas
+
+    return pandas
+
+
+def _kind(value: object) -> str:
+    """Return the type of a value: a column type, "mixed", or a missing value's field."""
+    kind = type(value)
+    if value is None:
+        return "\\N"
+    if kind is bool:
+        return "bool"
+    if kind in (str, int, float):
+        return kind.__name__
+    if kind in (list, tuple, dict):
+        return "mixed"
+    if kind is _PATH:
+        return "path"
+    if kind is datetime.datetime:
+        return "datetime"
+    if kind is datetime.date:
+        return "date"
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        if value is pandas.NA:
+            return "\\NA"
+        if value is pandas.NaT:
+            return "\\NaT"
+        if kind is pandas.Timestamp:
+            return "timestamp"
+    raise CellError(f"a {kind.__name__} object")
+
+
+def _plain(value: object) -> object:
+    """Return a numpy scalar as the Python value it stands for, all else as it is."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.item()
+    return value
+
+
+def column_type(values: Iterable[object]) -> str:
+    """Return the type that all values of a column share, "mixed" if they do not.
+
+    Raises
+    ------
+    CellError
+        A value is of a type that a table cannot hold.
+    """
+    kinds = set()
+    for value in values:
+        value = _plain(value)
+        kind = _kind(value)
+        if kind == "float" and math.isnan(value):
+            kind = "nan"
+        kinds.add(kind)
+    if "nan" in kinds:
+        kinds.remove("nan")
+        present = {kind for kind in kinds if not kind.startswith("\\")}
+        if not present:
+            kinds.add("float")
+    kinds = {kind for kind in kinds if not kind.startswith("\\")}
+    if not kinds:
+        return "str"
+    if len(kinds) == 1 and (kind := kinds.pop()) in _SCALARS:
+        return kind
+    return "mixed"
+
+
+def write(value: object, kind: str) -> str:
+    """Return a value as the field of a column of the type `kind`."""
+    value = _plain(value)
+    found = _kind(value)
+    if found.startswith("\\"):
+        return found
+    if found == "float" and kind != "float" and math.isnan(value):
+        return "\\NaN"
+    if kind == "mixed":
+        return _json_text(_tagged(value))
+    if found != kind:
+        raise CellError(f"a {type(value).__name__} in a column of {kind}")
+    if kind in ("str", "path"):
+        return escape(str(value))
+    if kind == "float":
+        return repr(value)
+    if kind in ("timestamp", "datetime"):
+        return _moment_text(value)
+    return str(value)
+
+
+def parse(field: str, kind: str) -> Any:
+    """Return the value that `write` made a field of.
+
+    Raises
+    ------
+    CellError
+        The field is no value of that type, as after an edit by hand.
+    """
+    if field.startswith("\\N"):
+        return _missing(field)
+    try:
+        if kind == "str":
+            return unescape(field)
+        if kind == "int":
+            return int(field)
+        if kind == "float":
+            return float(field)
+        if kind == "bool":
+            return {"True": True, "False": False}[field]
+        if kind == "path":
+            return Path(unescape(field))
+        if kind in ("timestamp", "datetime"):
+            return _moment(field, kind)
+        if kind == "date":
+            return datetime.date.fromisoformat(field)
+        if kind == "mixed":
+            return _untagged(json.loads(field))
+    except (ValueError, KeyError) as error:
+        raise CellError(f"{field!r} is no value of type {kind}") from error
+    raise CellError(f"{kind!r} is no column type")
+
+
+def _missing(field: str) -> Any:
+    if field == "\\N":
+        return None
+    if field == "\\NaN":
+        return math.nan
+    if field in ("\\NA", "\\NaT"):
+        return getattr(_pandas(), field[1:])
+    raise CellError(f"{field!r} is no missing value")
+
+
+def _moment_text(value: datetime.datetime) -> str:
+    if value.tzinfo is None:
+        return value.isoformat()
+    zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "zone", None)
+    fixed = isinstance(value.tzinfo, datetime.timezone)
+    if zone is None and (fixed or "FixedOffset" in type(value.tzinfo).__name__):
+        return value.isoformat()
+    if zone is None:
+        raise CellError(f"a time in a zone without a name ({value.tzinfo!r})")
+    return f"{value.isoformat()}[{zone}]"
+
+
+def _moment(text: str, kind: str) -> datetime.datetime:
+    iso, _, zone = text.partition("[")
+    zone = zone.removesuffix("]")
+    if kind == "timestamp":
+        moment = _pandas().Timestamp(iso)
+        return moment.tz_convert(zone) if zone else moment
+    moment = datetime.datetime.fromisoformat(iso)
+    if not zone:
+        return moment
+    import zoneinfo
+
+    return moment.astimezone(zoneinfo.ZoneInfo(zone))
+
+
+def _json_text(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    # JSON has its own escape for what must not stand in a line of the table.
+    return "".join(
+        char if char.isprintable() else json.dumps(char)[1:-1] for char in text
+    )
+
+
+def _tagged(value: object) -> object:
+    """Return a value in terms of JSON."""
+    value = _plain(value)
+    kind = _kind(value)
+    if kind in ("str", "int", "bool") or value is None:
+        return value
+    if kind == "float":
+        return value if math.isfinite(value) else {"$float": repr(value)}
+    if kind.startswith("\\"):
+        return {"$missing": kind[1:]}
+    if kind == "path":
+        return {"$path": str(value)}
+    if kind in ("timestamp", "datetime"):
+        return {f"${kind}": _moment_text(value)}
+    if kind == "date":
+        return {"$date": value.isoformat()}
+    if type(value) is list:
+        return [_tagged(item) for item in value]
+    if type(value) is tuple:
+        return {"$tuple": [_tagged(item) for item in value]}
+    if all(type(key) is str and not key.startswith("$") for key in value):
+        return {key: _tagged(item) for key, item in value.items()}
+    return {"$dict": [[_tagged(key), _tagged(item)] for key, item in value.items()]}
+
+
+def _untagged(value: object) -> Any:
+    if isinstance(value, list):
+        return [_untagged(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    tag = next(iter(value), "")
+    if not tag.startswith("$"):
+        return {key: _untagged(item) for key, item in value.items()}
+    content = value[tag]
+    if tag == "$tuple":
+        return tuple(_untagged(item) for item in content)
+    if tag == "$dict":
+        return {_untagged(key): _untagged(item) for key, item in content}
+    if tag == "$missing":
+        return _missing("\\" + content)
+    return parse(escape(content) if tag == "$path" else content, tag[1:])

@@ -1,0 +1,82 @@
+"""Where everything about one brainset lies on disk.
+
+All that the workflow writes stands under ``_workflow`` in the brainset's processed
+folder, beside the data it speaks of, so that it travels with them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["BrainsetFolder", "WORKFLOW_FOLDER"]
+
+WORKFLOW_FOLDER = "_workflow"
+
+
+@dataclass(frozen=True)
+class BrainsetFolder:
+    """The processed folder of one brainset, and the paths inside it."""
+
+    root: Path
+
+    @property
+    def workflow(self) -> Path:
+        """Everything here that is not data."""
+        return self.root / WORKFLOW_FOLDER
+
+    @property
+    def manifest(self) -> Path:
+        """The table of assets."""
+        return self.workflow / "manifest.tsv"
+
+    @property
+    def listing_failure(self) -> Path:
+        """Why the last attempt to list the assets failed; absent if it did not."""
+        return self.workflow / "manifest.FAILED"
+
+    @property
+    def environment(self) -> Path:
+        """The interpreter built for the pipeline."""
+        return self.workflow / "environment"
+
+    @property
+    def environment_failure(self) -> Path:
+        """Why the interpreter could not be built; absent if it could."""
+        return self.workflow / "environment.FAILED"
+
+    @property
+    def summary(self) -> Path:
+        """The table of what came out."""
+        return self.workflow / "summary.tsv"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose kernel locks keep two runs, and two attempts, apart."""
+        return self.workflow / "lock"
+
+    @property
+    def status(self) -> Path:
+        """The folder of all sentinels."""
+        return self.workflow / "status"
+
+    def sentinel(self, name: str, state: str) -> Path:
+        """Return the path of one asset's sentinel: RUNNING, DOWNLOADED, DONE, FAILED."""
+        return self.status / f"{name}.{state}"
+
+    def log(self, rule: str, name: str | None = None) -> Path:
+        """Return the log of a rule, for one asset where it runs per asset."""
+        stem = f"{rule}/{name}" if name else rule
+        return self.workflow / "logs" / f"{stem}.log"
+
+    def handoff(self, name: str) -> Path:
+        """Return the file that carries what download returned to process."""
+        return self.workflow / "handoff" / f"{name}.pkl"
+
+    def staging(self, name: str) -> Path:
+        """Return the folder into which process writes before it is published."""
+        return self.workflow / "staging" / name
+
+    def owner(self, output: str) -> Path:
+        """Return the file that says which asset published an output."""
+        from brainsets.shared.names import asset_name
+
+        return self.workflow / "outputs" / asset_name(output)

@@ -1,0 +1,104 @@
+"""Kernel locks: held by a process, gone with it, nothing to clean up after a kill.
+
+One file per brainset carries them all: byte 0 belongs to the run, one byte for each
+asset to the attempt that works on it. POSIX record locks work between the hosts of a
+network file system as well, and a lock ends when its process ends for whatever reason.
+They also end when the process closes any descriptor of the file: nothing else in this
+project may open it.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from brainsets.shared.sentinels import now
+
+__all__ = ["lock_asset", "lock_run", "run_in_the_way"]
+
+_RUN_BYTE = 0
+_TRIES = 4
+_descriptors: dict[Path, int] = {}
+
+
+def _descriptor(path: Path) -> int:
+    if path not in _descriptors:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _descriptors[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    return _descriptors[path]
+
+
+def _take(path: Path, byte: int, *, wait: bool = False) -> bool:
+    flags = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+    try:
+        fcntl.lockf(_descriptor(path), flags, 1, byte)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return False
+        if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            # The file system has no locks (Lustre mounted without them, say): then
+            # nothing can be promised about a second run, and nothing is broken.
+            return True
+        raise
+    return True
+
+
+def lock_run(path: Path) -> dict[str, Any] | None:
+    """Lock a brainset for this process until it ends.
+
+    Returns
+    -------
+    dict or None
+        None on success; else what is known of the run that holds the lock.
+    """
+    for attempt in range(_TRIES):
+        if _take(path, _RUN_BYTE):
+            break
+        # Somebody who only looks holds the lock for an instant.
+        time.sleep(0.05 * attempt)
+    else:
+        return _holder(path)
+    record = {"host": socket.gethostname(), "pid": os.getpid(), "since": now()}
+    descriptor = _descriptor(path)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(record).encode(), 0)
+    return None
+
+
+def run_in_the_way(path: Path) -> dict[str, Any] | None:
+    """Return what is known of another run over the brainset; writes nothing."""
+    if not path.exists() or path in _descriptors:
+        return None
+    try:
+        if _take(path, _RUN_BYTE):
+            return None
+        return _holder(path)
+    finally:
+        os.close(_descriptors.pop(path))
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(os.pread(_descriptor(path), 4096, 0))
+    except ValueError:
+        return {}
+
+
+def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
+    """Lock one asset for this process until it ends.
+
+    An earlier attempt may still be at work although its run was killed.
+
+    Returns
+    -------
+    bool
+        Whether the lock was got; always so with `wait`.
+    """
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+    byte = 1 + int.from_bytes(digest[:5], "big")
+    return _take(path, byte, wait=wait)

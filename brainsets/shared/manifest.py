@@ -1,0 +1,249 @@
+"""The manifest on disk: a readable table, and what each of its columns holds.
+
+``manifest.tsv`` is the source of truth: one line of column names, one line per asset,
+the index first. ``manifest.schema.json`` beside it gives the type of each column (see
+`brainsets.shared.cells`) and says which pipeline code and arguments listed it.
+Reading needs the standard library only, so planning a run imports no pandas.
+"""
+
+import hashlib
+import json
+from collections import namedtuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import ManifestError
+from brainsets.shared import cells, names
+
+__all__ = [
+    "Column",
+    "Manifest",
+    "RowText",
+    "find_row",
+    "make_row",
+    "read_listing",
+    "read_manifest",
+    "schema_path",
+]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name as the manifest spells it, and the type of its cells."""
+
+    name: str
+    type: str
+
+
+@dataclass
+class Manifest:
+    """The table as text: ids, and each row's fields as they stand in the file."""
+
+    path: Path
+    columns: list[Column]
+    rows: dict[str, list[str]] = field(repr=False)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The file name of each asset, by id, in the order of the table."""
+        return names.asset_names(self.rows)
+
+    @cached_property
+    def ids(self) -> dict[str, str]:
+        """The id of each asset, by file name."""
+        return {name: asset for asset, name in self.names.items()}
+
+    def row_hash(self, asset: str) -> str:
+        """Return a hash of what the row says, and nothing else."""
+        return _row_hash(self.columns, self.rows[asset])
+
+
+def _row_hash(columns: Sequence[Column], fields: Sequence[str]) -> str:
+    content = [(c.name, c.type, text) for c, text in zip(columns, fields)]
+    packed = json.dumps(content).encode()
+    return hashlib.sha256(packed).hexdigest()[:16]
+
+
+def schema_path(path: Path) -> Path:
+    """Return the path of the schema that belongs to a manifest."""
+    return path.with_name("manifest.schema.json")
+
+
+def read_listing(path: Path) -> dict[str, Any]:
+    """Return what the schema file says of a manifest, {} if there is none."""
+    try:
+        listing = json.loads(schema_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return listing if isinstance(listing, dict) else {}
+
+
+def _columns(path: Path) -> list[Column]:
+    try:
+        return [Column(c["name"], c["type"]) for c in read_listing(path)["columns"]]
+    except (KeyError, TypeError) as error:
+        raise ManifestError(
+            f"{schema_path(path)} does not describe the columns of {path.name}; "
+            "list the assets anew with --forcerun write_manifest."
+        ) from error
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path} is not UTF-8 text: {error}.") from error
+    # An editor may have written Windows line ends; ours are escaped inside fields.
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest as text.
+
+    Raises
+    ------
+    ManifestError
+        The file is missing, or an edit by hand has left it inconsistent.
+    """
+    columns = _columns(path)
+    lines = _lines(path)
+    _check_header(path, lines[0], columns)
+    is_text = columns[0].type == "str"
+    rows: dict[str, list[str]] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        if not line:
+            continue
+        fields = _fields(path, number, line, columns)
+        asset = fields[0]
+        if is_text and "\\" in asset:
+            asset = _parsed(path, number, columns[0], asset)
+        if not isinstance(asset, str) or not asset:
+            raise ManifestError(
+                f"{path}, line {number}: the asset has no id; "
+                f"fill in column {columns[0].name!r}."
+            )
+        if asset in rows:
+            raise ManifestError(
+                f"{path}, line {number}: asset {asset!r} stands twice; "
+                "remove one of the two lines."
+            )
+        rows[asset] = fields
+    return Manifest(path, columns, rows)
+
+
+def _check_header(path: Path, line: str, columns: Sequence[Column]) -> None:
+    expected = [cells.escape(column.name) for column in columns]
+    if line.split("\t") != expected:
+        raise ManifestError(
+            f"{path}: the first line names the columns {line.split(chr(9))}, but "
+            f"{schema_path(path).name} {expected}; "
+            "list the assets anew with --forcerun write_manifest."
+        )
+
+
+def _fields(
+    path: Path, number: int, line: str, columns: Sequence[Column]
+) -> list[str]:
+    fields = line.split("\t")
+    if len(fields) != len(columns):
+        raise ManifestError(
+            f"{path}, line {number}: {len(fields)} fields instead of {len(columns)}; "
+            "columns are separated by one tab each."
+        )
+    return fields
+
+
+def _parsed(path: Path, number: int | str, column: Column, text: str) -> Any:
+    try:
+        return cells.parse(text, column.type)
+    except cells.CellError as error:
+        raise ManifestError(
+            f"{path}, line {number}, column {column.name!r}: {error}."
+        ) from error
+
+
+@dataclass(frozen=True)
+class RowText:
+    """One row as text: enough to know what it is, before its values are made."""
+
+    path: Path
+    number: int
+    asset: str
+    hash: str
+    columns: list[Column]
+    fields: list[str]
+
+    def row(self) -> tuple:
+        """Return the row as ``DataFrame.itertuples()`` gives it."""
+        values = [
+            _parsed(self.path, self.number, column, text)
+            for column, text in zip(self.columns, self.fields)
+        ]
+        return make_row([column.name for column in self.columns[1:]], values)
+
+
+def find_row(path: Path, name: str) -> RowText:
+    """Find the row of one asset by its name in file names, without parsing the others.
+
+    Raises
+    ------
+    ManifestError
+        The manifest cannot be read, or has no such asset.
+    """
+    columns = _columns(path)
+    lines = _lines(path)
+    _check_header(path, lines[0], columns)
+    is_text = columns[0].type == "str"
+    # Most names are the id itself or its encoding: then no id has to be encoded.
+    plain = None if "~" in name else names.guessed_id(name)
+    if plain is not None and is_text:
+        plain = cells.escape(plain)
+    for number, line in enumerate(lines[1:], start=2):
+        text, _, _ = line.partition("\t")
+        if not line or (plain is not None and text != plain):
+            continue
+        asset = _parsed(path, number, columns[0], text) if is_text else text
+        if plain is None and names.asset_name(asset, hashed=True) != name:
+            continue
+        fields = _fields(path, number, line, columns)
+        return RowText(
+            path, number, asset, _row_hash(columns, fields), columns, fields
+        )
+    raise ManifestError(
+        f"{path} has no asset that is called {name!r} in file names; "
+        "it may have vanished from the archive since this run was planned."
+    )
+
+
+@lru_cache(maxsize=8)
+def _row_class(columns: tuple[str, ...]) -> type:
+    # The same call as DataFrame.itertuples() makes: names that are no Python
+    # identifiers become _1, _2 ... by position.
+    base = namedtuple("Pandas", ["Index", *columns], rename=True)
+
+    class Pandas(base):
+        __slots__ = ()
+
+        def __reduce__(self):
+            return make_row, (columns, tuple(self))
+
+    Pandas.__module__, Pandas.__qualname__ = __name__, "Pandas"
+    return Pandas
+
+
+def make_row(columns: Sequence[str], values: Sequence[Any]) -> tuple:
+    """Return a row as ``DataFrame.itertuples()`` gives it; it can be pickled.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of the columns, without the index.
+    values : sequence
+        The index, then the columns.
+    """
+    return _row_class(tuple(columns))._make(values)

@@ -1,0 +1,78 @@
+"""Choose assets of a manifest by id or glob."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from brainsets.errors import SelectionError
+from brainsets.shared.names import spelled
+
+__all__ = ["Selection", "nearest"]
+
+_GLOB_CHARS = frozenset("*?[")
+
+
+def nearest(wrong: str, known: Iterable[str], count: int = 3) -> str:
+    """Return a hint that names the spellings nearest to a wrong one, or ""."""
+    by_case = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(wrong.casefold(), by_case, count, cutoff=0.5)
+    if not found:
+        return ""
+    return f"did you mean {' or '.join(repr(spelled(by_case[f])) for f in found)}?"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which assets of a brainset to prepare: all, unless something is given.
+
+    `assets` and `exclude` hold ids or globs; an id is taken literally first. `limit`
+    keeps the first so many of what is left, in the order of the manifest.
+    """
+
+    assets: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    limit: int | None = None
+
+    def apply(self, brainset: str, known: Sequence[str]) -> list[str]:
+        """Return the selected ids in the order of the manifest.
+
+        Raises
+        ------
+        SelectionError
+            An entry matches no asset.
+        """
+        chosen = known
+        if self.assets:
+            wanted = self._matched(brainset, "assets", self.assets, known)
+            chosen = [asset for asset in known if asset in wanted]
+        if self.exclude:
+            unwanted = self._matched(brainset, "exclude", self.exclude, known)
+            chosen = [asset for asset in chosen if asset not in unwanted]
+        return list(chosen[: self.limit])
+
+    @staticmethod
+    def _matched(
+        brainset: str, setting: str, patterns: Sequence[str], known: Sequence[str]
+    ) -> set[str]:
+        ids = set(known)
+        matched: set[str] = set()
+        for pattern in patterns:
+            if pattern in ids:
+                matched.add(pattern)
+                continue
+            found: set[str] = set()
+            if _GLOB_CHARS & set(pattern):
+                found = {asset for asset in known if fnmatchcase(asset, pattern)}
+            if not found:
+                hint = nearest(pattern, known) or (
+                    f"the first of its {len(known)} assets is {spelled(known[0])!r}."
+                    if known
+                    else "its manifest is empty."
+                )
+                raise SelectionError(
+                    f"{brainset}: {setting} names {spelled(pattern)!r}, but the "
+                    f"manifest has no such asset; {hint}"
+                )
+            matched |= found
+        return matched

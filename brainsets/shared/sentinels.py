@@ -1,0 +1,139 @@
+"""Sentinels: small JSON files that say what became of an asset.
+
+They are written beside and moved into place, so a reader sees a whole one or none.
+"""
+
+import json
+import os
+import socket
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from brainsets.shared.folders import BrainsetFolder
+
+__all__ = [
+    "DONE",
+    "DOWNLOADED",
+    "FAILED",
+    "HEARTBEAT_S",
+    "INTERRUPTED",
+    "PENDING",
+    "RUNNING",
+    "asset_state",
+    "now",
+    "read_sentinel",
+    "write_atomically",
+    "write_sentinel",
+]
+
+DONE = "DONE"
+RUNNING = "RUNNING"
+FAILED = "FAILED"
+INTERRUPTED = "INTERRUPTED"
+DOWNLOADED = "DOWNLOADED"
+PENDING = "PENDING"
+
+HEARTBEAT_S = 30
+"""How often a running step touches its RUNNING sentinel, in seconds."""
+
+# A busy network file system may show a touch late; ten beats are missed only by the dead.
+_SILENCE_S = 10 * HEARTBEAT_S
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part.
+
+    With `durable` it is also on disk, not only in memory, when this returns.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{os.getpid()}-{path.name[-200:]}")
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_sentinel(path: Path, record: dict[str, Any], *, durable: bool = False) -> None:
+    """Write one JSON object; sentinels that claim success should be durable."""
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    content = (text + "\n").encode("utf-8", "surrogatepass")
+    write_atomically(path, content, durable=durable)
+
+
+def read_sentinel(path: Path) -> dict[str, Any] | None:
+    """Return a sentinel's object; None if there is none or it cannot be read."""
+    try:
+        record = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _alive(path: Path, record: dict[str, Any]) -> bool:
+    """Whether the process that a RUNNING sentinel speaks of still lives."""
+    try:
+        silent_s = time.time() - path.stat().st_mtime
+    except OSError:
+        return False
+    if silent_s > _SILENCE_S:
+        return False
+    if record.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(int(record["pid"]), 0)
+    except PermissionError:
+        return True
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def asset_state(
+    folder: BrainsetFolder, name: str, existing: set[str] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return the one state of an asset, and the sentinel that says so.
+
+    Parameters
+    ----------
+    folder : BrainsetFolder
+        The brainset's folder.
+    name : str
+        The asset's name in file names.
+    existing : set of str, optional
+        Names of all files in the status folder, to spare a look at each.
+    """
+
+    def read(state: str) -> tuple[Path, dict[str, Any] | None]:
+        path = folder.sentinel(name, state)
+        if existing is not None and path.name not in existing:
+            return path, None
+        return path, read_sentinel(path)
+
+    _, record = read(DONE)
+    if record is not None:
+        return DONE, record
+    path, running = read(RUNNING)
+    if running is not None and _alive(path, running):
+        return RUNNING, running
+    _, record = read(FAILED)
+    if record is not None:
+        return FAILED, record
+    if running is not None:
+        return INTERRUPTED, running
+    _, record = read(DOWNLOADED)
+    if record is not None:
+        return DOWNLOADED, record
+    return PENDING, {}

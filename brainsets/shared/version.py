@@ -1,0 +1,3 @@
+"""The version of this project, readable where it is not installed."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,68 @@
+# Needs: the manifest, and the pipeline's environment.
+# Leaves, per asset: _workflow/status/<asset>.DOWNLOADED and .DONE (or .FAILED), logs, and
+# the asset's files in the brainset's folder. Raw and processed files are no outputs of
+# rules: Snakemake deletes the outputs of a job that fails.
+
+
+rule download_asset:
+    """Fetch one recording, and hand what the pipeline returned on to process_asset."""
+    input:
+        environment=ancient(environment_ready),
+        manifest=ancient(brainset_file("manifest.tsv")),
+    output:
+        downloaded=brainset_file("status/{asset}.DOWNLOADED"),
+    log:
+        brainset_file("logs/download_asset/{asset}.log"),
+    # Waiting for an archive takes no core: what limits downloads is their own resource.
+    threads: 0
+    resources:
+        downloads=1,
+        mem_mb=lambda wildcards, attempt: RUN.brainset(wildcards).download.mem_mb
+        * attempt,
+        runtime=lambda wildcards, attempt: RUN.brainset(wildcards).download.runtime
+        * attempt,
+    params:
+        row=RUN.row_hash,
+        args=pipeline_args,
+        asset=lambda wildcards, output: RUN.asset(wildcards),
+        reason=lambda wildcards, output: RUN.reason(wildcards, "download"),
+        command=download_command,
+    conda:
+        "../../environment.yml"
+    message:
+        "download {wildcards.brainset} {params.asset} ({params.reason})"
+    shell:
+        "{params.command} > {log:q} 2>&1"
+
+
+rule process_asset:
+    """Turn one downloaded recording into its files, published only when whole."""
+    input:
+        environment=ancient(environment_ready),
+        manifest=ancient(brainset_file("manifest.tsv")),
+        downloaded=brainset_file("status/{asset}.DOWNLOADED"),
+    output:
+        done=brainset_file("status/{asset}.DONE"),
+    log:
+        brainset_file("logs/process_asset/{asset}.log"),
+    # Finish recordings that are on disk before starting more: disks fill otherwise.
+    priority: 10
+    threads: lambda wildcards: RUN.brainset(wildcards).process.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: RUN.brainset(wildcards).process.mem_mb
+        * attempt,
+        runtime=lambda wildcards, attempt: RUN.brainset(wildcards).process.runtime
+        * attempt,
+    params:
+        row=RUN.row_hash,
+        code=pipeline_code,
+        args=pipeline_args,
+        asset=lambda wildcards, output: RUN.asset(wildcards),
+        reason=lambda wildcards, output: RUN.reason(wildcards, "process"),
+        command=process_command,
+    conda:
+        "../../environment.yml"
+    message:
+        "process {wildcards.brainset} {params.asset} ({params.reason})"
+    shell:
+        "{params.command} > {log:q} 2>&1"

@@ -1,0 +1,107 @@
+# What all rules share: the settings, the wildcards' patterns, and functions that hand
+# the rules' questions to brainsets.planning. Leaves nothing on disk.
+import functools
+from pathlib import Path
+
+from brainsets.errors import BrainsetError
+from brainsets.planning.outcome import show_outcome as show_outcome_of
+from brainsets.planning.run import Run
+from brainsets.planning.settings import read_settings
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+
+
+def planned_run():
+    """Return the run that the settings ask for; ends Snakemake if they are wrong."""
+    files = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
+    try:
+        run = Run(
+            read_settings(config, given=workflow.config_settings.config, where=files)
+        )
+        if workflow.is_main_process:
+            run.check_free()
+            run.check_selections()
+        return run
+    except BrainsetError as error:
+        raise SystemExit(f"brainsets: {error}") from None
+
+
+RUN = planned_run()
+DATA = RUN.processed_dir
+
+
+wildcard_constraints:
+    brainset=RUN.brainset_pattern,
+    asset=RUN.asset_pattern,
+
+
+# Downloads are limited apart from cores; --resources downloads=N has the last word.
+if "downloads" not in workflow.global_resources:
+    workflow.register_resource("downloads", RUN.settings.downloads)
+
+
+def brainset_file(path):
+    """Return the pattern of a file under a brainset's _workflow folder."""
+    return f"{DATA}/{{brainset}}/_workflow/{path}"
+
+
+def brainset_targets():
+    """Return one input function per brainset, so that none waits for another."""
+    return [functools.partial(targets_of, brainset) for brainset in RUN.brainsets]
+
+
+def targets_of(brainset, wildcards):
+    return RUN.targets(brainset, checkpoints, workflow.dag.forcefiles.update)
+
+
+def summarized_assets(wildcards):
+    return RUN.summarized(wildcards, checkpoints)
+
+
+def environment_ready(wildcards):
+    repair = workflow.is_main_process and not workflow.dryrun
+    return RUN.environment(RUN.brainset(wildcards), repair=repair)
+
+
+def environment_key(wildcards):
+    declaration = RUN.brainset(wildcards).source.declaration
+    return declaration.key if declaration else "none declared"
+
+
+def pipeline_code(wildcards):
+    return RUN.brainset(wildcards).source.code
+
+
+def pipeline_args(wildcards):
+    return RUN.brainset(wildcards).counted_args
+
+
+def listing_command(wildcards, output):
+    return RUN.command(
+        SCRIPTS / "write_manifest.py", RUN.brainset(wildcards), "", None
+    )
+
+
+def download_command(wildcards, output):
+    brainset = RUN.brainset(wildcards)
+    return RUN.command(
+        SCRIPTS / "download_asset.py", brainset, wildcards.asset, brainset.download
+    )
+
+
+def process_command(wildcards, output):
+    brainset = RUN.brainset(wildcards)
+    return RUN.command(
+        SCRIPTS / "process_asset.py", brainset, wildcards.asset, brainset.process
+    )
+
+
+def lock_brainsets():
+    try:
+        RUN.lock()
+    except BrainsetError as error:
+        raise SystemExit(f"brainsets: {error}") from None
+
+
+def show_outcome():
+    show_outcome_of(RUN.brainsets.values())

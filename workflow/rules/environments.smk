@@ -1,0 +1,23 @@
+# Needs: uv, and the package index (or uv's cache).
+# Leaves: _workflow/environment/, the interpreter that a pipeline declares.
+
+
+rule build_environment:
+    """Install what a pipeline declares, once, before anything of it is run."""
+    output:
+        ready=brainset_file("environment/ready.json"),
+    log:
+        brainset_file("logs/build_environment.log"),
+    params:
+        key=environment_key,
+        python=lambda wildcards, output: sys.executable,
+        script=lambda wildcards, output: SCRIPTS / "build_environment.py",
+        pipeline=lambda wildcards, output: RUN.brainset(wildcards).source.path,
+        processed_dir=lambda wildcards, output: RUN.brainset(wildcards).processed_dir,
+    conda:
+        "../../environment.yml"
+    message:
+        "build the environment of {wildcards.brainset}"
+    shell:
+        "{params.python:q} {params.script:q} --pipeline {params.pipeline:q}"
+        " --processed-dir {params.processed_dir:q} > {log:q} 2>&1"

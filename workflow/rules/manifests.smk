@@ -1,0 +1,25 @@
+# Needs: the pipeline, its environment, and most often its archive.
+# Leaves: _workflow/manifest.tsv and manifest.schema.json, the list of assets.
+
+
+checkpoint write_manifest:
+    """List the assets; all else follows from this table."""
+    input:
+        # ancient(): a rebuilt environment lists and prepares nothing anew.
+        environment=ancient(environment_ready),
+    output:
+        # update(): if the archive cannot be reached, the old list stays.
+        manifest=update(brainset_file("manifest.tsv")),
+        schema=update(brainset_file("manifest.schema.json")),
+    log:
+        brainset_file("logs/write_manifest.log"),
+    params:
+        code=pipeline_code,
+        args=pipeline_args,
+        command=listing_command,
+    conda:
+        "../../environment.yml"
+    message:
+        "list the assets of {wildcards.brainset}"
+    shell:
+        "{params.command} > {log:q} 2>&1"

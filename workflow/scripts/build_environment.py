@@ -1,0 +1,24 @@
+"""Wrapper of the rule build_environment: see brainsets.planning.environments."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from brainsets.errors import BrainsetError  # noqa: E402
+from brainsets.planning import environments  # noqa: E402
+from brainsets.planning.source import PipelineSource  # noqa: E402
+from brainsets.shared.folders import BrainsetFolder  # noqa: E402
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--pipeline", type=Path, required=True)
+parser.add_argument("--processed-dir", type=Path, required=True)
+options = parser.parse_args()
+source = PipelineSource(options.pipeline)
+folder = BrainsetFolder(options.processed_dir / source.brainset_id)
+try:
+    environments.build_environment(source.brainset_id, source.declaration, folder)
+except BrainsetError as error:
+    environments.record_failure(source.brainset_id, folder, error)
+    raise SystemExit(str(error)) from None

@@ -1,0 +1,11 @@
+"""Wrapper of the rule download_asset: wiring only, see brainsets.jobs.steps."""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from brainsets.jobs.arguments import parse_job  # noqa: E402
+from brainsets.jobs.steps import download_asset  # noqa: E402
+
+raise SystemExit(download_asset(parse_job(sys.argv[1:])))
