@@ -3,6 +3,7 @@
 What it does and how it is used: README.md. Every setting: config/README.md.
 """
 
+import os
 import sys
 
 from snakemake.utils import min_version
@@ -13,7 +14,13 @@ min_version("9.0")
 sys.path.insert(0, workflow.basedir)
 
 
-configfile: "config/config.yaml"
+# Beside the Snakefile, unless the folder of the run (--directory) has its own.
+CONFIG_FILE = "config/config.yaml"
+if not os.path.exists(CONFIG_FILE):
+    CONFIG_FILE = f"{workflow.basedir}/{CONFIG_FILE}"
+
+
+configfile: CONFIG_FILE
 
 
 include: "workflow/rules/common.smk"

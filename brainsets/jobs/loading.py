@@ -29,6 +29,8 @@ def load_pipeline(file: Path) -> type:
     Its folder is the working folder and the first place where imports are looked for.
     """
     os.chdir(file.parent)
+    # What a parser made by the pipeline calls itself in its usage.
+    sys.argv = [str(file)]
     sys.path.insert(0, str(file.parent))
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if spec is None or spec.loader is None:

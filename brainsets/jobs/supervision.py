@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 from brainsets.errors import BrainsetError
@@ -329,13 +330,22 @@ def _described(error: BaseException) -> dict[str, Any]:
     failure["transient"] = _looks_transient(error)
     if not isinstance(error, BrainsetError):
         lines = "".join(
-            traceback.format_exception(type(error), error, error.__traceback__)
+            traceback.format_exception(type(error), error, _own_frames_cut(error))
         )
         print(lines, file=sys.stderr, end="", flush=True)
         failure["traceback"] = "\n".join(lines.splitlines()[-_TRACEBACK_LINES:])
     else:
         print(error, file=sys.stderr, flush=True)
     return failure
+
+
+def _own_frames_cut(error: BaseException) -> TracebackType | None:
+    """Return the traceback from where the pipeline's own code begins."""
+    here = os.path.dirname(__file__)
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(here):
+        frames = frames.tb_next
+    return frames or error.__traceback__
 
 
 _TRANSIENT_NAMES = {

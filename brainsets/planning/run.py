@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from brainsets.errors import BrainsetError, RunLockedError
+from brainsets.errors import RunLockedError
 from brainsets.planning import environments
 from brainsets.planning.pending import Pending, listing_is_outdated, pending_assets
 from brainsets.planning.settings import Brainset, Settings
@@ -30,15 +30,19 @@ class Run:
     ----------
     settings : Settings
         The checked settings.
+    everything : callable
+        Whether assets that are up to date are put before Snakemake too, because it was
+        told to run them again; known only after the Snakefile was parsed.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, everything: Callable[[], bool] = lambda: False
+    ) -> None:
         self.settings = settings
+        self.everything = everything
         self.brainsets = settings.brainsets
         self._manifests: dict[str, tuple[tuple, Manifest]] = {}
         self._wanted: dict[str, dict[str, Pending]] = {}
-
-    # Patterns -------------------------------------------------------------------
 
     @property
     def brainset_pattern(self) -> str:
@@ -61,8 +65,6 @@ class Run:
     def brainset(self, wildcards: Any) -> Brainset:
         """Return the brainset that a job is for."""
         return self.brainsets[wildcards.brainset]
-
-    # Manifests ------------------------------------------------------------------
 
     def manifest(self, brainset: Brainset) -> Manifest:
         """Return a brainset's manifest, read anew only when its files have changed."""
@@ -91,8 +93,6 @@ class Run:
                 known = list(self.manifest(brainset).rows)
                 selected.apply(brainset.id, known)
 
-    # Locks ----------------------------------------------------------------------
-
     def check_free(self) -> None:
         """Make sure that no other run works on one of the brainsets; writes nothing."""
         for brainset in self.brainsets.values():
@@ -112,8 +112,6 @@ class Run:
             f"{holder.get('pid', _UNKNOWN)} on {holder.get('host', _UNKNOWN)} since "
             f"{holder.get('since', _UNKNOWN)}; wait for it, or end it."
         )
-
-    # Targets --------------------------------------------------------------------
 
     def pending(self, brainset: Brainset) -> list[Pending]:
         """Return the assets that are to be run, with what was asked for before.
@@ -136,6 +134,10 @@ class Run:
             existing=existing,
         )
         wanted.update({pending.asset: pending for pending in found})
+        if self.everything():
+            for asset in selected:
+                name = manifest.names[asset]
+                wanted.setdefault(asset, Pending(asset, name, "asked for"))
         return [wanted[asset] for asset in manifest.rows if asset in wanted]
 
     def targets(
@@ -182,8 +184,6 @@ class Run:
             str(brainset.folder.sentinel(pending.name, DONE))
             for pending in self.pending(brainset)
         ]
-
-    # Parameters of jobs ---------------------------------------------------------
 
     def row_hash(self, wildcards: Any) -> str:
         """Return the hash of an asset's row; a change runs the asset again."""
@@ -243,10 +243,6 @@ class Run:
             selection = vars(brainset.selection)
             words += ["--selection", json.dumps(selection, ensure_ascii=False)]
         return shlex.join([python, *map(str, words), "--", *brainset.args])
-
-    def stop(self, error: BrainsetError) -> None:
-        """End Snakemake with one sentence."""
-        raise SystemExit(f"brainsets: {error}") from None
 
 
 def _quoted(brainset_id: str) -> str:

@@ -79,4 +79,5 @@ class BrainsetFolder:
         """Return the file that says which asset published an output."""
         from brainsets.shared.names import asset_name
 
-        return self.workflow / "outputs" / asset_name(output)
+        # Not the output's own name: whoever looks for all *.h5 must not find this.
+        return self.workflow / "outputs" / f"{asset_name(output)}.owner"

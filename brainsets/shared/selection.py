@@ -13,10 +13,12 @@ __all__ = ["Selection", "nearest"]
 _GLOB_CHARS = frozenset("*?[")
 
 
-def nearest(wrong: str, known: Iterable[str], count: int = 3) -> str:
+def nearest(
+    wrong: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5
+) -> str:
     """Return a hint that names the spellings nearest to a wrong one, or ""."""
     by_case = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(wrong.casefold(), by_case, count, cutoff=0.5)
+    found = difflib.get_close_matches(wrong.casefold(), by_case, count, cutoff)
     if not found:
         return ""
     return f"did you mean {' or '.join(repr(spelled(by_case[f])) for f in found)}?"
@@ -65,7 +67,7 @@ class Selection:
             if _GLOB_CHARS & set(pattern):
                 found = {asset for asset in known if fnmatchcase(asset, pattern)}
             if not found:
-                hint = nearest(pattern, known) or (
+                hint = nearest(pattern, known, cutoff=0.2) or (
                     f"the first of its {len(known)} assets is {spelled(known[0])!r}."
                     if known
                     else "its manifest is empty."

@@ -11,13 +11,21 @@ from brainsets.planning.settings import read_settings
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 
 
+def asked_for_everything():
+    """Whether Snakemake was told to run assets again that are up to date."""
+    settings = workflow.dag_settings
+    asset_rules = {"download_asset", "process_asset"}
+    return settings.forceall or not asset_rules.isdisjoint(settings.forcerun)
+
+
 def planned_run():
     """Return the run that the settings ask for; ends Snakemake if they are wrong."""
     files = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
     try:
-        run = Run(
-            read_settings(config, given=workflow.config_settings.config, where=files)
+        settings = read_settings(
+            config, given=workflow.config_settings.config, where=files
         )
+        run = Run(settings, everything=asked_for_everything)
         if workflow.is_main_process:
             run.check_free()
             run.check_selections()
@@ -104,4 +112,5 @@ def lock_brainsets():
 
 
 def show_outcome():
-    show_outcome_of(RUN.brainsets.values())
+    if "all" not in map(str, workflow.output_settings.quiet or ()):
+        show_outcome_of(RUN.brainsets.values())

@@ -1,0 +1,45 @@
+"""``brainsets``: prepare, status and list."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from brainsets.commands import listing, prepare, status
+from brainsets.errors import BrainsetError
+from brainsets.shared.version import VERSION
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status.
+
+    0 is success, 1 that an asset or the run failed, 2 that the command was wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="brainsets",
+        description="Prepare public neural recordings for machine learning.",
+        epilog="'snakemake --cores 16' runs what config/config.yaml asks for; "
+        "see README.md.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    prepare.add_parser(commands)
+    status.add_parser(commands)
+    listing.add_parser(commands)
+    options, remaining = parser.parse_known_args(argv)
+    if remaining and options.command != "prepare":
+        parser.error(f"unrecognized arguments: {' '.join(remaining)}")
+    options.remaining = remaining
+    try:
+        return options.run(options)
+    except BrainsetError as error:
+        print(f"brainsets: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing is left to flush to.
+        sys.stderr.close()
+        return 141

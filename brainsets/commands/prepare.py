@@ -1,0 +1,191 @@
+"""``brainsets prepare`` and ``python -m brainsets.runner``: one brainset by Snakemake.
+
+They take what users of the published package type, and start Snakemake with it.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from brainsets.commands.status import ROOT, configured_folder
+from brainsets.errors import BrainsetError, SettingsError
+from brainsets.planning.catalog import find_pipeline
+from brainsets.planning.source import PipelineSource
+from brainsets.shared import sentinels
+from brainsets.shared.folders import BrainsetFolder
+
+__all__ = ["add_parser", "runner_main"]
+
+# "Do it again" is not a change of what is wanted, so it has to be said to Snakemake.
+_AGAIN = {"--redownload": "download_asset", "--reprocess": "process_asset"}
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "prepare",
+        help="list, download and process one brainset",
+        description="List, download and process the recordings of one brainset. "
+        "Arguments that are not listed here go to the pipeline.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("brainset", help="name of a pipeline, or path of its folder")
+    parser.add_argument(
+        "--local", action="store_true", help="BRAINSET is a path, not a name"
+    )
+    parser.add_argument(
+        "--use-active-env",
+        action="store_true",
+        help="run in this interpreter, not in one built for the pipeline",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show the commands of all jobs"
+    )
+    _add_common(parser, required=False)
+    parser.set_defaults(run=_run)
+
+
+def _add_common(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    where = "" if required else "; by default as in config/config.yaml"
+    parser.add_argument(
+        "--raw-dir", type=Path, required=required, help=f"folder of downloads{where}"
+    )
+    parser.add_argument(
+        "--processed-dir",
+        type=Path,
+        required=required,
+        help=f"folder of results{where}",
+    )
+    parser.add_argument("-s", "--single", metavar="ASSET", help="prepare one asset")
+    parser.add_argument(
+        "-c", "--cores", type=int, default=4, help="cores to use (default: 4)"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="print the manifest and exit"
+    )
+    parser.add_argument(
+        "--download-only", action="store_true", help="download and exit"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    path = options.brainset
+    if options.local:
+        path = str(Path(path).expanduser().absolute())
+    environment = "active" if options.use_active_env else "isolated"
+    return _prepare(path, options, options.remaining, environment)
+
+
+def runner_main(argv: Sequence[str] | None = None) -> int:
+    """Run the published runner's command line; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m brainsets.runner",
+        description="List, download and process the recordings of one pipeline, in "
+        "this interpreter. Arguments that are not listed here go to the pipeline.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("pipeline_file", type=Path)
+    _add_common(parser, required=True)
+    options, remaining = parser.parse_known_args(argv)
+    options.verbose = False
+    try:
+        path = str(options.pipeline_file.expanduser().absolute())
+        return _prepare(path, options, remaining, "active")
+    except BrainsetError as error:
+        print(f"brainsets: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _prepare(
+    pipeline: str, options: argparse.Namespace, arguments: list[str], environment: str
+) -> int:
+    if options.cores < 1:
+        raise SettingsError(f"--cores is {options.cores}, but must be at least 1.")
+    if not (ROOT / "Snakefile").is_file():
+        raise SettingsError(
+            f"there is no Snakefile in {ROOT}; install from a clone of the project, "
+            "with 'pip install -e .'."
+        )
+    path = find_pipeline(pipeline)
+    source = PipelineSource(path)
+    arguments = [argument for argument in arguments if argument != "--"]
+    raw_dir = (options.raw_dir or configured_folder("raw_dir")).expanduser()
+    processed_dir = options.processed_dir or configured_folder("processed_dir")
+    processed_dir = processed_dir.expanduser().absolute()
+    settings: dict[str, Any] = {
+        "raw_dir": str(raw_dir.absolute()),
+        "processed_dir": str(processed_dir),
+        "download_only": options.download_only,
+        "brainsets": [
+            {
+                "pipeline": str(path),
+                "args": arguments,
+                "assets": [] if options.single is None else [options.single],
+                "environment": environment,
+            }
+        ],
+    }
+    folder = BrainsetFolder(processed_dir / source.brainset_id)
+    command = _snakemake(settings, options, arguments)
+    if options.list:
+        command.insert(command.index("--config"), "--quiet")
+        command.insert(command.index("--config"), "all")
+        command += ["--", str(folder.manifest)]
+    if options.verbose:
+        print("$", shlex.join(command), file=sys.stderr)
+    before = _failure(folder)
+    code = _call(command)
+    usage = _failure(folder)
+    if code and usage is not None and usage != before:
+        if usage["error"] == "UsageError":
+            print(usage["message"], file=sys.stderr)
+            return 2
+        if options.list:
+            print(f"brainsets: {usage['message']}", file=sys.stderr)
+    if options.list and code == 0:
+        sys.stdout.write(folder.manifest.read_text(encoding="utf-8"))
+    return code
+
+
+def _snakemake(
+    settings: dict[str, Any], options: argparse.Namespace, arguments: list[str]
+) -> list[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(ROOT), "--cores", str(options.cores)]
+    command += ["--printshellcmds"] if options.verbose else []
+    forced = [rule for flag, rule in _AGAIN.items() if flag in arguments]
+    if forced and not options.list:
+        command += ["--forcerun", *forced]
+    command.append("--config")
+    # Snakemake reads values as YAML, of which JSON is a part.
+    command += [
+        f"{key}={json.dumps(value, ensure_ascii=False)}"
+        if isinstance(value, list)
+        else f"{key}={value}"
+        for key, value in settings.items()
+    ]
+    return command
+
+
+def _failure(folder: BrainsetFolder) -> dict[str, Any] | None:
+    """Return the last attempt to list the assets, if it failed."""
+    record = sentinels.read_sentinel(folder.listing_failure)
+    return record["attempts"][-1] if record else None
+
+
+def _call(command: list[str]) -> int:
+    process = subprocess.Popen(command, cwd=ROOT)
+    while True:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # Snakemake got the same Ctrl-C and is putting its jobs away.
+            continue
+        return code if code >= 0 else 128 - code
