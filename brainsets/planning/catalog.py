@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+# Unlike those of Path, these say no where a name is too long or a folder is closed.
+from os.path import isdir, isfile
 from pathlib import Path
 
 from brainsets.errors import SettingsError
@@ -53,19 +56,19 @@ def find_pipeline(spec: str) -> Path:
     SettingsError
         There is no such name and no such path.
     """
-    if not any(char in spec for char in "/\\"):
+    if not any(char in spec for char in "/\\") and spec not in (".", ".."):
         shipped = _SHIPPED / spec / "pipeline.py"
-        if shipped.is_file():
+        if isfile(shipped):
             return shipped
         entry = catalog().get(spec)
         if entry is not None:
             return entry.path
     path = Path(spec).expanduser()
-    if path.is_file():
+    if isfile(path):
         return path.absolute()
-    if (path / "pipeline.py").is_file():
+    if isfile(path / "pipeline.py"):
         return (path / "pipeline.py").absolute()
-    if path.is_dir():
+    if isdir(path):
         raise SettingsError(
             f"brainsets: the folder {spec} holds no pipeline.py; "
             "name a folder with one, or a file."

@@ -6,7 +6,7 @@ types and defaults. What is wrong is said in one sentence.
 
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -123,9 +123,8 @@ def read_settings(
     config = {
         key: _typed(value, schema["properties"].get(key, {})) if key in given else value
         for key, value in config.items()
-        # A key without a value, as in "limit:", is a setting that is not made.
-        if value is not None
     }
+    config = _made(config, schema)
     _check(config, set(given), where)
     complete = _completed(config, schema)
     brainsets = complete["brainsets"]
@@ -159,9 +158,12 @@ def _choices(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _type_of(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return "integer"
+    # bool before int, which it derives from; Snakemake's mappings derive from dict.
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
     kinds |= {list: "array", dict: "object"}
-    return kinds.get(type(value), type(value).__name__)
+    return next((name for kind, name in kinds.items() if isinstance(value, kind)), "")
 
 
 def _fitting(value: object, part: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -181,7 +183,10 @@ def _typed(value: Any, part: Mapping[str, Any]) -> Any:
         if isinstance(value, (int, float)) and "string" in wanted:
             return str(value)
         if isinstance(value, str):
-            parsed = yaml.safe_load(value) if value.strip() else value
+            try:
+                parsed = yaml.safe_load(value)
+            except yaml.YAMLError:
+                return value
             if _fitting(parsed, part) is not None:
                 return parsed
         return value
@@ -191,6 +196,24 @@ def _typed(value: Any, part: Mapping[str, Any]) -> Any:
         properties = choice.get("properties", {})
         return {k: _typed(v, properties.get(k, {})) for k, v in value.items()}
     return value
+
+
+def _made(value: Any, part: Mapping[str, Any]) -> Any:
+    """Return settings without keys that have no value, as "limit:": they are not made.
+
+    Unknown keys stay, to be refused.
+    """
+    choice = _fitting(value, part) or {}
+    if isinstance(value, list):
+        return [_made(item, choice.get("items", {})) for item in value]
+    if not isinstance(value, dict):
+        return value
+    properties = choice.get("properties", {})
+    return {
+        key: _made(inner, properties.get(key, {}))
+        for key, inner in value.items()
+        if inner is not None or key not in properties
+    }
 
 
 def _check(config: Mapping[str, Any], given: Collection[str], where: str) -> None:
@@ -203,15 +226,20 @@ def _check(config: Mapping[str, Any], given: Collection[str], where: str) -> Non
     if error is None:
         return
     error = _innermost(error)
-    unknown = set(error.instance) if error.validator == "additionalProperties" else ()
-    named = error.absolute_path[0] if error.absolute_path else None
-    if named in given or (named is None and set(unknown) - set(_known(error)) & given):
+    path = [*error.absolute_path]
+    if error.validator == "additionalProperties":
+        path.append(_unknown(error))
+    if path and path[0] in given:
         where = "--config"
     raise SettingsError(f"{where}: {_sentence(error)}")
 
 
 def _known(error: Any) -> Collection[str]:
     return error.schema["properties"]
+
+
+def _unknown(error: Any) -> object:
+    return next(key for key in error.instance if key not in _known(error))
 
 
 def _innermost(error: Any) -> Any:
@@ -239,8 +267,7 @@ def _sentence(error: Any) -> str:
     path = error.json_path.removeprefix("$").removeprefix(".")
     value, wanted = error.instance, error.validator_value
     if error.validator == "additionalProperties":
-        known = _known(error)
-        key = next(key for key in value if key not in known)
+        known, key = _known(error), _unknown(error)
         hint = nearest(str(key), known, 1)
         return (
             f"unknown setting {key!r}{' in ' + path if path else ''}; "
@@ -264,6 +291,8 @@ def _sentence(error: Any) -> str:
         return f"{path} is {value}, but must be at least {wanted}."
     if error.validator == "exclusiveMinimum":
         return f"{path} is {value}, but must be more than {wanted}."
+    if value is None:
+        return f"{path} is empty; fill it in, or leave it out."
     if error.validator in ("type", "oneOf"):
         kinds = [_TYPE_NAMES[c["type"]] for c in _choices(error.schema)]
         advice = ""
@@ -279,6 +308,8 @@ def _completed(value: Any, part: Mapping[str, Any]) -> Any:
     choice = _fitting(value, part) or {}
     if isinstance(value, list):
         return [_completed(item, choice.get("items", {})) for item in value]
+    if isinstance(value, float) and choice.get("type") == "integer":
+        return int(value)
     if not isinstance(value, dict):
         return value
     return {
@@ -324,18 +355,14 @@ def _as_list(value: str | Sequence[str]) -> list[str]:
 def _check_ids(brainsets: Sequence[Brainset]) -> None:
     # Folders that differ only in case are one folder on some machines.
     counts = Counter(brainset.id.casefold() for brainset in brainsets)
-    for brainset_id, paths in _repeated(brainsets, counts):
-        raise SettingsError(
-            f"brainsets: {' and '.join(paths)} have the same brainset_id "
-            f"{brainset_id!r}, so they would share a folder; "
-            "run them one after the other with different processed_dir, or rename one."
-        )
-
-
-def _repeated(
-    brainsets: Sequence[Brainset], counts: Mapping[str, int]
-) -> Iterator[tuple[str, list[str]]]:
-    for brainset_id, count in counts.items():
-        if count > 1:
-            paths = [b.source.path for b in brainsets if b.id.casefold() == brainset_id]
-            yield brainset_id, list(map(str, paths))
+    shared = [b for b in brainsets if counts[b.id.casefold()] > 1]
+    if not shared:
+        return
+    first = shared[0].id.casefold()
+    shared = [b for b in shared if b.id.casefold() == first]
+    ids = " and ".join(dict.fromkeys(repr(b.id) for b in shared))
+    raise SettingsError(
+        f"brainsets: {' and '.join(str(b.source.path) for b in shared)} have the same "
+        f"brainset_id {ids}, so they would share a folder; "
+        "run them one after the other with different processed_dir, or rename one."
+    )

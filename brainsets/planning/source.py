@@ -29,7 +29,7 @@ class PipelineSource:
     def text(self) -> str:
         """The file's text."""
         try:
-            return self.path.read_text(encoding="utf-8")
+            return _read(self.path)
         except (OSError, UnicodeDecodeError) as error:
             raise PipelineError(f"{self.path} cannot be read: {error}.") from error
 
@@ -74,6 +74,11 @@ class PipelineSource:
         return digest.hexdigest()[:16]
 
 
+def _read(path: Path) -> str:
+    # Some editors on Windows put a mark before the first line, which is no part of it.
+    return path.read_text(encoding="utf-8-sig")
+
+
 def _assigned_id(text: str) -> str | None:
     try:
         module = ast.parse(text)
@@ -104,9 +109,12 @@ def _id_in(pipeline: ast.ClassDef, constants: dict[str, Any]) -> str | None:
 
 def _constant(statement: ast.stmt) -> tuple[str, str] | None:
     """Return name and value of an assignment of text to one name, else None."""
-    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+    if isinstance(statement, ast.AnnAssign):
+        target, value = statement.target, statement.value
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+    else:
         return None
-    target, value = statement.targets[0], statement.value
     if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
         if isinstance(value.value, str):
             return target.id, value.value
@@ -116,16 +124,21 @@ def _constant(statement: ast.stmt) -> tuple[str, str] | None:
 def _code_files(path: Path) -> list[Path]:
     """Return the pipeline file and every module that it could import from beside it."""
     folder = path.parent
-    beside = [p for p in folder.glob("*.py") if not _TESTS.fullmatch(p.name)]
+    beside = [*folder.glob("*.py")]
     for package in folder.iterdir():
         if (package / "__init__.py").is_file():
             beside += package.rglob("*.py")
-    return sorted({path, *beside})
+    return sorted({path, *(p for p in beside if _is_module(p))})
+
+
+def _is_module(path: Path) -> bool:
+    # Hidden files are locks and copies of editors and of macOS, and often no text.
+    return not path.name.startswith(".") and not _TESTS.fullmatch(path.name)
 
 
 def _normalized(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(f"{path} cannot be read: {error}.") from error
     try:
@@ -140,21 +153,29 @@ def _dump(node: object) -> str:
 
     `ast.dump` shows empty fields in some versions and not in others, so they are left
     out; positions, comments and layout are not in the tree, and docstrings are dropped.
+    Python 3.12 has empty text in some f-strings; `repr` shows a new character escaped
+    before the version that knows it.
     """
     if isinstance(node, list):
         return f"[{','.join(map(_dump, node))}]"
     if not isinstance(node, ast.AST):
-        return repr(node)
+        return ascii(node)
     fields = []
     for name, value in ast.iter_fields(node):
         if name == "body" and _has_docstring(node):
             value = value[1:]
+        if isinstance(node, ast.JoinedStr) and name == "values":
+            value = [part for part in value if not _is_empty_text(part)]
         if name in ("kind", "type_comment", "ctx") or value is None or value == []:
             # A constant None is the one None that means something.
             if not (isinstance(node, ast.Constant) and name == "value"):
                 continue
         fields.append(f"{name}={_dump(value)}")
     return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _is_empty_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
 
 
 def _has_docstring(node: ast.AST) -> bool:

@@ -27,11 +27,19 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CellError", "column_type", "escape", "parse", "unescape", "write"]
+__all__ = [
+    "CellError",
+    "column_type",
+    "content",
+    "escape",
+    "parse",
+    "unescape",
+    "write",
+]
 
 
 class CellError(ValueError):
@@ -43,6 +51,11 @@ _UNESCAPES = {text: char for char, text in _ESCAPES.items()}
 _ESCAPED = re.compile(
     r"\\(?:[tnr\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})|\\", re.DOTALL
 )
+# JSON reads an escaped pair of these as one character, which it was not.
+_SURROGATE_PAIR = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?)([+-][\d:.]+)?(?:\[(.+)\])?")
+# Python refuses to write or read an int of more than 4300 digits as text.
+_LONGEST_INT_BITS = 14_000
 _PATH = type(Path())
 _SCALARS = ("str", "int", "float", "bool", "timestamp", "datetime", "date", "path")
 
@@ -94,6 +107,8 @@ def _kind(value: object) -> str:
         return "\\N"
     if kind is bool:
         return "bool"
+    if kind is int and value.bit_length() > _LONGEST_INT_BITS:
+        raise CellError("an int of more than 4000 digits")
     if kind in (str, int, float):
         return kind.__name__
     if kind in (list, tuple, dict):
@@ -117,9 +132,13 @@ def _kind(value: object) -> str:
 
 def _plain(value: object) -> object:
     """Return a numpy scalar as the Python value it stands for, all else as it is."""
-    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
-        return value.item()
-    return value
+    kind = type(value)
+    if kind.__module__ != "numpy" or getattr(value, "shape", None) != ():
+        return value
+    # In nanoseconds these would turn into plain numbers.
+    if kind.__name__ in ("datetime64", "timedelta64"):
+        return value
+    return value.item()
 
 
 def column_type(values: Iterable[object]) -> str:
@@ -171,6 +190,17 @@ def write(value: object, kind: str) -> str:
     return str(value)
 
 
+# What an edit by hand can make of JSON, of a number or of a time.
+_NO_VALUE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
 def parse(field: str, kind: str) -> Any:
     """Return the value that `write` made a field of.
 
@@ -198,9 +228,41 @@ def parse(field: str, kind: str) -> Any:
             return datetime.date.fromisoformat(field)
         if kind == "mixed":
             return _untagged(json.loads(field))
-    except (ValueError, KeyError) as error:
+    except _NO_VALUE as error:
         raise CellError(f"{field!r} is no value of type {kind}") from error
     raise CellError(f"{kind!r} is no column type")
+
+
+def content(field: str, kind: str) -> tuple[str, str]:
+    """Return type and text of what a field says, whatever the rest of its column holds.
+
+    ``1`` is the same in a column of int and in one that is mixed because of another
+    row; ``nan`` in a column of float is what ``\\NaN`` is elsewhere.
+    """
+    if field.startswith("\\N") or (kind == "float" and field == "nan"):
+        return "missing", "\\NaN" if field == "nan" else field
+    if kind in ("str", "path"):
+        # Which characters can be seen, and stand for themselves, depends on the Python.
+        return kind, _or_itself(unescape, field)
+    if kind == "mixed":
+        value = _or_itself(json.loads, field)
+        kind = {str: "str", bool: "bool", int: "int", float: "float"}.get(type(value))
+        if kind:
+            return kind, value if kind == "str" else str(value)
+        if isinstance(value, dict) and len(value) == 1:
+            ((tag, inner),) = value.items()
+            if tag.startswith("$") and tag[1:] in _SCALARS:
+                kind = tag[1:]
+                return kind, _or_itself(unescape, inner) if kind == "str" else inner
+        return "mixed", json.dumps(value)
+    return kind, field
+
+
+def _or_itself(read: Callable[[str], Any], field: str) -> Any:
+    try:
+        return read(field)
+    except _NO_VALUE:
+        return field
 
 
 def _missing(field: str) -> Any:
@@ -226,17 +288,32 @@ def _moment_text(value: datetime.datetime) -> str:
 
 
 def _moment(text: str, kind: str) -> datetime.datetime:
-    iso, _, zone = text.partition("[")
-    zone = zone.removesuffix("]")
+    match = _MOMENT.fullmatch(text)
+    if match is None or (match[3] and not match[2]):
+        raise ValueError("a time is written as 2020-02-01T10:00:00+01:00[Europe/Paris]")
+    wall, offset, zone = match.groups()
     if kind == "timestamp":
-        moment = _pandas().Timestamp(iso)
+        moment = _pandas().Timestamp(wall)
+        if offset:
+            # pandas reads no offset with seconds, as zones have before about 1900.
+            moment = moment.tz_localize(
+                datetime.datetime.fromisoformat(f"2000-01-01T00:00{offset}").tzinfo
+            )
         return moment.tz_convert(zone) if zone else moment
-    moment = datetime.datetime.fromisoformat(iso)
-    if not zone:
-        return moment
+    moment = datetime.datetime.fromisoformat(wall + (offset or ""))
+    return _in_zone(moment, zone) if zone else moment
+
+
+def _in_zone(moment: datetime.datetime, zone: str) -> datetime.datetime:
+    """Return a moment as a clock in the zone shows it, also in the gap of a change."""
     import zoneinfo
 
-    return moment.astimezone(zoneinfo.ZoneInfo(zone))
+    there = zoneinfo.ZoneInfo(zone)
+    for fold in (0, 1):
+        local = moment.replace(tzinfo=there, fold=fold)
+        if local.utcoffset() == moment.utcoffset():
+            return local
+    return moment.astimezone(there)
 
 
 def _json_text(value: object) -> str:
@@ -253,6 +330,8 @@ def _tagged(value: object) -> object:
     """Return a value in terms of JSON."""
     value = _plain(value)
     kind = _kind(value)
+    if kind == "str" and _SURROGATE_PAIR.search(value):
+        return {"$str": escape(value)}
     if kind in ("str", "int", "bool") or value is None:
         return value
     if kind == "float":
@@ -269,9 +348,15 @@ def _tagged(value: object) -> object:
         return [_tagged(item) for item in value]
     if type(value) is tuple:
         return {"$tuple": [_tagged(item) for item in value]}
-    if all(type(key) is str and not key.startswith("$") for key in value):
+    if all(_is_plain_key(key) for key in value):
         return {key: _tagged(item) for key, item in value.items()}
     return {"$dict": [[_tagged(key), _tagged(item)] for key, item in value.items()]}
+
+
+def _is_plain_key(key: object) -> bool:
+    return (
+        type(key) is str and not key.startswith("$") and not _SURROGATE_PAIR.search(key)
+    )
 
 
 def _untagged(value: object) -> Any:

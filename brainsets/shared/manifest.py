@@ -62,7 +62,13 @@ class Manifest:
 
 
 def _row_hash(columns: Sequence[Column], fields: Sequence[str]) -> str:
-    content = [(c.name, c.type, text) for c, text in zip(columns, fields)]
+    # The index's own name is not in a row, and the type of a column is what all rows
+    # share: only what this one holds may count.
+    header = ["Index", *(column.name for column in columns[1:])]
+    content = [
+        (name, *cells.content(text, column.type))
+        for name, column, text in zip(header, columns, fields)
+    ]
     packed = json.dumps(content).encode()
     return hashlib.sha256(packed).hexdigest()[:16]
 
@@ -75,7 +81,8 @@ def schema_path(path: Path) -> Path:
 def read_listing(path: Path) -> dict[str, Any]:
     """Return what the schema file says of a manifest, {} if there is none."""
     try:
-        listing = json.loads(schema_path(path).read_text(encoding="utf-8"))
+        content = schema_path(path).read_bytes()
+        listing = json.loads(content.decode("utf-8", "surrogatepass"))
     except (OSError, ValueError):
         return {}
     return listing if isinstance(listing, dict) else {}
