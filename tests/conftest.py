@@ -82,7 +82,8 @@ class Workspace:
         return [
             *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"),
             *("--directory", self.root, "--cores", str(cores)),
-            *("--configfile", path, *arguments),
+            *("--configfile", path, "--scheduler", "greedy"),
+            *arguments,
         ]
 
     def start(self, brainsets, *arguments: str, **settings) -> subprocess.Popen:

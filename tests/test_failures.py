@@ -101,7 +101,12 @@ def test_next_run_tries_the_failed_ones_alone(run_of_21):
 def test_unpicklable_download_is_repeated_in_the_process_step(recorder):
     recorder.write_rows([{"id": "a", "behave": "unpicklable"}])
     assert recorder.run(str(recorder.pipeline)).returncode == 0
-    assert recorder.events() == ["manifest", "download 'a'", "download 'a'", "process 'a'"]
+    assert recorder.events() == [
+        "manifest",
+        "download 'a'",
+        "download 'a'",
+        "process 'a'",
+    ]
     assert "lambda" in recorder.sentinel("a", "DOWNLOADED")["handoff"]
 
 

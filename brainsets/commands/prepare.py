@@ -157,7 +157,13 @@ def _prepare(
 def _snakemake(
     settings: dict[str, Any], options: argparse.Namespace, arguments: list[str]
 ) -> list[str]:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+    ]
     command += ["--directory", str(ROOT), "--cores", str(options.cores)]
     command += ["--printshellcmds"] if options.verbose else []
     forced = [rule for flag, rule in _AGAIN.items() if flag in arguments]

@@ -36,7 +36,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="where the results are; by default as in config/config.yaml",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")
-    parser.add_argument("--watch", action="store_true", help="show it live until Ctrl-C")
+    parser.add_argument(
+        "--watch", action="store_true", help="show it live until Ctrl-C"
+    )
     parser.set_defaults(run=_run)
 
 

@@ -219,7 +219,7 @@ def _sentence(error: Exception) -> dict[str, Any]:
 
 
 def _wait_for_lock(attempt: _Attempt) -> bool:
-    """Make sure that nobody else works on the asset; return whether that took a wait."""
+    """Make sure that nobody else works on the asset; return whether that took time."""
     if lock_asset(attempt.folder.lock, attempt.name, wait=False):
         return False
     holder = attempt.leftover

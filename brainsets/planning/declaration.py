@@ -13,11 +13,11 @@ The form is that of inline script metadata (PEP 723), the content is TOML.
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomllib
 from packaging.requirements import InvalidRequirement, Requirement
 
 from brainsets.errors import PipelineError

@@ -7,7 +7,7 @@ from brainsets.planning.status import STATES, BrainsetStatus, brainset_status
 from brainsets.shared.names import spelled
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 __all__ = ["outcome", "show_outcome"]
 

@@ -30,16 +30,19 @@ class Run:
     ----------
     settings : Settings
         The checked settings.
-    everything : callable
-        Whether assets that are up to date are put before Snakemake too, because it was
-        told to run them again; known only after the Snakefile was parsed.
+    is_forced : callable
+        Whether Snakemake was told to run one of some rules although it need not; known
+        only after the Snakefile was parsed.
     """
 
     def __init__(
-        self, settings: Settings, *, everything: Callable[[], bool] = lambda: False
+        self,
+        settings: Settings,
+        *,
+        is_forced: Callable[..., bool] = lambda *rules: False,
     ) -> None:
         self.settings = settings
-        self.everything = everything
+        self._is_forced = is_forced
         self.brainsets = settings.brainsets
         self._manifests: dict[str, tuple[tuple, Manifest]] = {}
         self._wanted: dict[str, dict[str, Pending]] = {}
@@ -71,7 +74,10 @@ class Run:
         path = brainset.folder.manifest
         stamp = tuple(
             (found.st_mtime_ns, found.st_size, found.st_ino)
-            for found in (os.stat(path), os.stat(path.with_name("manifest.schema.json")))
+            for found in (
+                os.stat(path),
+                os.stat(path.with_name("manifest.schema.json")),
+            )
         )
         cached = self._manifests.get(brainset.id)
         if cached is None or cached[0] != stamp:
@@ -134,7 +140,7 @@ class Run:
             existing=existing,
         )
         wanted.update({pending.asset: pending for pending in found})
-        if self.everything():
+        if self._is_forced("download_asset", "process_asset"):
             for asset in selected:
                 name = manifest.names[asset]
                 wanted.setdefault(asset, Pending(asset, name, "asked for"))
@@ -156,16 +162,18 @@ class Run:
             when its own records are lost.
         """
         brainset = self.brainsets[brainset_id]
-        if listing_is_outdated(brainset):
-            force([str(brainset.folder.manifest)])
-        checkpoints.write_manifest.get(brainset=brainset_id)
         folder = brainset.folder
+        if self._needs_listing(brainset):
+            force([str(folder.manifest)])
+        checkpoints.write_manifest.get(brainset=brainset_id)
         state = DOWNLOADED if self.settings.download_only else DONE
         pending = self.pending(brainset)
         force(
             [str(folder.sentinel(p.name, stale)) for p in pending for stale in p.stale]
         )
-        targets = [str(folder.sentinel(p.name, state)) for p in pending]
+        # The manifest always: a rule without any input is one that always runs.
+        targets = [str(folder.manifest)]
+        targets += [str(folder.sentinel(p.name, state)) for p in pending]
         if not self.settings.download_only and (
             pending or not folder.summary.exists() or self._summary_is_old(folder)
         ):
@@ -202,6 +210,27 @@ class Run:
         asset = manifest.ids.get(wildcards.asset)
         pending = self._wanted.get(brainset.id, {}).get(asset)
         return pending.reason if pending else "asked for"
+
+    def environment_to_list(self, brainset: Brainset, *, repair: bool) -> list[str]:
+        """Return what listing the assets needs, as `environment` does for the assets.
+
+        An environment that is gone is not built again for a list that is not renewed:
+        whoever only has the data, on another machine, has nothing to build.
+        """
+        ready = self.environment(brainset, repair=repair)
+        listed = brainset.folder.manifest.exists() and not self._needs_listing(brainset)
+        if (
+            listed
+            and not all(map(os.path.exists, ready))
+            and not self._is_forced("write_manifest")
+        ):
+            return []
+        return ready
+
+    @staticmethod
+    def _needs_listing(brainset: Brainset) -> bool:
+        failed = brainset.folder.listing_failure.exists()
+        return failed or listing_is_outdated(brainset)
 
     def environment(self, brainset: Brainset, *, repair: bool) -> list[str]:
         """Return the file that says a brainset's interpreter is ready, if it has one.

@@ -247,9 +247,7 @@ def _innermost(error: Any) -> Any:
     while error.context:
         # A branch for another type of value says nothing about this one.
         meant = [
-            inner
-            for inner in error.context
-            if inner.validator != "type" or inner.path
+            inner for inner in error.context if inner.validator != "type" or inner.path
         ]
         if not meant:
             break

@@ -29,9 +29,11 @@ COLUMNS = (
     "ended",
     "error",
 )
-"""Columns of ``summary.tsv``: bytes are those of all outputs together, times are in
-seconds, ``max_rss_mb`` is the larger peak of both steps in MB, and ``outputs`` are paths
-relative to the brainset's folder, separated by semicolons."""
+"""Columns of ``summary.tsv``.
+
+Bytes are those of all outputs together, times are in seconds, ``max_rss_mb`` is the
+larger peak of both steps in MB, and ``outputs`` are paths relative to the brainset's
+folder, separated by semicolons."""
 
 
 def write_summary(folder: BrainsetFolder) -> None:

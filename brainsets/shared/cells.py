@@ -101,7 +101,7 @@ def _pandas() -> Any:
 
 
 def _kind(value: object) -> str:
-    """Return the type of a value: a column type, "mixed", or a missing value's field."""
+    """Return the type of a value: a column type, "mixed", or a missing value."""
     kind = type(value)
     if value is None:
         return "\\N"
@@ -228,6 +228,8 @@ def parse(field: str, kind: str) -> Any:
             return datetime.date.fromisoformat(field)
         if kind == "mixed":
             return _untagged(json.loads(field))
+    except CellError:
+        raise
     except _NO_VALUE as error:
         raise CellError(f"{field!r} is no value of type {kind}") from error
     raise CellError(f"{kind!r} is no column type")
@@ -251,18 +253,19 @@ def content(field: str, kind: str) -> tuple[str, str]:
             return kind, value if kind == "str" else str(value)
         if isinstance(value, dict) and len(value) == 1:
             ((tag, inner),) = value.items()
+            if tag in ("$str", "$path"):
+                return tag[1:], str(_or_itself(_untagged, value))
             if tag.startswith("$") and tag[1:] in _SCALARS:
-                kind = tag[1:]
-                return kind, _or_itself(unescape, inner) if kind == "str" else inner
+                return tag[1:], inner
         return "mixed", json.dumps(value)
     return kind, field
 
 
-def _or_itself(read: Callable[[str], Any], field: str) -> Any:
+def _or_itself(read: Callable[[Any], Any], written: Any) -> Any:
     try:
-        return read(field)
+        return read(written)
     except _NO_VALUE:
-        return field
+        return written
 
 
 def _missing(field: str) -> Any:
@@ -280,11 +283,13 @@ def _moment_text(value: datetime.datetime) -> str:
         return value.isoformat()
     zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "zone", None)
     fixed = isinstance(value.tzinfo, datetime.timezone)
-    if zone is None and (fixed or "FixedOffset" in type(value.tzinfo).__name__):
-        return value.isoformat()
-    if zone is None:
+    if zone is None and not fixed and "FixedOffset" not in type(value.tzinfo).__name__:
         raise CellError(f"a time in a zone without a name ({value.tzinfo!r})")
-    return f"{value.isoformat()}[{zone}]"
+    offset = datetime.timezone(value.utcoffset())
+    # Not isoformat() of the value: pandas garbles an offset with seconds.
+    wall = value.replace(tzinfo=None).isoformat()
+    iso = wall + datetime.datetime(2000, 1, 1, tzinfo=offset).isoformat()[19:]
+    return f"{iso}[{zone}]" if zone else iso
 
 
 def _moment(text: str, kind: str) -> datetime.datetime:
@@ -339,7 +344,7 @@ def _tagged(value: object) -> object:
     if kind.startswith("\\"):
         return {"$missing": kind[1:]}
     if kind == "path":
-        return {"$path": str(value)}
+        return {"$path": _tagged(str(value))}
     if kind in ("timestamp", "datetime"):
         return {f"${kind}": _moment_text(value)}
     if kind == "date":
@@ -374,4 +379,6 @@ def _untagged(value: object) -> Any:
         return {_untagged(key): _untagged(item) for key, item in content}
     if tag == "$missing":
         return _missing("\\" + content)
-    return parse(escape(content) if tag == "$path" else content, tag[1:])
+    if tag == "$path":
+        return Path(_untagged(content))
+    return parse(content, tag[1:])

@@ -59,7 +59,7 @@ class BrainsetFolder:
         return self.workflow / "status"
 
     def sentinel(self, name: str, state: str) -> Path:
-        """Return the path of one asset's sentinel: RUNNING, DOWNLOADED, DONE, FAILED."""
+        """Return the path of one asset's RUNNING, DOWNLOADED, DONE or FAILED."""
         return self.status / f"{name}.{state}"
 
     def log(self, rule: str, name: str | None = None) -> Path:

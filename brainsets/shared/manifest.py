@@ -153,9 +153,7 @@ def _check_header(path: Path, line: str, columns: Sequence[Column]) -> None:
         )
 
 
-def _fields(
-    path: Path, number: int, line: str, columns: Sequence[Column]
-) -> list[str]:
+def _fields(path: Path, number: int, line: str, columns: Sequence[Column]) -> list[str]:
     fields = line.split("\t")
     if len(fields) != len(columns):
         raise ManifestError(
@@ -218,9 +216,7 @@ def find_row(path: Path, name: str) -> RowText:
         if plain is None and names.asset_name(asset, hashed=True) != name:
             continue
         fields = _fields(path, number, line, columns)
-        return RowText(
-            path, number, asset, _row_hash(columns, fields), columns, fields
-        )
+        return RowText(path, number, asset, _row_hash(columns, fields), columns, fields)
     raise ManifestError(
         f"{path} has no asset that is called {name!r} in file names; "
         "it may have vanished from the archive since this run was planned."

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from brainsets.errors import SelectionError
-from brainsets.shared.names import spelled
 
 __all__ = ["Selection", "nearest"]
 
@@ -21,7 +20,7 @@ def nearest(
     found = difflib.get_close_matches(wrong.casefold(), by_case, count, cutoff)
     if not found:
         return ""
-    return f"did you mean {' or '.join(repr(spelled(by_case[f])) for f in found)}?"
+    return f"did you mean {' or '.join(repr(by_case[f]) for f in found)}?"
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,12 @@ class Selection:
                 found = {asset for asset in known if fnmatchcase(asset, pattern)}
             if not found:
                 hint = nearest(pattern, known, cutoff=0.2) or (
-                    f"the first of its {len(known)} assets is {spelled(known[0])!r}."
+                    f"the first of its {len(known)} assets is {known[0]!r}."
                     if known
                     else "its manifest is empty."
                 )
                 raise SelectionError(
-                    f"{brainset}: {setting} names {spelled(pattern)!r}, but the "
+                    f"{brainset}: {setting} names {pattern!r}, but the "
                     f"manifest has no such asset; {hint}"
                 )
             matched |= found

@@ -38,7 +38,7 @@ PENDING = "PENDING"
 HEARTBEAT_S = 30
 """How often a running step touches its RUNNING sentinel, in seconds."""
 
-# A busy network file system may show a touch late; ten beats are missed only by the dead.
+# A busy network file system may show a touch late; the dead miss ten beats in a row.
 _SILENCE_S = 10 * HEARTBEAT_S
 
 
@@ -66,7 +66,9 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
         raise
 
 
-def write_sentinel(path: Path, record: dict[str, Any], *, durable: bool = False) -> None:
+def write_sentinel(
+    path: Path, record: dict[str, Any], *, durable: bool = False
+) -> None:
     """Write one JSON object; sentinels that claim success should be durable."""
     text = json.dumps(record, indent=1, ensure_ascii=False)
     content = (text + "\n").encode("utf-8", "surrogatepass")

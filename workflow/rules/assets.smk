@@ -13,6 +13,8 @@ rule download_asset:
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
     log:
         brainset_file("logs/download_asset/{asset}.log"),
+    conda:
+        "../../environment.yml"
     # Waiting for an archive takes no core: what limits downloads is their own resource.
     threads: 0
     resources:
@@ -27,8 +29,6 @@ rule download_asset:
         asset=lambda wildcards, output: RUN.asset(wildcards),
         reason=lambda wildcards, output: RUN.reason(wildcards, "download"),
         command=download_command,
-    conda:
-        "../../environment.yml"
     message:
         "download {wildcards.brainset} {params.asset} ({params.reason})"
     shell:
@@ -47,6 +47,8 @@ rule process_asset:
         brainset_file("logs/process_asset/{asset}.log"),
     # Finish recordings that are on disk before starting more: disks fill otherwise.
     priority: 10
+    conda:
+        "../../environment.yml"
     threads: lambda wildcards: RUN.brainset(wildcards).process.threads
     resources:
         mem_mb=lambda wildcards, attempt: RUN.brainset(wildcards).process.mem_mb
@@ -60,8 +62,6 @@ rule process_asset:
         asset=lambda wildcards, output: RUN.asset(wildcards),
         reason=lambda wildcards, output: RUN.reason(wildcards, "process"),
         command=process_command,
-    conda:
-        "../../environment.yml"
     message:
         "process {wildcards.brainset} {params.asset} ({params.reason})"
     shell:

@@ -11,11 +11,10 @@ from brainsets.planning.settings import read_settings
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 
 
-def asked_for_everything():
-    """Whether Snakemake was told to run assets again that are up to date."""
+def is_forced(*rules):
+    """Whether Snakemake was told to run one of the rules whether or not it has to."""
     settings = workflow.dag_settings
-    asset_rules = {"download_asset", "process_asset"}
-    return settings.forceall or not asset_rules.isdisjoint(settings.forcerun)
+    return settings.forceall or not settings.forcerun.isdisjoint(rules)
 
 
 def planned_run():
@@ -25,7 +24,7 @@ def planned_run():
         settings = read_settings(
             config, given=workflow.config_settings.config, where=files
         )
-        run = Run(settings, everything=asked_for_everything)
+        run = Run(settings, is_forced=is_forced)
         if workflow.is_main_process:
             run.check_free()
             run.check_selections()
@@ -66,9 +65,16 @@ def summarized_assets(wildcards):
     return RUN.summarized(wildcards, checkpoints)
 
 
+def may_repair():
+    return workflow.is_main_process and not workflow.dryrun
+
+
 def environment_ready(wildcards):
-    repair = workflow.is_main_process and not workflow.dryrun
-    return RUN.environment(RUN.brainset(wildcards), repair=repair)
+    return RUN.environment(RUN.brainset(wildcards), repair=may_repair())
+
+
+def environment_to_list(wildcards):
+    return RUN.environment_to_list(RUN.brainset(wildcards), repair=may_repair())
 
 
 def environment_key(wildcards):
@@ -85,9 +91,7 @@ def pipeline_args(wildcards):
 
 
 def listing_command(wildcards, output):
-    return RUN.command(
-        SCRIPTS / "write_manifest.py", RUN.brainset(wildcards), "", None
-    )
+    return RUN.command(SCRIPTS / "write_manifest.py", RUN.brainset(wildcards), "", None)
 
 
 def download_command(wildcards, output):

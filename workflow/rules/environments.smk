@@ -8,14 +8,14 @@ rule build_environment:
         ready=brainset_file("environment/ready.json"),
     log:
         brainset_file("logs/build_environment.log"),
+    conda:
+        "../../environment.yml"
     params:
         key=environment_key,
         python=lambda wildcards, output: sys.executable,
         script=lambda wildcards, output: SCRIPTS / "build_environment.py",
         pipeline=lambda wildcards, output: RUN.brainset(wildcards).source.path,
         processed_dir=lambda wildcards, output: RUN.brainset(wildcards).processed_dir,
-    conda:
-        "../../environment.yml"
     message:
         "build the environment of {wildcards.brainset}"
     shell:

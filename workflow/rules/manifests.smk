@@ -6,19 +6,19 @@ checkpoint write_manifest:
     """List the assets; all else follows from this table."""
     input:
         # ancient(): a rebuilt environment lists and prepares nothing anew.
-        environment=ancient(environment_ready),
+        environment=ancient(environment_to_list),
     output:
         # update(): if the archive cannot be reached, the old list stays.
         manifest=update(brainset_file("manifest.tsv")),
         schema=update(brainset_file("manifest.schema.json")),
     log:
         brainset_file("logs/write_manifest.log"),
+    conda:
+        "../../environment.yml"
     params:
         code=pipeline_code,
         args=pipeline_args,
         command=listing_command,
-    conda:
-        "../../environment.yml"
     message:
         "list the assets of {wildcards.brainset}"
     shell:

@@ -11,12 +11,12 @@ rule summarize_brainset:
         summary=brainset_file("summary.tsv"),
     log:
         brainset_file("logs/summarize_brainset.log"),
+    conda:
+        "../../environment.yml"
     params:
         python=lambda wildcards, output: sys.executable,
         script=lambda wildcards, output: SCRIPTS / "summarize_brainset.py",
         folder=lambda wildcards, output: RUN.brainset(wildcards).folder.root,
-    conda:
-        "../../environment.yml"
     message:
         "summarize {wildcards.brainset}"
     shell:

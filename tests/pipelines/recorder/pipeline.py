@@ -12,10 +12,6 @@ import sys
 import time
 from argparse import ArgumentParser
 
-import h5py
-import numpy as np
-import pandas as pd
-
 from brainsets.pipeline import BrainsetPipeline
 
 parser = ArgumentParser()
@@ -39,6 +35,8 @@ class Pipeline(BrainsetPipeline):
 
     @classmethod
     def get_manifest(cls, raw_dir, args):
+        import pandas as pd
+
         note(raw_dir, "manifest")
         rows = json.loads((raw_dir / "rows.json").read_text(encoding="utf-8"))
         frame = pd.DataFrame(rows, columns=["id", "behave", "seconds", "value"])
@@ -68,6 +66,13 @@ class Pipeline(BrainsetPipeline):
         row, path, _ = download_output
         note(self.raw_dir, f"process {row.Index!r}")
         self.update_status("PROCESSING")
+        if row.behave == "text":
+            (self.processed_dir / f"{row.Index}.txt").write_text(str(row.value))
+            return
+        # Imported where they are needed: a step should not cost a second.
+        import h5py
+        import numpy as np
+
         raw = path.read_bytes()
         if len(raw) != SAMPLES:
             raise ValueError(f"raw file holds {len(raw)} bytes instead of {SAMPLES}")

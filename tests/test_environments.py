@@ -1,0 +1,180 @@
+"""A pipeline runs in the interpreter that it declares, built once."""
+
+import json
+import os
+import shutil
+import sys
+
+import pytest
+
+PIPELINE = """# /// brainset-pipeline
+# dependencies = ["{dependency}"]
+# ///
+import sys
+
+import pandas as pd
+
+from brainsets.pipeline import BrainsetPipeline
+
+
+class Pipeline(BrainsetPipeline):
+    brainset_id = "isolated"
+
+    @classmethod
+    def get_manifest(cls, raw_dir, args):
+        with open(raw_dir / "events.txt", "a") as file:
+            print("manifest", file=file)
+        return pd.DataFrame(index=pd.Index(["a", "b"], name="id"))
+
+    def download(self, row):
+        return row
+
+    def process(self, row):
+        with open(self.raw_dir / "events.txt", "a") as file:
+            print("process", row.Index, file=file)
+        try:
+            import tinynetrc as package
+        except ImportError:
+            package = None
+        import shutil
+        words = [sys.prefix, str(package is not None), str(shutil.which("python"))]
+        (self.processed_dir / f"{{row.Index}}.txt").write_text("\\n".join(words))
+"""
+# Small, pure Python, and in no other environment here.
+PACKAGE = "tinynetrc==1.3.1"
+
+
+def write(workspace, dependency=PACKAGE):
+    return workspace.write_pipeline(PIPELINE.format(dependency=dependency), "isolated")
+
+
+def words(workspace):
+    text = (workspace.folder("isolated").root / "a.txt").read_text()
+    return text.splitlines()
+
+
+def test_declared_packages_are_there_and_built_once(workspace):
+    path = write(workspace)
+    workspace.environment = {"PYTHONPATH": str(workspace.root), "VIRTUAL_ENV": "/x"}
+    run = workspace.run(str(path))
+    assert run.returncode == 0, run.stdout
+    folder = workspace.folder("isolated")
+    prefix, found, python = words(workspace)
+    assert prefix == str(folder.environment) and found == "True"
+    # Programs of its packages are found first, as in an activated environment.
+    assert python == str(folder.environment / "bin" / "python")
+    assert run.stdout.count("build the environment of isolated") == 1
+    again = workspace.run(str(path), "--forcerun", "process_asset")
+    assert "build the environment" not in again.stdout
+    assert again.returncode == 0
+
+
+def test_only_a_changed_block_builds_it_anew_and_runs_nothing_else(workspace):
+    path = write(workspace)
+    assert workspace.run(str(path)).returncode == 0
+    workspace.events("isolated")
+    path.write_text(path.read_text().replace(PACKAGE, "tinynetrc>=1.3.0"))
+    run = workspace.run(str(path))
+    assert run.returncode == 0, run.stdout
+    assert "build the environment of isolated" in run.stdout
+    assert workspace.events("isolated") == []
+    assert "build the environment" not in workspace.run(str(path)).stdout
+
+
+def test_environment_that_is_gone_or_broken_is_built_again(workspace):
+    path = write(workspace)
+    assert workspace.run(str(path)).returncode == 0
+    folder = workspace.folder("isolated")
+    workspace.events("isolated")
+    shutil.rmtree(folder.environment)
+    assert "Nothing to be done" in workspace.run(str(path)).stdout
+    folder.environment.mkdir()
+    for damage in (
+        lambda: shutil.rmtree(folder.environment),
+        lambda: (folder.environment / "bin" / "python").unlink(),
+    ):
+        damage()
+        folder.sentinel("b", "DONE").unlink()
+        run = workspace.run(str(path))
+        assert run.returncode == 0, run.stdout
+        assert workspace.events("isolated") == ["process b"]
+
+
+def test_active_environment_can_be_chosen(workspace):
+    path = write(workspace)
+    run = workspace.run([{"pipeline": path, "environment": "active"}])
+    assert run.returncode == 0, run.stdout
+    assert words(workspace)[:2] == [sys.prefix, "False"]
+    assert not workspace.folder("isolated").environment.exists()
+
+
+@pytest.mark.parametrize(
+    "block, sentence",
+    [
+        ('# dependencies = ["mne"', "not TOML"),
+        ('# dependancies = ["mne"]', "unknown key 'dependancies'"),
+        ('# dependencies = ["mne =! 3"]', "'mne =! 3' is no requirement"),
+        ("# python-version = 3.11", "python-version is 3.11"),
+    ],
+)
+def test_wrong_block_is_told_before_anything_runs(workspace, block, sentence):
+    source = PIPELINE.format(dependency="x").splitlines()
+    source[1] = block
+    run = workspace.run(str(workspace.write_pipeline("\n".join(source), "isolated")))
+    assert run.returncode == 1
+    [line] = [x for x in run.stdout.splitlines() if x.startswith("brainsets: ")]
+    assert sentence in line and "isolated/pipeline.py" in line
+    assert not workspace.processed_dir.exists()
+
+
+def test_package_that_cannot_be_had_is_told_in_one_sentence(workspace):
+    run = workspace.run(str(write(workspace, "tinynetrc==99.99")))
+    assert run.returncode == 1
+    [line] = [x for x in run.stdout.splitlines() if "FAILED isolated build_env" in x]
+    assert "the environment cannot be built" in line and "tinynetrc" in line
+    assert "Traceback" not in run.stdout
+    assert workspace.events("isolated") == []
+    # With the mistake mended, the next run builds it.
+    assert workspace.run(str(write(workspace))).returncode == 0
+    status = workspace.brainsets("status", "--processed-dir", workspace.processed_dir)
+    assert status.returncode == 0, status.stdout
+
+
+def test_python_that_cannot_be_had_is_told_in_one_sentence(workspace):
+    path = write(workspace)
+    text = path.read_text().replace("# dep", '# python-version = "3.99"\n# dep', 1)
+    path.write_text(text)
+    run = workspace.run(str(path))
+    assert run.returncode == 1
+    [line] = [x for x in run.stdout.splitlines() if "FAILED isolated build_env" in x]
+    assert "there is no Python 3.99" in line
+
+
+def test_declared_python_version_is_the_one_that_runs(workspace):
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    path = write(workspace)
+    text = path.read_text().replace(
+        "# dep", f'# python-version = "{version}"\n# dep', 1
+    )
+    path.write_text(text)
+    assert workspace.run(str(path)).returncode == 0
+    record = workspace.folder("isolated").sentinel("a", "DONE")
+    found = json.loads(record.read_text())["versions"]["python"]
+    assert found.startswith(f"{version}.")
+
+
+def test_two_brainsets_with_conflicting_packages_run_together(workspace):
+    path = write(workspace)
+    text = PIPELINE.format(dependency="tinynetrc==1.3.0")
+    other = workspace.write_pipeline(text.replace('"isolated"', '"other"'), "other")
+    run = workspace.run([str(path), str(other)])
+    assert run.returncode == 0, run.stdout
+    packages = {}
+    for brainset in ("isolated", "other"):
+        ready = workspace.folder(brainset).environment / "ready.json"
+        packages[brainset] = json.loads(ready.read_text())["packages"]
+    assert "tinynetrc==1.3.1" in packages["isolated"]
+    assert "tinynetrc==1.3.0" in packages["other"]
+    assert os.path.samefile(
+        words(workspace)[0], workspace.folder("isolated").environment
+    )

@@ -1,0 +1,442 @@
+"""Settings are complete and typed, and a wrong one is said in one sentence."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from brainsets.errors import PipelineError, SettingsError
+from brainsets.planning.catalog import catalog, find_pipeline
+from brainsets.planning.settings import Step, read_schema, read_settings
+
+SHIPPED = "rokem_grasshopper_auditory_2006"
+PIPELINE = """class Pipeline:
+    brainset_id = "{}"
+"""
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch):
+    """A working folder with pipelines in ``p``."""
+    folders = {"one": "one_2020", "two": "two_2020", "upper": "One_2020"}
+    folders |= {"same": "one_2020", "bad": "a/b"}
+    for folder, brainset in folders.items():
+        (tmp_path / "p" / folder).mkdir(parents=True)
+        (tmp_path / "p" / folder / "pipeline.py").write_text(PIPELINE.format(brainset))
+    (tmp_path / "p" / "empty").mkdir()
+    (tmp_path / "p" / "none").mkdir()
+    (tmp_path / "p" / "none" / "pipeline.py").write_text("class Pipeline: pass\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def read(text, **options):
+    return read_settings(yaml.safe_load(text) or {}, **options)
+
+
+def only(settings):
+    (brainset,) = settings.brainsets.values()
+    return brainset
+
+
+def test_one_name_is_enough(work):
+    settings = read(f"brainsets: {SHIPPED}")
+    assert (settings.downloads, settings.download_only) == (4, False)
+    brainset = only(settings)
+    assert list(settings.brainsets) == [brainset.id] == [SHIPPED]
+    assert brainset.raw_dir == work / "data/raw"
+    assert brainset.processed_dir == work / "data/processed"
+    assert brainset.folder.root == work / "data/processed" / SHIPPED
+    assert brainset.args == []
+    assert brainset.environment == "isolated"
+    assert brainset.download == Step(mem_mb=1000, runtime=240, threads=0, timeout=None)
+    assert brainset.process == Step(mem_mb=4000, runtime=240, threads=1, timeout=None)
+    assert brainset.selection.apply("b", ["a", "b"]) == ["a", "b"]
+
+
+def test_every_setting_is_described():
+    def described(part):
+        for inner in part.get("properties", {}).values():
+            assert inner["description"]
+            described(inner)
+
+    schema = read_schema()
+    described(schema)
+    for definition in schema["$defs"].values():
+        described(definition)
+
+
+def test_all_settings_arrive():
+    settings = read(
+        """
+        raw_dir: /somewhere/raw
+        processed_dir: ~/processed
+        downloads: 2
+        download_only: true
+        brainsets:
+          - p/one
+          - pipeline: p/two/pipeline.py
+            args: --subject 3 --name 'a b'
+            assets: ["c_*", "007"]
+            exclude: x*
+            limit: 10
+            environment: active
+            process: {mem_mb: 8000, runtime: 60, threads: 2, timeout: 0.5}
+            download: {mem_mb: 500, runtime: 30, timeout: 7200}
+        """
+    )
+    assert (settings.downloads, settings.download_only) == (2, True)
+    assert list(settings.brainsets) == ["one_2020", "two_2020"]
+    two = settings.brainsets["two_2020"]
+    assert two.raw_dir == Path("/somewhere/raw")
+    assert two.processed_dir == Path("~/processed").expanduser()
+    assert two.args == ["--subject", "3", "--name", "a b"]
+    assert two.selection.assets == ["c_*", "007"]
+    assert two.selection.exclude == ["x*"]
+    assert two.selection.limit == 10
+    assert two.environment == "active"
+    assert two.process == Step(mem_mb=8000, runtime=60, threads=2, timeout=0.5)
+    assert two.download == Step(mem_mb=500, runtime=30, threads=0, timeout=7200)
+
+
+def test_a_setting_that_is_made_leaves_the_others_at_their_defaults():
+    process = only(read("brainsets: {pipeline: p/one, process: {threads: 8}}")).process
+    assert process == Step(mem_mb=4000, runtime=240, threads=8, timeout=None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "brainsets: p/one",
+        "brainsets: p/one/pipeline.py",
+        "brainsets: p/one/",
+        "brainsets: [p/one]",
+        "brainsets: {pipeline: p/one}",
+        "brainsets: [{pipeline: p/one}]",
+        "{brainsets: p/one, raw_dir: , downloads: }",
+        "brainsets: {pipeline: p/one, args: , limit: , process: , environment: }",
+        "brainsets: [{pipeline: p/one, process: {mem_mb: , timeout: }}]",
+        "{brainsets: p/one, downloads: 4.0}",
+    ],
+)
+def test_a_brainset_can_be_written_in_many_ways_and_keys_left_empty(text):
+    settings = read(text)
+    brainset = only(settings)
+    assert brainset.id == "one_2020"
+    assert settings.downloads == 4
+    assert type(settings.downloads) is int
+    assert brainset.process == Step(mem_mb=4000, runtime=240, threads=1, timeout=None)
+    assert brainset.environment == "isolated"
+
+
+def test_arguments_can_be_text_or_a_list():
+    assert only(read("brainsets: {pipeline: p/one, args: '-a b'}")).args == ["-a", "b"]
+    given = "brainsets: {pipeline: p/one, args: ['-a b', '']}"
+    assert only(read(given)).args == ["-a b", ""]
+
+
+def test_flags_that_ask_for_a_repetition_do_not_count():
+    brainset = only(
+        read("brainsets: {pipeline: p/one, args: --redownload -a 1 --reprocess}")
+    )
+    assert brainset.args == ["--redownload", "-a", "1", "--reprocess"]
+    assert brainset.counted_args == ["-a", "1"]
+
+
+def test_only_a_pipeline_that_declares_something_is_isolated(work):
+    assert not only(read("brainsets: p/one")).is_isolated
+    path = work / "p/one/pipeline.py"
+    block = '# /// brainset-pipeline\n# dependencies = ["mne"]\n# ///\n'
+    path.write_text(block + path.read_text())
+    assert only(read("brainsets: p/one")).is_isolated
+    assert not only(
+        read("brainsets: {pipeline: p/one, environment: active}")
+    ).is_isolated
+
+
+FROM_FILE = "config/config.yaml: "
+WRONG = {
+    "nothing": ("", [FROM_FILE, "no 'brainsets'", SHIPPED]),
+    "no brainsets": ("downloads: 2", [FROM_FILE, "no 'brainsets'"]),
+    "brainsets without value": ("brainsets:", [FROM_FILE, "no 'brainsets'"]),
+    "empty list": ("brainsets: []", [FROM_FILE, "brainsets is empty"]),
+    "empty name": ("brainsets: ''", [FROM_FILE, "brainsets is empty"]),
+    "entry without value": (
+        "brainsets:\n - p/one\n -",
+        [FROM_FILE, "brainsets[1] is empty"],
+    ),
+    "entry without pipeline": (
+        "brainsets: [p/one, {limit: 3}]",
+        [FROM_FILE, "brainsets[1] has no 'pipeline'"],
+    ),
+    "pipeline without value": (
+        "brainsets: {pipeline: }",
+        [FROM_FILE, "brainsets has no 'pipeline'"],
+    ),
+    "number as name": (
+        "brainsets: 717",
+        [FROM_FILE, "brainsets is 717", "text or a mapping", 'quotes: "717"'],
+    ),
+    "list in list": (
+        "brainsets: [[p/one]]",
+        [FROM_FILE, "brainsets[0] is ['p/one']", "text or a mapping"],
+    ),
+    "unknown key": (
+        "{brainsets: p/one, dowloads: 3}",
+        [FROM_FILE, "'dowloads'", "did you mean 'downloads'?", "raw_dir"],
+    ),
+    "unknown key without value": (
+        "{brainsets: p/one, dowloads: }",
+        [FROM_FILE, "'dowloads'", "did you mean 'downloads'?"],
+    ),
+    "unknown key far from all": (
+        "{brainsets: p/one, qqq: 3}",
+        [FROM_FILE, "unknown setting 'qqq'; allowed are raw_dir, processed_dir"],
+    ),
+    "unknown key of an entry": (
+        "brainsets: [p/one, {pipeline: p/two, asets: [a]}]",
+        [FROM_FILE, "'asets' in brainsets[1]", "did you mean 'assets'?", "exclude"],
+    ),
+    "unknown key of an entry without value": (
+        "brainsets: {pipeline: p/two, asets: }",
+        [FROM_FILE, "'asets' in brainsets;", "did you mean 'assets'?"],
+    ),
+    "unknown key of a step": (
+        "brainsets: {pipeline: p/one, process: {mem: 3}}",
+        [FROM_FILE, "'mem' in brainsets.process", "did you mean 'mem_mb'?"],
+    ),
+    "threads of a download": (
+        "brainsets: {pipeline: p/one, download: {threads: 2}}",
+        [FROM_FILE, "'threads' in brainsets.download", "mem_mb, runtime, timeout"],
+    ),
+    "number as key": ("{brainsets: p/one, 3: 4}", [FROM_FILE, "unknown setting 3"]),
+    "text as number": (
+        "{brainsets: p/one, downloads: '4'}",
+        [FROM_FILE, "downloads is '4'", "a whole number"],
+    ),
+    "fraction": (
+        "{brainsets: p/one, downloads: 4.5}",
+        [FROM_FILE, "downloads is 4.5", "a whole number"],
+    ),
+    "flag as number": (
+        "{brainsets: p/one, downloads: true}",
+        [FROM_FILE, "downloads is True", "a whole number"],
+    ),
+    "none at once": (
+        "{brainsets: p/one, downloads: 0}",
+        [FROM_FILE, "downloads is 0", "at least 1"],
+    ),
+    "text as flag": (
+        "{brainsets: p/one, download_only: 'yes please'}",
+        [FROM_FILE, "download_only is 'yes please'", "true or false"],
+    ),
+    "number as folder": (
+        "{brainsets: p/one, raw_dir: 2020}",
+        [FROM_FILE, "raw_dir is 2020", "must be text", 'quotes: "2020"'],
+    ),
+    "list as folder": (
+        "{brainsets: p/one, raw_dir: [a]}",
+        [FROM_FILE, "raw_dir is ['a']", "must be text."],
+    ),
+    "empty folder": (
+        "{brainsets: p/one, processed_dir: ''}",
+        [FROM_FILE, "processed_dir is empty"],
+    ),
+    "number as asset": (
+        "brainsets: {pipeline: p/one, assets: [a, 717]}",
+        [FROM_FILE, "brainsets.assets[1] is 717", 'quotes: "717"'],
+    ),
+    "number as all assets": (
+        "brainsets: {pipeline: p/one, exclude: 7}",
+        [FROM_FILE, "brainsets.exclude is 7", "text or a list", 'quotes: "7"'],
+    ),
+    "no limit": (
+        "brainsets: {pipeline: p/one, limit: 0}",
+        [FROM_FILE, "brainsets.limit is 0", "at least 1"],
+    ),
+    "number as argument": (
+        "brainsets: {pipeline: p/one, args: [--subject, 3]}",
+        [FROM_FILE, "brainsets.args[1] is 3", 'quotes: "3"'],
+    ),
+    "open quote in arguments": (
+        'brainsets: {pipeline: p/one, args: "--name \'a"}',
+        ["args of p/one", "--name 'a", "No closing quotation"],
+    ),
+    "unknown environment": (
+        "brainsets: {pipeline: p/one, environment: isolate}",
+        [FROM_FILE, "brainsets.environment is 'isolate'", "did you mean 'isolated'?"],
+    ),
+    "environment far from all": (
+        "brainsets: {pipeline: p/one, environment: 3}",
+        [FROM_FILE, "brainsets.environment is 3", "allowed are isolated, active"],
+    ),
+    "memory with a unit": (
+        "brainsets: {pipeline: p/one, process: {mem_mb: 8GB}}",
+        [FROM_FILE, "brainsets.process.mem_mb is '8GB'", "a whole number"],
+    ),
+    "no time": (
+        "brainsets: {pipeline: p/one, process: {timeout: 0}}",
+        [FROM_FILE, "brainsets.process.timeout is 0", "more than 0"],
+    ),
+    "number as step": (
+        "brainsets: {pipeline: p/one, download: 4}",
+        [FROM_FILE, "brainsets.download is 4", "a mapping"],
+    ),
+    "name with a slip": (
+        "brainsets: rokem_grasshoper_auditory_2006",
+        ["'rokem_grasshoper_auditory_2006'", f"did you mean '{SHIPPED}'?"],
+    ),
+    "unknown name": ("brainsets: qqq", ["no pipeline named 'qqq'", "brainsets list"]),
+    "name that no file can have": (
+        f"brainsets: {'x' * 300}",
+        ["no pipeline named 'xxx", "brainsets list"],
+    ),
+    "no such folder": ("brainsets: p/nope", ["'p/nope'", "no such file or folder"]),
+    "folder without pipeline": (
+        "brainsets: p/empty",
+        ["p/empty", "holds no pipeline.py"],
+    ),
+    "folder of pipelines": ("brainsets: p", ["the folder p holds no pipeline.py"]),
+    "parent folder": ("brainsets: ..", ["the folder .. holds no pipeline.py"]),
+    "same id twice": (
+        "brainsets: [p/one, p/two, p/same]",
+        ["p/one/pipeline.py and ", "p/same/pipeline.py", "'one_2020'", "processed_dir"],
+    ),
+    "same pipeline twice": ("brainsets: [p/one, p/one]", ["'one_2020'", "share"]),
+    "ids that differ in case": (
+        "brainsets: [p/one, p/upper]",
+        ["p/one/pipeline.py and ", "'one_2020' and 'One_2020'", "share a folder"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_setting_is_said_in_one_sentence(case):
+    text, named = WRONG[case]
+    with pytest.raises(SettingsError) as refusal:
+        read(text)
+    sentence = str(refusal.value)
+    for word in named:
+        assert word in sentence
+    assert len(sentence.splitlines()) == 1
+    assert sentence.endswith((".", "?", '"'))
+    assert "Traceback" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"),
+    [("p/none", "no line brainset_id"), ("p/bad", "'a/b' cannot name a folder")],
+)
+def test_a_pipeline_without_a_good_id_is_refused_before_anything_runs(folder, named):
+    with pytest.raises(PipelineError, match=named):
+        read(f"brainsets: {folder}")
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "value"),
+    [
+        ({"downloads": "8"}, "downloads", 8),
+        ({"downloads": 8}, "downloads", 8),
+        ({"download_only": "true"}, "download_only", True),
+        ({"download_only": "False"}, "download_only", False),
+        ({"download_only": True}, "download_only", True),
+    ],
+)
+def test_text_from_the_command_line_gets_the_type_that_is_wanted(config, key, value):
+    settings = read_settings({"brainsets": "p/one", **config}, given=config)
+    assert getattr(settings, key) == value
+    assert type(getattr(settings, key)) is type(value)
+
+
+@pytest.mark.parametrize("text", ["007", "1e3", "true", "null", "2020-01-01", "[a"])
+def test_text_from_the_command_line_stays_text_where_text_is_wanted(work, text):
+    config = {"brainsets": "p/one", "raw_dir": text}
+    assert only(read_settings(config, given=config)).raw_dir == work / text
+
+
+def test_numbers_from_the_command_line_become_text_where_text_is_wanted(work):
+    entry = {"pipeline": "p/one", "assets": [717, "a"], "args": 3, "limit": "2"}
+    config = {"brainsets": [entry], "raw_dir": 2020}
+    brainset = only(read_settings(config, given=config))
+    assert brainset.raw_dir == work / "2020"
+    assert brainset.selection.assets == ["717", "a"]
+    assert brainset.selection.limit == 2
+    assert brainset.args == ["3"]
+
+
+def test_what_the_file_says_is_not_retyped_because_something_else_was_given():
+    config = {"brainsets": "p/one", "downloads": "8"}
+    with pytest.raises(SettingsError, match="^config/config.yaml: downloads is '8'"):
+        read_settings(config, given={"brainsets": "p/one"})
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"downloads": "many"}, "downloads is 'many'"),
+        ({"downloads": ""}, "downloads is ''"),
+        ({"downloads": "[1"}, "downloads is '[1'"),
+        ({"downloads": "a: b: c"}, "downloads is 'a: b: c'"),
+        ({"download_only": "perhaps"}, "download_only is 'perhaps'"),
+        ({"dowloads": "3"}, "did you mean 'downloads'?"),
+        ({"brainsets": [{"pipeline": "p/one", "limit": "x"}]}, "brainsets[0].limit"),
+    ],
+)
+def test_a_wrong_setting_from_the_command_line_is_said_to_be_from_there(given, named):
+    with pytest.raises(SettingsError) as refusal:
+        read_settings({"brainsets": "p/one", **given}, given=given, where="mine.yaml")
+    assert str(refusal.value).startswith("--config: ")
+    assert named in str(refusal.value)
+
+
+def test_a_wrong_setting_is_said_to_be_from_the_file_that_was_named():
+    config = {"brainsets": "p/one", "downloads": 3, "dowloads": 3}
+    with pytest.raises(SettingsError, match="^mine.yaml: unknown setting 'dowloads'"):
+        read_settings(config, given={"downloads": 3}, where="mine.yaml")
+
+
+def test_of_two_unknown_settings_the_one_that_is_named_says_where_it_is_from():
+    config = {"brainsets": "p/one", "first": 1, "second": 2}
+    with pytest.raises(SettingsError, match="^config/config.yaml: .* 'first'"):
+        read_settings(config, given={"second": 2})
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A folder of installed packages with published pipelines in it."""
+    folder = tmp_path / "site-packages"
+    for path in (
+        "brainsets_pipelines/published_2021",
+        "brainsets_pipelines/both_2022",
+        f"brainsets_pipelines/{SHIPPED}",
+        "brainsets_pipelines/_private",
+        "torch_brain/pipeline/brainsets-pipelines/newer_2023",
+        "torch_brain/pipeline/brainsets-pipelines/both_2022",
+    ):
+        (folder / path).mkdir(parents=True)
+        text = PIPELINE.format(path.rpartition("/")[2])
+        (folder / path / "pipeline.py").write_text(text)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
+    return folder
+
+
+def test_pipelines_of_installed_packages_can_be_named(installed):
+    settings = read("brainsets: [published_2021, newer_2023]")
+    assert list(settings.brainsets) == ["published_2021", "newer_2023"]
+    assert catalog()["newer_2023"].source == "installed with torch_brain"
+    assert "_private" not in catalog()
+
+
+def test_a_shipped_pipeline_goes_before_an_installed_one(installed):
+    assert installed not in find_pipeline(SHIPPED).parents
+    assert catalog()[SHIPPED].source == "shipped"
+    assert catalog()["both_2022"].source == "installed with brainsets"
+
+
+def test_a_name_goes_before_a_folder_and_a_path_means_the_folder(work):
+    (work / SHIPPED).mkdir()
+    (work / SHIPPED / "pipeline.py").write_text(PIPELINE.format("mine"))
+    assert find_pipeline(SHIPPED) == catalog()[SHIPPED].path
+    assert find_pipeline(f"./{SHIPPED}") == work / SHIPPED / "pipeline.py"
+    assert find_pipeline("p/one") == work / "p/one/pipeline.py"
