@@ -5,7 +5,6 @@ pipeline written for it), its modules that this project does not have, such as
 ``brainsets.descriptions``, are found behind ours.
 """
 
-from importlib import metadata
 from pkgutil import extend_path
 from typing import Any
 
@@ -29,6 +28,8 @@ def __getattr__(name: str) -> Any:
             ) from error
         return getattr(core, name)
     if name == "__version__":
+        from importlib import metadata
+
         try:
             return metadata.version("brainsets")
         except metadata.PackageNotFoundError:

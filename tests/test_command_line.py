@@ -14,7 +14,6 @@ from conftest import ROOT
 def prepare(recorder):
     """Run ``prepare`` on the recorder with two assets."""
     recorder.write_rows([{"id": "s1"}, {"id": "s2", "value": 2}])
-    # What Snakemake notes down must not come into the checkout that is tested.
 
     def run(*arguments, pipeline=recorder.pipeline):
         folders = ("--raw-dir", recorder.raw_dir)

@@ -130,3 +130,15 @@ def test_second_run_stops_at_once_and_names_the_first(recorder):
         assert first.wait(timeout=60) == 0
     assert recorder.events().count("process 'a'") == 1
     assert recorder.run(str(recorder.pipeline)).returncode == 0
+
+
+def test_dry_run_and_status_are_possible_during_a_run(recorder):
+    recorder.write_rows([{"id": "a", "seconds": 5.0}, {"id": "b", "seconds": 5.0}])
+    run = recorder.start(str(recorder.pipeline), cores=1)
+    try:
+        wait_for(lambda: recorder.sentinel("a", "RUNNING"))
+        dry = recorder.run(str(recorder.pipeline), "--dry-run")
+        assert dry.returncode == 0, dry.stdout
+        assert ": process recorder b" in dry.stdout
+    finally:
+        assert run.wait(timeout=120) == 0

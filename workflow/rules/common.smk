@@ -11,6 +11,14 @@ from brainsets.planning.settings import read_settings
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 
 
+def ended_by_error(function):
+    """Call a function; what a user can mend ends Snakemake with one sentence."""
+    try:
+        return function()
+    except BrainsetError as error:
+        raise SystemExit(f"brainsets: {error}") from None
+
+
 def is_forced(*rules):
     """Whether Snakemake was told to run one of the rules whether or not it has to."""
     settings = workflow.dag_settings
@@ -20,20 +28,14 @@ def is_forced(*rules):
 def planned_run():
     """Return the run that the settings ask for; ends Snakemake if they are wrong."""
     files = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
-    try:
-        settings = read_settings(
-            config, given=workflow.config_settings.config, where=files
-        )
-        run = Run(settings, is_forced=is_forced)
-        if workflow.is_main_process:
-            run.check_free()
-            run.check_selections()
-        return run
-    except BrainsetError as error:
-        raise SystemExit(f"brainsets: {error}") from None
+    given = workflow.config_settings.config
+    run = Run(read_settings(config, given=given, where=files), is_forced=is_forced)
+    if workflow.is_main_process:
+        run.check_selections()
+    return run
 
 
-RUN = planned_run()
+RUN = ended_by_error(planned_run)
 DATA = RUN.processed_dir
 
 
@@ -58,6 +60,8 @@ def brainset_targets():
 
 
 def targets_of(brainset, wildcards):
+    if is_executing():
+        check_free()
     return RUN.targets(brainset, checkpoints, workflow.dag.forcefiles.update)
 
 
@@ -65,16 +69,18 @@ def summarized_assets(wildcards):
     return RUN.summarized(wildcards, checkpoints)
 
 
-def may_repair():
-    return workflow.is_main_process and not workflow.dryrun
+def is_executing():
+    """Whether this process runs jobs: no dry-run, no report, not a job itself."""
+    runs = workflow.executor_plugin is not None and not workflow.dryrun
+    return runs and workflow.is_main_process
 
 
 def environment_ready(wildcards):
-    return RUN.environment(RUN.brainset(wildcards), repair=may_repair())
+    return RUN.environment(RUN.brainset(wildcards), repair=is_executing())
 
 
 def environment_to_list(wildcards):
-    return RUN.environment_to_list(RUN.brainset(wildcards), repair=may_repair())
+    return RUN.environment_to_list(RUN.brainset(wildcards), repair=is_executing())
 
 
 def environment_key(wildcards):
@@ -108,11 +114,14 @@ def process_command(wildcards, output):
     )
 
 
+def check_free():
+    """End Snakemake if another run works on one of the brainsets."""
+    ended_by_error(RUN.check_free)
+
+
 def lock_brainsets():
-    try:
-        RUN.lock()
-    except BrainsetError as error:
-        raise SystemExit(f"brainsets: {error}") from None
+    """Keep other runs away until this process ends."""
+    ended_by_error(RUN.lock)
 
 
 def show_outcome():
