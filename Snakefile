@@ -34,14 +34,6 @@ onstart:
     lock_brainsets()
 
 
-onsuccess:
-    show_outcome()
-
-
-onerror:
-    show_outcome()
-
-
 rule all:
     """Everything that is selected, of every brainset."""
     default_target: True

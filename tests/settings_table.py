@@ -29,7 +29,7 @@ _KINDS = {
 
 
 def settings_table(schema: Mapping[str, Any]) -> str:
-    """Return the schema as Markdown: the settings of a run, then those of a brainset."""
+    """Return the schema as Markdown: settings of a run, then those of a brainset."""
     brainset = schema["$defs"]["settings"]
     return (
         f"{_HEADER}{''.join(_rows(schema, schema))}\n"

@@ -62,6 +62,7 @@ class _Attempt:
         self.started, self.started_s = sentinels.now(), time.monotonic()
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
+        self.tracker: StatusTracker | None = None
         self.failed = self.read(sentinels.FAILED)
         self.leftover = self.read(sentinels.RUNNING)
         self.attempts = [a for a in self.failed.get("attempts", []) if a]
@@ -173,10 +174,10 @@ class _Attempt:
             heartbeat_s=sentinels.HEARTBEAT_S,
         )
 
-    def tracker(self, status: str) -> StatusTracker:
-        """Announce this process as the one that works on the asset."""
+    def announce(self, status: str) -> None:
+        """Say that this process is the one that works on the asset."""
         path = self.folder.sentinel(self.name, sentinels.RUNNING)
-        return StatusTracker(path, self.identity, status)
+        self.tracker = StatusTracker(path, self.identity, status)
 
 
 def _run(attempt: _Attempt, step: Callable[[_Attempt], dict[str, Any] | None]) -> int:
@@ -245,6 +246,7 @@ def _download(attempt: _Attempt) -> dict[str, Any] | None:
 def _download_in_child(attempt: _Attempt, redownload: bool) -> dict[str, Any]:
     instance, row = _instance(attempt, attempt.folder.root, redownload)
     output = instance.download(row)
+    attempt.tracker.flush()
     reason = handoff.write_handoff(
         attempt.folder.handoff(attempt.name), output, instance, attempt.key
     )
@@ -277,7 +279,7 @@ def _process(attempt: _Attempt) -> dict[str, Any] | None:
 
 
 def _inspect_in_child(attempt: _Attempt, staging: Path) -> list[dict[str, Any]]:
-    attempt.tracker("checking what was written")
+    attempt.announce("checking what was written")
     return publishing.inspected_outputs(staging)
 
 
@@ -297,6 +299,7 @@ def _process_in_child(attempt: _Attempt, staging: Path) -> dict[str, Any]:
             _ask_for_redownload(instance.args)
         output = instance.download(row)
     instance.process(output)
+    attempt.tracker.flush()
     return {"versions": _versions()}
 
 
@@ -305,7 +308,7 @@ def _instance(
 ) -> tuple[Any, Any]:
     """Return the pipeline's instance for one asset, and the asset's row."""
     job = attempt.job
-    tracker = attempt.tracker("starting")
+    attempt.announce("starting")
     pipeline = load_pipeline(job.pipeline)
     args = parsed_args(pipeline, job.arguments)
     if redownload:
@@ -314,7 +317,7 @@ def _instance(
         raw_dir=job.raw_dir,
         processed_dir=processed_dir,
         args=args,
-        tracker_handle=tracker,
+        tracker_handle=attempt.tracker,
         download_only=job.download_only,
     )
     row = attempt.row.row()

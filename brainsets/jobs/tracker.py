@@ -31,14 +31,20 @@ class StatusTracker:
             "pid": os.getpid(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
         }
-        self._written = 0.0
+        self._written, self._is_written = 0.0, True
         self.update_status = _Remote(self._update_status)
         write_sentinel(path, self._record)
 
     def _update_status(self, asset: object, status: object) -> None:
         self._record["status"] = str(status)
+        self._is_written = False
         if time.monotonic() - self._written >= _SHORTEST_INTERVAL_S:
-            self._written = time.monotonic()
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down the last status, if that had to wait."""
+        if not self._is_written:
+            self._written, self._is_written = time.monotonic(), True
             write_sentinel(self._path, self._record)
 
 

@@ -70,13 +70,15 @@ def find_pipeline(spec: str) -> Path:
         return (path / "pipeline.py").absolute()
     if isdir(path):
         raise SettingsError(
-            f"brainsets: the folder {spec} holds no pipeline.py; "
+            f"the folder {spec} holds no pipeline.py; "
             "name a folder with one, or a file."
         )
-    hint = nearest(path.name, catalog()) or (
-        "see 'brainsets list' for the names, or give the path of a pipeline's folder."
+    known = list(catalog())
+    if path.parent.is_dir() and path.parent != Path():
+        known = [str(path.parent / other.name) for other in path.parent.iterdir()]
+    hint = nearest(spec, known) or (
+        "see 'python -m brainsets list' for the names, or give the path of a folder."
     )
     raise SettingsError(
-        f"brainsets: there is no pipeline named {spec!r}, and no such file or folder; "
-        f"{hint}"
+        f"there is no pipeline named {spec!r}, and no such file or folder; {hint}"
     )

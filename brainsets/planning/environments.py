@@ -13,7 +13,7 @@ from brainsets.planning.declaration import Declaration
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import now, write_sentinel
 
-__all__ = ["READY", "build_environment", "interpreter"]
+__all__ = ["READY", "build_environment", "interpreter", "record_failure"]
 
 READY = "ready.json"
 """The file that says an environment is whole, inside its folder."""
@@ -24,7 +24,9 @@ def interpreter(folder: BrainsetFolder) -> Path:
     return folder.environment / "bin" / "python"
 
 
-def build_environment(brainset: str, declaration: Declaration, folder: BrainsetFolder):
+def build_environment(
+    brainset: str, declaration: Declaration, folder: BrainsetFolder
+) -> None:
     """Build the interpreter anew and install what is declared.
 
     The file ``ready.json`` is written last: without it there is no environment.
@@ -50,7 +52,7 @@ def build_environment(brainset: str, declaration: Declaration, folder: BrainsetF
         "key": declaration.key,
         "python_version": wanted,
         "dependencies": list(declaration.dependencies),
-        "packages": frozen.split(),
+        "packages": frozen.splitlines(),
         "built": now(),
     }
     write_sentinel(folder.environment / READY, record, durable=True)
@@ -76,8 +78,7 @@ def _uv(arguments: Sequence[object], failing: str) -> str:
         **os.environ,
         "NO_COLOR": "1",
         "UV_NO_PROGRESS": "1",
-        # A project or an activated environment around us must not be changed.
-        "UV_NO_CONFIG": os.environ.get("UV_NO_CONFIG", "0"),
+        # An environment that is active around us must not be changed.
         "VIRTUAL_ENV": "",
     }
     done = subprocess.run(

@@ -45,10 +45,10 @@ def outcome(statuses: Iterable[BrainsetStatus]) -> "list[RenderableType]":
         for state in STATES
         if state not in _SELDOM or any(status.counts.get(state) for status in statuses)
     ]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
     table.add_column("brainset", overflow="fold")
     for title in (*map(str.lower, shown), "orphaned", "total"):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(f" {title}", justify="right", no_wrap=True)
     for status in statuses:
         cells = [_number(status.counts.get(state, 0), state) for state in shown]
         total = "no list yet" if status.total is None else str(status.total)

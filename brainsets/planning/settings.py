@@ -327,7 +327,7 @@ def _brainset(entry: str | dict, raw_dir: Path, processed_dir: Path) -> Brainset
             args = shlex.split(args)
         except ValueError as error:
             raise SettingsError(
-                f"brainsets: args of {entry['pipeline']}, {args!r}: {error}."
+                f"args of {entry['pipeline']}, {args!r}: {error}."
             ) from error
     source = PipelineSource(find_pipeline(entry["pipeline"]))
     # Read now, so that whatever is wrong with the file is said before anything runs.

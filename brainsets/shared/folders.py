@@ -7,7 +7,7 @@ folder, beside the data it speaks of, so that it travels with them.
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BrainsetFolder", "WORKFLOW_FOLDER"]
+__all__ = ["WORKFLOW_FOLDER", "BrainsetFolder"]
 
 WORKFLOW_FOLDER = "_workflow"
 

@@ -1,10 +1,11 @@
 # What all rules share: the settings, the wildcards' patterns, and functions that hand
 # the rules' questions to brainsets.planning. Leaves nothing on disk.
+import atexit
 import functools
 from pathlib import Path
 
 from brainsets.errors import BrainsetError
-from brainsets.planning.outcome import show_outcome as show_outcome_of
+from brainsets.planning.outcome import show_outcome
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
 
@@ -62,6 +63,7 @@ def brainset_targets():
 def targets_of(brainset, wildcards):
     if is_executing():
         check_free()
+        end_with_outcome()
     return RUN.targets(brainset, checkpoints, workflow.dag.forcefiles.update)
 
 
@@ -122,8 +124,15 @@ def check_free():
 def lock_brainsets():
     """Keep other runs away until this process ends."""
     ended_by_error(RUN.lock)
+    end_with_outcome()
 
 
-def show_outcome():
+@functools.cache
+def end_with_outcome():
+    """Show the table when all is over.
+
+    Snakemake's own hooks are not called where nothing is to be done, and what it prints
+    after them would push the table off the screen.
+    """
     if "all" not in map(str, workflow.output_settings.quiet or ()):
-        show_outcome_of(RUN.brainsets.values())
+        atexit.register(show_outcome, RUN.brainsets.values())

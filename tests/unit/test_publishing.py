@@ -1,0 +1,245 @@
+"""Only what is whole, and nobody else's, appears in the brainset's folder."""
+
+import hashlib
+import os
+import sys
+
+import pytest
+
+from brainsets.errors import OutputError
+from brainsets.jobs.publishing import inspected_outputs, publish
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.names import asset_names
+from brainsets.shared.sentinels import DONE, write_sentinel
+
+h5py = pytest.importorskip("h5py", reason="writes HDF5 files")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return BrainsetFolder(tmp_path / "processed é" / "brainset")
+
+
+def name_of(asset):
+    return asset_names([asset])[asset]
+
+
+def stage(folder, asset, files=()):
+    """Write files, content by path, as process would; return the staging folder."""
+    staging = folder.staging(name_of(asset))
+    staging.mkdir(parents=True, exist_ok=True)
+    for name, content in dict(files).items():
+        path = staging / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return staging
+
+
+def finish(folder, asset, files):
+    """Do all that makes an asset done: stage, inspect, publish, leave DONE."""
+    staging = stage(folder, asset, files)
+    outputs = inspected_outputs(staging)
+    publish(folder, name_of(asset), asset, outputs)
+    record = {"asset": asset, "outputs": outputs}
+    write_sentinel(folder.sentinel(name_of(asset), DONE), record)
+    return outputs
+
+
+def published(folder):
+    """Return path and content of all data of a brainset."""
+    return {
+        path.relative_to(folder.root).as_posix(): path.read_bytes()
+        for path in sorted(folder.root.rglob("*"))
+        if path.is_file() and folder.workflow not in path.parents
+    }
+
+
+def write_h5(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["values"] = list(range(1000))
+
+
+def test_what_was_staged_is_described_and_published(folder):
+    outputs = finish(folder, "a", {"b.txt": b"second", "a.txt": b"first"})
+    assert outputs == [
+        {"path": "a.txt", "bytes": 5, "sha256": hashlib.sha256(b"first").hexdigest()},
+        {"path": "b.txt", "bytes": 6, "sha256": hashlib.sha256(b"second").hexdigest()},
+    ]
+    assert published(folder) == {"a.txt": b"first", "b.txt": b"second"}
+
+
+def test_subfolders_are_kept(folder):
+    outputs = finish(
+        folder, "a", {"sub/deep/x.txt": b"x", "sub/y.txt": b"y", "z.txt": b"z"}
+    )
+    assert [output["path"] for output in outputs] == [
+        "sub/deep/x.txt",
+        "sub/y.txt",
+        "z.txt",
+    ]
+    assert published(folder) == {
+        "sub/deep/x.txt": b"x",
+        "sub/y.txt": b"y",
+        "z.txt": b"z",
+    }
+
+
+def test_nothing_written_is_nothing_published(folder):
+    staging = stage(folder, "a")
+    (staging / "empty").mkdir()
+    assert inspected_outputs(staging) == []
+    publish(folder, "a", "a", [])
+    assert published(folder) == {}
+
+
+def test_nothing_is_visible_before_it_is_published(folder):
+    inspected_outputs(stage(folder, "a", {"x.txt": b"x"}))
+    assert published(folder) == {}
+
+
+def test_an_empty_file_and_a_large_one_have_their_checksums(folder):
+    large = os.urandom(1 << 20) + b"and more"
+    outputs = finish(folder, "a", {"a.txt": b"", "b.txt": large})
+    assert [output["sha256"] for output in outputs] == [
+        hashlib.sha256(b"").hexdigest(),
+        hashlib.sha256(large).hexdigest(),
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".H5", ".hdf5", ".nwb"])
+def test_a_whole_hdf5_file_is_published(folder, suffix):
+    staging = stage(folder, "a")
+    write_h5(staging / f"x{suffix}")
+    publish(folder, "a", "a", inspected_outputs(staging))
+    with h5py.File(folder.root / f"x{suffix}", "r") as file:
+        assert len(file["values"]) == 1000
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".H5", ".hdf5", ".nwb"])
+@pytest.mark.parametrize("kept", [0, 4, 100, 0.5, -1])
+def test_a_truncated_hdf5_file_is_refused(folder, suffix, kept):
+    staging = stage(folder, "a", {"good.txt": b"good"})
+    path = staging / "sub" / f"x{suffix}"
+    write_h5(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole)) if kept == 0.5 else kept])
+    with pytest.raises(OutputError, match=f"sub/x{suffix} cannot be opened again"):
+        inspected_outputs(staging)
+
+
+def test_a_file_that_is_only_called_hdf5_is_refused(folder):
+    staging = stage(folder, "a")
+    (staging / "x.h5").write_text("not at all")
+    with pytest.raises(OutputError, match="x.h5 cannot be opened again"):
+        inspected_outputs(staging)
+
+
+def test_without_h5py_a_file_that_is_only_called_hdf5_is_refused(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    staging = stage(folder, "a")
+    (staging / "x.h5").write_text("not at all")
+    with pytest.raises(OutputError, match="x.h5 is not an HDF5 file"):
+        inspected_outputs(staging)
+
+
+def test_without_h5py_a_whole_hdf5_file_is_published(folder, monkeypatch):
+    staging = stage(folder, "a")
+    write_h5(staging / "x.h5")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert [output["path"] for output in inspected_outputs(staging)] == ["x.h5"]
+
+
+def test_what_is_not_called_hdf5_is_not_opened(folder):
+    assert finish(folder, "a", {"x.txt": b"\x89HDF\r\n\x1a\n and no more"})
+
+
+def link_to_file(path, target):
+    target.write_text("x")
+    path.symlink_to(target)
+
+
+def link_to_folder(path, target):
+    target.mkdir()
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        link_to_file,
+        link_to_folder,
+        lambda path, target: path.symlink_to(target),
+        lambda path, target: os.mkfifo(path),
+    ],
+    ids=["link to a file", "link to a folder", "link to nothing", "pipe"],
+)
+@pytest.mark.parametrize("parent", ["", "sub/"])
+def test_a_link_or_device_is_refused(folder, tmp_path, make, parent):
+    staging = stage(folder, "a")
+    path = staging / parent / "x"
+    path.parent.mkdir(exist_ok=True)
+    make(path, tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match=f"{parent}x, which is a link or a device"):
+        inspected_outputs(staging)
+
+
+def test_the_folder_of_the_workflow_is_refused(folder):
+    staging = stage(folder, "a", {"_workflow/manifest.tsv": b"mine"})
+    with pytest.raises(OutputError, match="_workflow belongs to the workflow"):
+        inspected_outputs(staging)
+
+
+def test_a_folder_of_that_name_further_down_is_fine(folder):
+    finish(folder, "a", {"sub/_workflow/x.txt": b"x"})
+    assert published(folder) == {"sub/_workflow/x.txt": b"x"}
+
+
+def test_an_asset_replaces_its_own_output(folder):
+    finish(folder, "a", {"x.txt": b"old"})
+    finish(folder, "a", {"x.txt": b"new"})
+    assert published(folder) == {"x.txt": b"new"}
+
+
+@pytest.mark.parametrize("output", ["x.txt", "sub/x.txt"])
+def test_an_output_of_another_asset_is_refused_and_left_as_it_is(folder, output):
+    finish(folder, "first/1", {output: b"of the first"})
+    before = published(folder)
+    with pytest.raises(OutputError) as refusal:
+        finish(folder, "second", {"a.txt": b"own", output: b"of the second"})
+    assert published(folder) == before
+    assert not folder.sentinel("second", DONE).exists()
+    for word in ("x.txt", "'first/1'", "'second'", "name of its own"):
+        assert word in str(refusal.value)
+
+
+def test_an_output_that_another_asset_no_longer_lists_is_free(folder):
+    finish(folder, "first", {"x.txt": b"of the first"})
+    finish(folder, "first", {"y.txt": b"of the first"})
+    finish(folder, "second", {"x.txt": b"of the second"})
+    assert published(folder) == {"x.txt": b"of the second", "y.txt": b"of the first"}
+    with pytest.raises(OutputError, match="'second'"):
+        finish(folder, "first", {"x.txt": b"again"})
+
+
+def test_an_output_of_an_asset_that_is_not_done_is_free(folder):
+    outputs = inspected_outputs(stage(folder, "first", {"x.txt": b"of the first"}))
+    publish(folder, "first", "first", outputs)
+    finish(folder, "second", {"x.txt": b"of the second"})
+    assert published(folder) == {"x.txt": b"of the second"}
+
+
+def test_a_claim_that_was_cut_short_stops_nobody(folder):
+    claim = folder.owner("x.txt")
+    claim.parent.mkdir(parents=True)
+    claim.write_bytes(b"")
+    finish(folder, "a", {"x.txt": b"x"})
+    with pytest.raises(OutputError, match="'a'"):
+        finish(folder, "b", {"x.txt": b"y"})
+
+
+@pytest.mark.parametrize("output", ["x.h5", "sub/x.h5", "a b.h5", "é.h5", ".h5"])
+def test_a_claim_is_found_by_nobody_who_looks_for_data(folder, output):
+    # Users collect what is there with a glob over the whole folder.
+    assert folder.owner(output).parent == folder.workflow / "outputs"
+    assert folder.owner(output).suffix == ".owner"

@@ -1,0 +1,572 @@
+"""However a supervised function ends, its parent knows how, and nothing lives on.
+
+Each test runs a small script of its own, because the child that `run_supervised` forks
+ends the script it is in.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SCRIPT = """
+import json, os, resource, signal, subprocess, sys, time
+from dataclasses import asdict
+from pathlib import Path
+
+from brainsets.errors import OutputError
+from brainsets.jobs import supervision
+from brainsets.jobs.supervision import Interrupted, run_supervised
+
+# A crash on purpose leaves no core file behind.
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+here = Path(sys.argv[1])
+options = {{}}
+kept = []
+
+
+def hold():
+    "Lock a file in this process and in one that it starts, until both are gone."
+    import fcntl
+
+    descriptor = os.open(here / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    kept.append(subprocess.Popen(["sleep", "60"], pass_fds=[descriptor]))
+    (here / "held").touch()
+
+
+{before}
+
+
+def function():
+{body}
+
+
+try:
+    outcome = asdict(run_supervised(function, **options))
+except Interrupted as interruption:
+    outcome = {{"interrupted": interruption.signum}}
+(here / "outcome.json").write_text(json.dumps(outcome))
+"""
+
+
+class Script:
+    """A script in a process that runs one function under supervision."""
+
+    def __init__(self, folder, body, before=""):
+        self.folder = folder
+        body, before = map(textwrap.dedent, (body, before))
+        text = SCRIPT.format(body=textwrap.indent(body, "    "), before=before)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", text, folder],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self):
+        """Wait for the end; return the outcome."""
+        self.stdout, self.stderr = self.process.communicate(timeout=30)
+        path = self.folder / "outcome.json"
+        assert path.exists(), self.stderr
+        return json.loads(path.read_text())
+
+    def wait_for(self, name):
+        path = self.folder / name
+        assert within(20, path.exists), name
+        return path
+
+    def is_held(self):
+        """Whether a process that called hold(), or the one it started, still lives."""
+        with open(self.folder / "lock") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+
+def within(seconds, condition):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start scripts; whatever is left of them is ended afterwards."""
+    started = []
+
+    def start(body, before=""):
+        script = Script(tmp_path, body, before)
+        started.append(script)
+        return script
+
+    yield start
+    for script in started:
+        script.process.kill()
+        script.process.communicate()
+
+
+def ended(start, body, before=""):
+    script = start(body, before)
+    return script.end(), script
+
+
+def failure(start, body, before=""):
+    """Return the failure with which a function ends."""
+    outcome, _ = ended(start, body, before)
+    assert outcome["result"] is None
+    return outcome["failure"]
+
+
+def test_a_result_comes_back_with_what_it_cost(start):
+    outcome, _ = ended(start, "return {'é': [1, None, sum(range(10**6)) * 0.5]}")
+    assert outcome["result"] == {"é": [1, None, sum(range(10**6)) * 0.5]}
+    assert outcome["failure"] is None
+    assert 0 < outcome["cpu_s"] < 10
+    assert 1 < outcome["max_rss_mb"] < 1000
+
+
+def test_a_large_result_comes_back_whole(start):
+    outcome, _ = ended(start, "return 'x' * 3_000_000")
+    assert outcome["result"] == "x" * 3_000_000
+
+
+def test_what_a_function_uses_is_measured_with_its_sub_processes(start):
+    outcome, _ = ended(
+        start,
+        """
+        code = "x = bytearray(150_000_000); sum(range(10**6))"
+        subprocess.run([sys.executable, "-c", code], check=True)
+        """,
+    )
+    assert outcome["max_rss_mb"] > 140
+
+
+def test_an_exception_is_told_with_its_message_and_traceback(start):
+    outcome, script = ended(
+        start,
+        """
+        def inner():
+            raise ValueError("no such\\nsession é")
+        inner()
+        """,
+    )
+    found = outcome["failure"]
+    assert found["error"] == "ValueError"
+    assert found["message"] == "no such\nsession é"
+    assert "in inner" in found["traceback"]
+    assert "in _be_child" not in found["traceback"]
+    assert found["traceback"].endswith("ValueError: no such\nsession é")
+    assert (found["signal"], found["timeout_s"], found["transient"]) == (
+        None,
+        None,
+        False,
+    )
+    # The log has all of it.
+    assert found["traceback"] in script.stderr
+
+
+def test_only_the_end_of_a_long_traceback_is_kept_and_all_of_it_is_in_the_log(start):
+    outcome, script = ended(
+        start,
+        """
+        def deep(n):
+            if n:
+                try:
+                    deep(n - 1)
+                except KeyError as error:
+                    raise KeyError(n) from error
+            raise KeyError("first")
+        deep(30)
+        """,
+    )
+    assert len(outcome["failure"]["traceback"].splitlines()) == 20
+    assert "KeyError: 'first'" not in outcome["failure"]["traceback"]
+    assert "KeyError: 'first'" in script.stderr
+
+
+def test_an_error_of_ours_is_one_sentence_without_traceback(start):
+    outcome, script = ended(start, "raise OutputError('process wrote a link.')")
+    assert outcome["failure"]["error"] == "OutputError"
+    assert outcome["failure"]["message"] == "process wrote a link."
+    assert outcome["failure"]["traceback"] == ""
+    assert script.stderr == "process wrote a link.\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise SystemExit('no token; log in first')", "no token; log in first"),
+        ("sys.exit(3)", "the pipeline called sys.exit(3)"),
+        ("sys.exit()", "the pipeline called sys.exit()"),
+        ("exit(0)", "the pipeline called sys.exit(0)"),
+    ],
+)
+def test_an_exit_is_a_failure_whatever_its_status(start, body, message):
+    found = failure(start, body)
+    assert (found["error"], found["message"]) == ("SystemExit", message)
+
+
+def test_a_question_that_nobody_can_answer_is_a_failure_that_says_so(start):
+    found = failure(start, "input('go on? ')")
+    assert found["error"] == "EOFError"
+    assert "there is nobody to answer" in found["message"]
+
+
+def test_an_interrupt_raised_by_the_function_is_its_own_failure(start):
+    assert failure(start, "raise KeyboardInterrupt")["error"] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_an_exit_without_a_word_is_a_failure_whatever_its_status(start, status):
+    found = failure(start, f"os._exit({status})")
+    assert found["error"] == "UnexpectedExit"
+    assert f"exit status {status} " in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("signum", "hint"),
+    [
+        ("SIGSEGV", "(a crash in C code)"),
+        ("SIGKILL", "out of memory?"),
+        ("SIGTERM", "killed by SIGTERM"),
+        ("SIGABRT", "killed by SIGABRT"),
+    ],
+)
+def test_a_signal_that_ends_the_function_is_named(start, signum, hint):
+    found = failure(start, f"os.kill(os.getpid(), signal.{signum})")
+    assert (found["error"], found["signal"]) == ("Killed", signum)
+    assert signum in found["message"]
+    assert hint in found["message"]
+
+
+def test_a_crash_in_c_code_shows_in_the_log_where_it_was(start):
+    outcome, script = ended(
+        start,
+        """
+        import ctypes
+        def crash():
+            ctypes.string_at(0)
+        crash()
+        """,
+    )
+    assert outcome["failure"]["signal"] == "SIGSEGV"
+    assert "in crash" in script.stderr
+
+
+def test_a_kill_from_outside_is_named(start):
+    script = start(
+        """
+        (here / "part").write_text(str(os.getpid()))
+        os.replace(here / "part", here / "pid")
+        time.sleep(60)
+        """
+    )
+    os.kill(int(script.wait_for("pid").read_text()), signal.SIGKILL)
+    found = script.end()["failure"]
+    assert found["message"] == "killed by SIGKILL; out of memory?"
+    assert found["signal"] == "SIGKILL"
+
+
+def test_a_function_that_dies_while_it_closes_has_not_succeeded(start):
+    found = failure(
+        start,
+        """
+        import atexit
+        atexit.register(os.kill, os.getpid(), signal.SIGKILL)
+        return 1
+        """,
+    )
+    assert found["signal"] == "SIGKILL"
+    assert "while closing" in found["message"]
+
+
+def test_a_bad_status_at_the_end_is_a_failure(start):
+    body = "import atexit; atexit.register(os._exit, 3); return 1"
+    assert failure(start, body)["error"] == "UnexpectedExit"
+
+
+def test_a_thread_that_runs_on_does_not_keep_the_step_for_ever(start):
+    found = failure(
+        start,
+        "import threading; threading.Thread(target=time.sleep, args=[60]).start()",
+        before="supervision._EXIT_GRACE_S = 0.3",
+    )
+    assert found["error"] == "UnexpectedExit"
+    assert "did not end within 0.3 s" in found["message"]
+
+
+def test_a_timeout_ends_the_function_and_what_it_started(start):
+    started = time.monotonic()
+    outcome, script = ended(
+        start, "hold(); time.sleep(60)", before="options['timeout_s'] = 0.7"
+    )
+    assert 0.7 < time.monotonic() - started < 10
+    found = outcome["failure"]
+    assert (found["error"], found["timeout_s"]) == ("Timeout", 0.7)
+    assert "0.7 s" in found["message"]
+    assert (script.folder / "held").exists()
+    assert within(2, lambda: not script.is_held())
+
+
+def test_a_function_that_ends_in_time_is_not_timed_out(start):
+    outcome, _ = ended(start, "return 1", before="options['timeout_s'] = 20")
+    assert (outcome["result"], outcome["failure"]) == (1, None)
+
+
+def test_a_sub_process_that_is_left_behind_ends_with_the_function(start):
+    outcome, script = ended(start, "hold(); return 1")
+    assert outcome["result"] == 1
+    assert within(2, lambda: not script.is_held())
+
+
+def test_an_hdf5_file_that_is_left_open_is_whole(start):
+    h5py = pytest.importorskip("h5py", reason="writes an HDF5 file")
+    outcome, script = ended(
+        start,
+        """
+        import h5py
+        file = h5py.File(here / "x.h5", "w")
+        file["values"] = range(100_000)
+        kept.append((file, file["values"]))
+        return 1
+        """,
+    )
+    assert outcome["failure"] is None
+    with h5py.File(script.folder / "x.h5", "r") as file:
+        assert file["values"][-1] == 99_999
+
+
+def test_a_text_file_that_is_left_open_is_whole(start):
+    body = 'kept.append(open(here / "x.txt", "w")); kept[0].write("x" * 100); return 1'
+    _, script = ended(start, body)
+    assert (script.folder / "x.txt").read_text() == "x" * 100
+
+
+def test_everything_is_printed_once_and_in_order(start):
+    _, script = ended(
+        start,
+        """
+        print("in the function")
+        subprocess.run(["echo", "in a sub-process"])
+        os.write(1, b"in C\\n")
+        """,
+        before="sys.stdout.reconfigure(line_buffering=True); print('before', end=';')",
+    )
+    assert script.stdout == "before;in the function\nin a sub-process\nin C\n"
+
+
+def test_the_heart_beats_while_the_function_works(start):
+    _, script = ended(
+        start,
+        "time.sleep(1.2)",
+        before="""
+        def beat():
+            with open(here / "beats", "a") as file:
+                print(os.getpid(), file=file)
+
+        options.update(heartbeat=beat, heartbeat_s=0.1)
+        """,
+    )
+    beats = (script.folder / "beats").read_text().split()
+    assert len(beats) >= 2
+    assert set(beats) == {str(script.process.pid)}
+
+
+def test_functions_can_be_supervised_one_after_the_other(start):
+    outcome, _ = ended(
+        start,
+        "return first.result + 1",
+        before="""
+        first = run_supervised(lambda: 1)
+        second = run_supervised(lambda: 1 / 0)
+        assert second.failure["error"] == "ZeroDivisionError"
+        """,
+    )
+    assert outcome["result"] == 2
+
+
+def test_a_killed_parent_takes_the_function_and_its_sub_process_with_it(start):
+    script = start("hold(); time.sleep(60)")
+    script.wait_for("held")
+    assert script.is_held()
+    script.process.kill()
+    assert within(2, lambda: not script.is_held())
+    assert script.process.wait() == -signal.SIGKILL
+
+
+def test_a_killed_parent_takes_also_what_ignores_being_stopped(start):
+    script = start(
+        """
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        hold()
+        time.sleep(60)
+        """
+    )
+    script.wait_for("held")
+    script.process.kill()
+    assert within(2, lambda: not script.is_held())
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_parent_that_is_told_to_stop_stops_the_function_first(start, signum):
+    script = start("hold(); time.sleep(60)")
+    script.wait_for("held")
+    script.process.send_signal(signum)
+    assert script.end() == {"interrupted": signum}
+    assert within(2, lambda: not script.is_held())
+
+
+def test_a_function_that_is_stopped_may_clean_up(start):
+    script = start(
+        """
+        def clean(signum, frame):
+            (here / "cleaned").touch()
+            raise SystemExit
+
+        signal.signal(signal.SIGTERM, clean)
+        hold()
+        time.sleep(60)
+        """
+    )
+    script.wait_for("held")
+    script.process.terminate()
+    assert script.end() == {"interrupted": signal.SIGTERM}
+    assert (script.folder / "cleaned").exists()
+
+
+def test_a_function_that_will_not_stop_is_killed(start):
+    script = start(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); hold(); time.sleep(60)",
+        before="supervision._TERM_GRACE_S = 0.3",
+    )
+    script.wait_for("held")
+    script.process.terminate()
+    assert script.end() == {"interrupted": signal.SIGTERM}
+    assert within(2, lambda: not script.is_held())
+
+
+def test_handlers_of_signals_are_put_back(start):
+    outcome, script = ended(
+        start,
+        "return 1",
+        before="""
+        def mine(signum, frame):
+            (here / "mine").touch()
+
+        signal.signal(signal.SIGTERM, mine)
+        run_supervised(lambda: 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        """,
+    )
+    assert outcome["result"] == 1
+    assert (script.folder / "mine").exists()
+
+
+TRANSIENT = {
+    "raise ConnectionError('reset')": True,
+    "raise ConnectionResetError(104, 'reset by peer')": True,
+    "raise BrokenPipeError": True,
+    "raise TimeoutError('timed out')": True,
+    "import socket; raise socket.gaierror(-3, 'name resolution')": True,
+    "import http.client; raise http.client.RemoteDisconnected('gone')": True,
+    "import http.client; raise http.client.IncompleteRead(b'')": True,
+    "raise urllib_error(404)": False,
+    "raise urllib_error(403)": False,
+    "raise urllib_error(429)": True,
+    "raise urllib_error(500)": True,
+    "raise urllib_error(503)": True,
+    "raise RequestsError(404)": False,
+    "raise RequestsError(429)": True,
+    "raise RequestsError(502)": True,
+    "raise BotocoreError(404)": False,
+    "raise BotocoreError(503)": True,
+    "raise ReadTimeout('like that of requests')": True,
+    "urllib.request.urlopen('http://127.0.0.1:1/')": True,
+    "raise ValueError('no session') from ConnectionError('reset')": True,
+    "raise ValueError('no session') from urllib_error(404)": False,
+    "while_handling(ConnectionError('reset'), ValueError('nothing'))": True,
+    "while_handling(ValueError('nothing'), urllib_error(503))": True,
+    "raise RuntimeError('503')": False,
+    "raise ValueError('connection reset')": False,
+    "raise FileNotFoundError('x')": False,
+    "raise OSError(28, 'No space left on device')": False,
+    "raise PermissionError('x')": False,
+    "raise MemoryError": False,
+    "raise KeyError('x')": False,
+    "sys.exit(1)": False,
+    "circular()": False,
+    "os._exit(1)": False,
+    "os.kill(os.getpid(), 9)": False,
+}
+ERRORS = """
+import sys, urllib.error, urllib.request
+from types import SimpleNamespace
+
+
+def urllib_error(status):
+    return urllib.error.HTTPError("http://x", status, "message", {}, None)
+
+
+class RequestsError(IOError):
+    def __init__(self, status):
+        self.response = SimpleNamespace(status_code=status)
+
+
+class BotocoreError(Exception):
+    def __init__(self, status):
+        self.response = {"ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+class ReadTimeout(IOError):
+    pass
+
+
+def while_handling(first, second):
+    try:
+        raise first
+    except Exception:
+        raise second
+
+
+def circular():
+    one, other = ValueError(), KeyError()
+    one.__cause__, other.__cause__ = other, one
+    raise one
+
+
+found = {}
+for statement in json.loads((here / "statements.json").read_text()):
+    found[statement] = run_supervised(lambda: exec(statement)).failure["transient"]
+"""
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Whether each of the failures looks transient; all in one script, for speed."""
+    folder = tmp_path_factory.mktemp("transient")
+    (folder / "statements.json").write_text(json.dumps(list(TRANSIENT)))
+    script = Script(folder, "return found", before=ERRORS)
+    return script.end()["result"]
+
+
+@pytest.mark.parametrize("statement", TRANSIENT)
+def test_a_failure_looks_transient_when_another_attempt_may_succeed(judged, statement):
+    assert judged[statement] is TRANSIENT[statement]
