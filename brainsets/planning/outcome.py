@@ -48,7 +48,7 @@ def outcome(statuses: Iterable[BrainsetStatus]) -> "list[RenderableType]":
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     table.add_column("brainset", overflow="fold")
     for title in (*map(str.lower, shown), "orphaned", "total"):
-        table.add_column(f" {title}", justify="right", no_wrap=True)
+        table.add_column(title, justify="right", no_wrap=True)
     for status in statuses:
         cells = [_number(status.counts.get(state, 0), state) for state in shown]
         total = "no list yet" if status.total is None else str(status.total)

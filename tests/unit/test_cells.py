@@ -207,6 +207,7 @@ def test_the_text_is_what_the_format_says(value, kind, field):
         pd.Timestamp("2020-02-01T10:00:00.123456789"),
         datetime.datetime(1890, 1, 1, tzinfo=ZONES[0]),
         datetime.datetime(2020, 3, 29, 2, 30, tzinfo=ZONES[0]),
+        datetime.datetime(2020, 3, 29, 2, 30, tzinfo=ZONES[0], fold=1),
         datetime.datetime(2020, 10, 25, 2, 30, tzinfo=ZONES[0]),
         datetime.datetime(2020, 10, 25, 2, 30, tzinfo=ZONES[0], fold=1),
         datetime.datetime(1, 1, 1, tzinfo=ZONES[0]),

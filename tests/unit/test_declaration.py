@@ -130,6 +130,7 @@ WRONG = {
         [IN_LINE_3, "'dependancies'", "did you mean 'dependencies'?"],
     ),
     "range": (block("python-version = '>=3.11'"), [IN_LINE_3, "'>=3.11'", '"3.11"']),
+    "words": (block("python-version = '3.11 or newer'"), [IN_LINE_3, "or newer"]),
     "number": (block("python-version = 3.11"), [IN_LINE_3, "is 3.11", '"3.11"']),
     "python 2": (block("python-version = '2.7'"), [IN_LINE_3, "'2.7'"]),
     "no minor": (block("python-version = '3'"), [IN_LINE_3, "'3'"]),

@@ -101,7 +101,7 @@ def test_an_empty_manifest_says_so_where_assets_are_named_and_is_fine_elsewhere(
     [
         ("dowloads", ["downloads", "raw_dir"], "did you mean 'downloads'?"),
         ("DOWNLOADS", ["downloads"], "did you mean 'downloads'?"),
-        ("downloads", ["DownLoads"], "did you mean 'DownLoads'?"),
+        ("downloads", ["DOWNLOADS"], "did you mean 'DOWNLOADS'?"),
         ("qqq", ["downloads"], ""),
         ("a", [], ""),
     ],

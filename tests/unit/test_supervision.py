@@ -68,7 +68,8 @@ class Script:
         text = SCRIPT.format(body=textwrap.indent(body, "    "), before=before)
         self.process = subprocess.Popen(
             [sys.executable, "-c", text, folder],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            # Buffered as it is for most people, so that what is lost shows.
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -363,13 +364,14 @@ def test_everything_is_printed_once_and_in_order(start):
     _, script = ended(
         start,
         """
-        print("in the function")
+        print("in the function", flush=True)
         subprocess.run(["echo", "in a sub-process"])
         os.write(1, b"in C\\n")
         """,
-        before="sys.stdout.reconfigure(line_buffering=True); print('before', end=';')",
+        before="print('before', end=';'); print('error', end=';', file=sys.stderr)",
     )
     assert script.stdout == "before;in the function\nin a sub-process\nin C\n"
+    assert script.stderr == "error;"
 
 
 def test_the_heart_beats_while_the_function_works(start):
