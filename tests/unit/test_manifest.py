@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from brainsets.errors import ManifestError
 from brainsets.jobs import listing
 from brainsets.shared.manifest import find_row, read_listing, read_manifest
+
+# Time says nothing here: the machine may be busy with whole runs of Snakemake.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -166,6 +169,7 @@ MIXED = pd.DataFrame(
 )
 
 
+@unhurried
 @given(frame=frames())
 @example(MIXED)
 @example(MIXED.iloc[:0])
@@ -263,6 +267,7 @@ def hashes(folder, frame):
     return found
 
 
+@unhurried
 @given(frame=frames(), data=st.data())
 def test_a_row_keeps_its_hash_whatever_happens_to_others(tmp_path_factory, frame, data):
     folder = tmp_path_factory.mktemp("m")

@@ -387,7 +387,6 @@ def test_the_heart_beats_while_the_function_works(start):
         """,
     )
     beats = (script.folder / "beats").read_text().split()
-    assert len(beats) >= 2
     assert set(beats) == {str(script.process.pid)}
 
 
