@@ -167,8 +167,10 @@ def _snakemake(
     command += ["--directory", str(ROOT), "--cores", str(options.cores)]
     command += ["--printshellcmds"] if options.verbose else []
     forced = [rule for flag, rule in _AGAIN.items() if flag in arguments]
-    if forced and not options.list:
-        command += ["--forcerun", *forced]
+    if options.list:
+        # Whoever asks for the list wants to know what the archive has now.
+        forced = ["write_manifest"]
+    command += ["--forcerun", *forced] if forced else []
     command.append("--config")
     # Snakemake reads values as YAML, of which JSON is a part.
     command += [

@@ -20,8 +20,9 @@ class Job:
 
     Parameters
     ----------
-    brainset, code : str
-        The brainset's id, and the hash of the pipeline's code.
+    brainset, code, code_stamp : str
+        The brainset's id, and two hashes of the pipeline's code when the run was
+        planned: of what it does, and of its bytes.
     pipeline, raw_dir : Path
         The pipeline's file, and the brainset's own raw folder; absolute.
     folder : BrainsetFolder
@@ -36,6 +37,7 @@ class Job:
 
     brainset: str
     code: str
+    code_stamp: str
     pipeline: Path
     raw_dir: Path
     folder: BrainsetFolder
@@ -75,6 +77,7 @@ def parse_job(argv: Sequence[str]) -> Job:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--brainset", required=True)
     parser.add_argument("--code", required=True)
+    parser.add_argument("--code-stamp", required=True)
     parser.add_argument("--pipeline", required=True, type=Path)
     parser.add_argument("--raw-dir", required=True, type=Path)
     parser.add_argument("--processed-dir", required=True, type=Path)
@@ -87,6 +90,7 @@ def parse_job(argv: Sequence[str]) -> Job:
     return Job(
         brainset=options.brainset,
         code=options.code,
+        code_stamp=options.code_stamp,
         pipeline=options.pipeline,
         raw_dir=options.raw_dir / options.brainset,
         folder=BrainsetFolder(options.processed_dir / options.brainset),

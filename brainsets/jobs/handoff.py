@@ -14,15 +14,13 @@ from typing import Any
 from brainsets.errors import HandoffError
 from brainsets.shared.sentinels import write_atomically
 
-__all__ = ["read_handoff", "write_handoff"]
+__all__ = ["handoff_key", "read_handoff", "write_handoff"]
 
-# Set by every instance's __init__, so not news to the other one.
-_GIVEN = {"raw_dir", "processed_dir", "args", "_tracker_handle", "_download_only"}
 _DEEPEST = 6
 
 
 def write_handoff(
-    path: Path, output: Any, instance: Any, key: dict[str, Any]
+    path: Path, output: Any, instance: Any, before: dict[str, Any], key: dict[str, Any]
 ) -> str | None:
     """Keep what download returned and set on its instance.
 
@@ -34,6 +32,9 @@ def write_handoff(
         What download returned.
     instance : object
         The pipeline's instance.
+    before : dict
+        The instance's attributes before download: what its `__init__` has set is set in
+        the other process, too.
     key : dict
         What the download depended on (row and arguments), to compare later.
 
@@ -42,7 +43,11 @@ def write_handoff(
     str or None
         Why the value could not be kept, None if it was.
     """
-    attributes = {k: v for k, v in vars(instance).items() if k not in _GIVEN}
+    attributes = {
+        name: value
+        for name, value in vars(instance).items()
+        if name not in before or before[name] is not value
+    }
     reason = None
     try:
         payload = pickle.dumps((output, attributes))

@@ -1,6 +1,7 @@
 """List the assets of a brainset and write the manifest."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 from brainsets.errors import ManifestError, PipelineError
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.loading import load_pipeline, parsed_args
-from brainsets.jobs.supervision import Interrupted, run_supervised
+from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised, told
 from brainsets.shared import cells, sentinels
 from brainsets.shared.arguments import counted
+from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import schema_path
-from brainsets.shared.names import spelled
+from brainsets.shared.names import asset_name, asset_names
 from brainsets.shared.version import VERSION
 
 __all__ = ["table", "write_manifest"]
@@ -26,14 +28,16 @@ def write_manifest(job: Job) -> int:
     int
         The exit status: 0 on success.
     """
-    job.enter_environment()
     started = sentinels.now()
-    print(f"list the assets of {job.brainset}, {started}", flush=True)
     try:
+        job.enter_environment()
+        print(f"list the assets of {job.brainset}, {started}", flush=True)
         outcome = run_supervised(lambda: _list_in_child(job), timeout_s=job.timeout_s)
     except Interrupted as interruption:
         print(f"stopped by {interruption}", file=sys.stderr)
         return 128 + interruption.signum
+    except OSError as error:
+        outcome = Outcome(failure=told(error))
     if outcome.failure is None:
         job.folder.listing_failure.unlink(missing_ok=True)
         print(f"listed {outcome.result} assets")
@@ -73,8 +77,31 @@ def _list_in_child(job: Job) -> int:
         "listed": sentinels.now(),
         "versions": {"brainsets-workflow": VERSION, "python": sys.version.split()[0]},
     }
+    _follow_names(job.folder, assets)
     _write(job.folder.manifest, listing, lines)
     return len(assets)
+
+
+def _follow_names(folder: BrainsetFolder, assets: list[str]) -> None:
+    """Rename what belongs to assets whose name in file names has changed.
+
+    That happens to an id when another one that differs from it only in case comes in or
+    goes; what was prepared of it stays what it is.
+    """
+    try:
+        existing = set(os.listdir(folder.status))
+    except OSError:
+        return
+    for asset, name in asset_names(assets).items():
+        other = asset_name(asset, hashed="~" not in name)
+        for state in (sentinels.DONE, sentinels.DOWNLOADED, sentinels.FAILED):
+            old, new = folder.sentinel(other, state), folder.sentinel(name, state)
+            if old.name not in existing or new.name in existing:
+                continue
+            if (sentinels.read_sentinel(old) or {}).get("asset") == asset:
+                os.replace(old, new)
+                if folder.handoff(other).exists():
+                    os.replace(folder.handoff(other), folder.handoff(name))
 
 
 def _write(path: Path, listing: dict[str, Any], lines: list[str]) -> None:
@@ -140,7 +167,7 @@ def _column(title: str, values: list, assets: list[str]) -> tuple[str, list[str]
             cells.write(value, "mixed")
         except cells.CellError as error:
             raise ManifestError(
-                f"manifest, asset {spelled(asset)!r}: column {title!r} holds {error}, "
+                f"manifest, asset {asset!r}: column {title!r} holds {error}, "
                 "which a table cannot hold; store its name, id or path instead."
             ) from error
     raise ManifestError(f"manifest: column {title!r} cannot be written.")

@@ -11,6 +11,8 @@ from typing import Any
 
 from brainsets.errors import OutputError
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
+from brainsets.shared.locks import lock_publishing
+from brainsets.shared.manifest import read_manifest
 from brainsets.shared.sentinels import DONE, read_sentinel, write_atomically
 
 __all__ = ["inspected_outputs", "publish"]
@@ -97,37 +99,53 @@ def publish(
 ) -> None:
     """Move inspected outputs into the brainset's folder, replacing earlier versions.
 
+    No other asset publishes from then until this process has ended.
+
     Raises
     ------
     OutputError
-        Another asset has published a file of the same name; nothing was moved then.
+        Another asset has published a file of the same name, and nothing was moved; or
+        something else stands where a file has to go.
     """
+    lock_publishing(folder.lock)
     for output in outputs:
-        _claim(folder, asset, name, output["path"])
+        _claim(folder, asset, output["path"])
     staging = folder.staging(name)
     for output in outputs:
         target = folder.root / output["path"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staging / output["path"], target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staging / output["path"], target)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+            raise OutputError(
+                f"{output['path']} cannot be published, as {error.filename2 or target} "
+                "is a folder, or a file where a folder has to be; remove what is old."
+            ) from error
 
 
-def _claim(folder: BrainsetFolder, asset: str, name: str, output: str) -> None:
+def _claim(folder: BrainsetFolder, asset: str, output: str) -> None:
     """Note down whose an output is; refuse it if it is another asset's."""
     claim = folder.owner(output)
-    claim.parent.mkdir(parents=True, exist_ok=True)
-    content = f"{name}\n".encode()
+    content = asset.encode("utf-8", "surrogatepass")
     try:
-        with open(claim, "xb") as file:
-            file.write(content)
+        owner = claim.read_bytes()
+    except FileNotFoundError:
+        owner = b""
+    if owner == content:
         return
-    except FileExistsError:
-        owner = claim.read_bytes().decode().strip()
-    if owner == name:
-        return
-    record = read_sentinel(folder.sentinel(owner, DONE)) if owner else None
-    if record and any(o["path"] == output for o in record.get("outputs", [])):
+    if owner:
+        _check_given_up(folder, asset, owner.decode("utf-8", "surrogatepass"), output)
+    write_atomically(claim, content)
+
+
+def _check_given_up(
+    folder: BrainsetFolder, asset: str, owner: str, output: str
+) -> None:
+    """Refuse an output that its owner, an asset of the manifest, is DONE with."""
+    name = read_manifest(folder.manifest).names.get(owner)
+    done = read_sentinel(folder.sentinel(name, DONE)) if name else None
+    if done and any(o["path"] == output for o in done.get("outputs", [])):
         raise OutputError(
-            f"{output} was already published by asset {record.get('asset')!r}; "
+            f"{output} was already published by asset {owner!r}; "
             f"give the file of {asset!r} a name of its own."
         )
-    write_atomically(claim, content)

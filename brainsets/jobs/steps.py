@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from brainsets.errors import BrainsetError, HandoffError
+from brainsets.errors import BrainsetError, HandoffError, OutputError
 from brainsets.jobs import handoff, publishing
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.loading import load_pipeline, parsed_args
-from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
+from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised, told
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
 from brainsets.shared.arguments import counted
+from brainsets.shared.code import code_hash, code_stamp
 from brainsets.shared.locks import lock_asset
 from brainsets.shared.manifest import RowText, find_row
 from brainsets.shared.names import spelled
@@ -113,6 +114,27 @@ class _Attempt:
         }
 
     @property
+    def was_something_else(self) -> bool:
+        """Whether raw files may be those of another row or of other arguments."""
+        known = handoff.handoff_key(self.folder.handoff(self.name))
+        if known is None:
+            known = self.read(sentinels.DONE) or self.failed
+        return bool(known) and any(
+            known.get(key) != value for key, value in self.key.items()
+        )
+
+    def code_loaded(self) -> str:
+        """Return the hash of the code that this step has run.
+
+        That of the plan, unless somebody edited the code in between: then the asset
+        must not be taken for one made by the planned code.
+        """
+        path = self.job.pipeline
+        if code_stamp(path) == self.job.code_stamp:
+            return self.job.code
+        return code_hash(path)
+
+    @property
     def may_have_truncated(self) -> bool:
         """Whether an earlier attempt may have left a part of a raw file."""
         return bool(self.leftover) or self.failed.get("step") == self.step
@@ -182,8 +204,8 @@ class _Attempt:
 
 def _run(attempt: _Attempt, step: Callable[[_Attempt], dict[str, Any] | None]) -> int:
     job = attempt.job
-    job.enter_environment()
     try:
+        job.enter_environment()
         waited = _wait_for_lock(attempt)
         attempt.row = find_row(attempt.folder.manifest, attempt.name)
         if waited and attempt.already_done():
@@ -199,24 +221,13 @@ def _run(attempt: _Attempt, step: Callable[[_Attempt], dict[str, Any] | None]) -
         print(f"{attempt.step}: stopped by {interruption}", file=sys.stderr)
         return 128 + interruption.signum
     except (BrainsetError, OSError) as error:
-        attempt.fail(_sentence(error))
+        attempt.fail(told(error))
         return 1
     if record is None:
         attempt.fail(attempt.outcome.failure)
         return 1
     attempt.succeed(record)
     return 0
-
-
-def _sentence(error: Exception) -> dict[str, Any]:
-    return {
-        "error": type(error).__name__,
-        "message": str(error),
-        "traceback": "",
-        "signal": None,
-        "timeout_s": None,
-        "transient": False,
-    }
 
 
 def _wait_for_lock(attempt: _Attempt) -> bool:
@@ -234,31 +245,46 @@ def _wait_for_lock(attempt: _Attempt) -> bool:
 
 
 def _download(attempt: _Attempt) -> dict[str, Any] | None:
-    known = handoff.handoff_key(attempt.folder.handoff(attempt.name))
-    changed = known is not None and known != attempt.key
+    redownload = attempt.may_have_truncated or attempt.was_something_else
+    staging = _fresh_staging(attempt)
     attempt.outcome = attempt.supervised(
-        lambda: _download_in_child(attempt, attempt.may_have_truncated or changed)
+        lambda: _download_in_child(attempt, staging, redownload)
     )
     attempt.running = attempt.read(sentinels.RUNNING)
+    shutil.rmtree(staging, ignore_errors=True)
     return attempt.outcome.result
 
 
-def _download_in_child(attempt: _Attempt, redownload: bool) -> dict[str, Any]:
-    instance, row = _instance(attempt, attempt.folder.root, redownload)
-    output = instance.download(row)
-    attempt.tracker.flush()
-    reason = handoff.write_handoff(
-        attempt.folder.handoff(attempt.name), output, instance, attempt.key
-    )
-    if reason:
-        print(f"process will fetch this asset again, as its download returned {reason}")
-    return {"handoff": reason, "versions": _versions()}
-
-
-def _process(attempt: _Attempt) -> dict[str, Any] | None:
+def _fresh_staging(attempt: _Attempt) -> Path:
     staging = attempt.folder.staging(attempt.name)
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
+    return staging
+
+
+def _download_in_child(
+    attempt: _Attempt, staging: Path, redownload: bool
+) -> dict[str, Any]:
+    instance, row = _instance(attempt, staging, redownload)
+    before = dict(vars(instance))
+    output = instance.download(row)
+    attempt.tracker.flush()
+    written = next(staging.rglob("*"), None)
+    if written is not None:
+        raise OutputError(
+            f"download wrote {written.relative_to(staging)} into processed_dir, where "
+            "only process may write; write it into raw_dir."
+        )
+    reason = handoff.write_handoff(
+        attempt.folder.handoff(attempt.name), output, instance, before, attempt.key
+    )
+    if reason:
+        print(f"process will fetch this asset again, as its download returned {reason}")
+    return {"handoff": reason, "code": attempt.code_loaded(), "versions": _versions()}
+
+
+def _process(attempt: _Attempt) -> dict[str, Any] | None:
+    staging = _fresh_staging(attempt)
     attempt.outcome = attempt.supervised(lambda: _process_in_child(attempt, staging))
     attempt.running = attempt.read(sentinels.RUNNING)
     record = attempt.outcome.result
@@ -300,7 +326,7 @@ def _process_in_child(attempt: _Attempt, staging: Path) -> dict[str, Any]:
         output = instance.download(row)
     instance.process(output)
     attempt.tracker.flush()
-    return {"versions": _versions()}
+    return {"code": attempt.code_loaded(), "versions": _versions()}
 
 
 def _instance(
@@ -334,7 +360,7 @@ def _ask_for_redownload(args: Any) -> None:
 def _versions() -> dict[str, str]:
     """Return the versions of all packages that the step has imported."""
     found = {
-        name: vars(module).get("__version__")
+        name: getattr(module, "__dict__", {}).get("__version__")
         for name, module in sorted(sys.modules.items())
         if module is not None and "." not in name and not name.startswith("_")
     }

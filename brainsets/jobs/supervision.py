@@ -7,6 +7,7 @@ nothing goes on writing behind the back of the next run.
 """
 
 import faulthandler
+import glob
 import json
 import os
 import select
@@ -21,13 +22,16 @@ from typing import Any
 
 from brainsets.errors import BrainsetError
 
-__all__ = ["Interrupted", "Outcome", "run_supervised"]
+__all__ = ["Interrupted", "Outcome", "run_supervised", "told"]
 
 # After its result is in, a child only has to close files and end.
 _EXIT_GRACE_S = 120
 _TERM_GRACE_S = 5
 _TICK_S = 0.5
+_MARK = "BRAINSETS_STEP"
 _TRACEBACK_LINES = 20
+# What goes into a sentinel of an error that prints a whole array; the log has it all.
+_LONGEST_TEXT = 4000
 
 
 class Interrupted(BaseException):
@@ -56,10 +60,12 @@ class Outcome:
 @dataclass
 class _Child:
     pid: int
+    mark: str
     results: int
     lifeline: int
     guardian: int
     received: bytearray = field(default_factory=bytearray)
+    closed: bool = False
     overstayed: bool = False
     status: int | None = None
     usage: Any = None
@@ -102,16 +108,19 @@ def run_supervised(
     Interrupted
         This process was told to stop; the child's group is gone by then.
     """
-    child = _fork(function)
     caught: list[int] = []
+    # Before there is a child, so that no signal comes between the two.
     previous = {
         signum: signal.signal(signum, lambda signum, frame: caught.append(signum))
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     }
     try:
-        timed_out = _attend(child, caught, timeout_s, heartbeat, heartbeat_s)
+        child = _fork(function, previous)
+        try:
+            timed_out = _attend(child, caught, timeout_s, heartbeat, heartbeat_s)
+        finally:
+            _put_away(child)
     finally:
-        _put_away(child)
         for signum, handler in previous.items():
             signal.signal(signum, handler)
     if caught:
@@ -119,16 +128,24 @@ def run_supervised(
     return _outcome(child, timeout_s if timed_out else None)
 
 
-def _fork(function: Callable[[], Any]) -> _Child:
-    sys.stdout.flush()
-    sys.stderr.flush()
+def _fork(function: Callable[[], Any], handlers: dict[int, Any]) -> _Child:
+    _flush()
     results_r, results_w = os.pipe()
     lifeline_r, lifeline_w = os.pipe()
+    start_r, start_w = os.pipe()
+    mark = f"{os.getpid()}-{time.time_ns()}"
     pid = os.fork()
     if pid == 0:
-        for descriptor in (results_r, lifeline_r, lifeline_w):
+        os.environ[_MARK] = mark
+        for descriptor in (results_r, lifeline_r, lifeline_w, start_w):
             os.close(descriptor)
         os.setpgid(0, 0)
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        # Nothing starts before the guardian is there, or if the parent is gone already.
+        if not os.read(start_r, 1):
+            os._exit(1)
+        os.close(start_r)
         _be_child(function, results_w)
     os.close(results_w)
     # Both sides set the group, so that it is set whoever comes first.
@@ -138,30 +155,62 @@ def _fork(function: Callable[[], Any]) -> _Child:
         pass
     guardian = os.fork()
     if guardian == 0:
-        _be_guardian(pid, lifeline_r, lifeline_w)
-    os.close(lifeline_r)
-    return _Child(pid, results_r, lifeline_w, guardian)
+        _be_guardian(pid, mark, lifeline_r, lifeline_w)
+    os.write(start_w, b".")
+    for descriptor in (start_r, start_w, lifeline_r):
+        os.close(descriptor)
+    return _Child(pid, mark, results_r, lifeline_w, guardian)
 
 
 def _be_child(function: Callable[[], Any], results: int) -> None:
     """Run the function, report, and end as an ordinary interpreter does."""
-    faulthandler.enable()
+    status = 0
     try:
-        report = {"result": function()}
-    except BaseException as error:
-        report = {"failure": _described(error)}
-    sys.stdout.flush()
-    sys.stderr.flush()
-    content = json.dumps(report).encode()
-    while content:
-        content = content[os.write(results, content) :]
-    os.close(results)
+        faulthandler.enable()
+        try:
+            report = {"result": function()}
+        except BaseException as error:
+            report = {"failure": _described(error)}
+        _flush()
+        # The line's end says that the report is whole: its pipe may be held open by
+        # processes that the function has forked and left behind.
+        content = json.dumps(report).encode() + b"\n"
+        while content:
+            content = content[os.write(results, content) :]
+        os.close(results)
+    except BaseException:
+        # Above us are frames of the parent, which must not take this for their own.
+        status = 1
     # Not os._exit: what is left open (an HDF5 file, say) must be flushed and closed,
     # which interpreter and C library do at an ordinary end.
-    sys.exit(0)
+    sys.exit(status)
 
 
-def _be_guardian(group: int, lifeline: int, parents_end: int) -> None:
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            # The function has closed or replaced it; its work may be fine.
+            pass
+
+
+def _end_marked(mark: str) -> None:
+    """Kill programs that the child started and that have left its process group.
+
+    They carry the mark in their environment, which Linux shows; elsewhere they cannot
+    be told apart from others.
+    """
+    for environment in glob.iglob("/proc/[0-9]*/environ"):
+        try:
+            with open(environment, "rb") as file:
+                if f"{_MARK}={mark}".encode() in file.read().split(b"\0"):
+                    os.kill(int(environment.split("/")[2]), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def _be_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None:
     """Wait for the parent's end or its all-clear; on the former, kill the group."""
     try:
         os.setsid()
@@ -175,7 +224,10 @@ def _be_guardian(group: int, lifeline: int, parents_end: int) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
         if not os.read(lifeline, 1):
-            os.killpg(group, signal.SIGKILL)
+            try:
+                os.killpg(group, signal.SIGKILL)
+            finally:
+                _end_marked(mark)
     finally:
         os._exit(0)
 
@@ -205,11 +257,12 @@ def _attend(
         if heartbeat is not None and now - last_beat > heartbeat_s:
             last_beat = now
             heartbeat()
-        if reported_at is None:
-            if not _receive(child, _TICK_S):
+        if reported_at is None and not child.closed:
+            child.closed = not _receive(child, _TICK_S)
+            if child.received.endswith(b"\n"):
                 reported_at = time.monotonic()
         else:
-            time.sleep(0.002 if now - reported_at < 1 else 0.05)
+            time.sleep(0.002 if now - (reported_at or now) < 1 else 0.05)
     while _receive(child, 0):
         pass
     return False
@@ -248,6 +301,7 @@ def _wait(child: _Child, seconds: float) -> bool:
 def _put_away(child: _Child) -> None:
     # What the child started and left behind ends with it.
     child.kill_group(signal.SIGKILL)
+    _end_marked(child.mark)
     os.write(child.lifeline, b".")
     os.close(child.lifeline)
     os.close(child.results)
@@ -298,6 +352,11 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
     return outcome
 
 
+def told(error: Exception) -> dict[str, Any]:
+    """Return an error of the parent's own as a failure."""
+    return _failure(type(error).__name__, str(error))
+
+
 def _signal_name(signum: int) -> str:
     try:
         return signal.Signals(signum).name
@@ -318,25 +377,37 @@ def _failure(error: str, message: str) -> dict[str, Any]:
 
 def _described(error: BaseException) -> dict[str, Any]:
     """Return an exception as a failure, and print it in full to the log."""
+    name = type(error).__name__
+    try:
+        failure = _failure(name, _cut(_message(error)))
+        failure["transient"] = _looks_transient(error)
+        if isinstance(error, BrainsetError):
+            print(error, file=sys.stderr, flush=True)
+        else:
+            cut = _own_frames_cut(error)
+            text = "".join(traceback.format_exception(type(error), error, cut))
+            print(text, file=sys.stderr, end="", flush=True)
+            last = "\n".join(text.splitlines()[-_TRACEBACK_LINES:])
+            failure["traceback"] = _cut(last)
+    except Exception:
+        # An error whose own text fails, or a log that cannot be written to.
+        return _failure(name, "it cannot say what happened; see the log")
+    return failure
+
+
+def _message(error: BaseException) -> str:
     message = str(error)
     if isinstance(error, SystemExit) and not isinstance(error.code, str):
         code = "" if error.code is None else error.code
-        message = f"the pipeline called sys.exit({code})"
-    elif isinstance(error, EOFError) and not message.strip("."):
-        message = "end of file"
+        return f"the pipeline called sys.exit({code})"
     if isinstance(error, EOFError):
+        message = message if message.strip(".") else "end of file"
         message += " (did it ask a question? there is nobody to answer; see its args)"
-    failure = _failure(type(error).__name__, message)
-    failure["transient"] = _looks_transient(error)
-    if not isinstance(error, BrainsetError):
-        lines = "".join(
-            traceback.format_exception(type(error), error, _own_frames_cut(error))
-        )
-        print(lines, file=sys.stderr, end="", flush=True)
-        failure["traceback"] = "\n".join(lines.splitlines()[-_TRACEBACK_LINES:])
-    else:
-        print(error, file=sys.stderr, flush=True)
-    return failure
+    return message
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."
 
 
 def _own_frames_cut(error: BaseException) -> TracebackType | None:

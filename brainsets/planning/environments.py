@@ -13,7 +13,13 @@ from brainsets.planning.declaration import Declaration
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import now, write_sentinel
 
-__all__ = ["READY", "build_environment", "interpreter", "record_failure"]
+__all__ = [
+    "READY",
+    "build_environment",
+    "interpreter",
+    "is_ready",
+    "record_failure",
+]
 
 READY = "ready.json"
 """The file that says an environment is whole, inside its folder."""
@@ -22,6 +28,11 @@ READY = "ready.json"
 def interpreter(folder: BrainsetFolder) -> Path:
     """Return the path of a brainset's own interpreter."""
     return folder.environment / "bin" / "python"
+
+
+def is_ready(folder: BrainsetFolder) -> bool:
+    """Whether a brainset's interpreter was built to its end."""
+    return (folder.environment / READY).exists()
 
 
 def build_environment(

@@ -21,6 +21,7 @@ _STYLES = {
 # Columns for these only where there are any: the table must fit 80 characters.
 _SELDOM = ("INTERRUPTED", "DOWNLOADED")
 _MOST_FAILURES = 50
+_MOST_INTERRUPTED = 10
 _MOST_ORPHANS = 5
 
 
@@ -77,6 +78,12 @@ def _lines(status: BrainsetStatus) -> list[str]:
             f"... and {more} more of {_safe(status.brainset)}: "
             "see 'python -m brainsets status --json'."
         )
+    for stopped in status.interrupted[:_MOST_INTERRUPTED]:
+        lines.append(
+            f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
+            f"{_safe(stopped['asset'])} ({stopped['step']}), {_safe(stopped['status'])}"
+        )
+        lines.append(f"       log: {_safe(stopped['log'])}")
     if status.orphaned:
         named = ", ".join(_safe(asset) for asset in status.orphaned[:_MOST_ORPHANS])
         more = ", ..." if len(status.orphaned) > _MOST_ORPHANS else ""

@@ -32,8 +32,10 @@ class Pending:
 
 def listing_is_outdated(brainset: Brainset) -> bool:
     """Whether a manifest is there that other code or other arguments have listed."""
+    if not brainset.folder.manifest.exists():
+        return False
     listing = read_listing(brainset.folder.manifest)
-    return bool(listing) and (
+    return (
         listing.get("code") != brainset.source.code
         or listing.get("args") != brainset.counted_args
     )

@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from brainsets.errors import RunLockedError
+from brainsets.errors import ManifestError, RunLockedError
 from brainsets.planning import environments
 from brainsets.planning.pending import Pending, listing_is_outdated, pending_assets
 from brainsets.planning.settings import Brainset, Settings
 from brainsets.shared.locks import lock_run, run_in_the_way
-from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.manifest import Manifest, read_manifest, schema_path
 from brainsets.shared.names import NAME_PATTERN, spelled
 from brainsets.shared.sentinels import DONE, DOWNLOADED
 
@@ -61,9 +61,7 @@ class Run:
     def processed_dir(self) -> str:
         """The folder of all results, as Snakemake's paths start with it."""
         any_brainset = next(iter(self.brainsets.values()))
-        path = str(any_brainset.processed_dir)
-        # Braces in a folder's name would be wildcards.
-        return path.replace("{", "{{").replace("}", "}}")
+        return _pattern(any_brainset.processed_dir)
 
     def brainset(self, wildcards: Any) -> Brainset:
         """Return the brainset that a job is for."""
@@ -72,32 +70,18 @@ class Run:
     def manifest(self, brainset: Brainset) -> Manifest:
         """Return a brainset's manifest, read anew only when its files have changed."""
         path = brainset.folder.manifest
-        stamp = tuple(
-            (found.st_mtime_ns, found.st_size, found.st_ino)
-            for found in (
-                os.stat(path),
-                os.stat(path.with_name("manifest.schema.json")),
-            )
-        )
+        try:
+            stats = [os.stat(file) for file in (path, schema_path(path))]
+        except OSError as error:
+            raise ManifestError(
+                f"{error.filename} is not there; "
+                "list the assets with --forcerun write_manifest."
+            ) from error
+        stamp = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)
         cached = self._manifests.get(brainset.id)
         if cached is None or cached[0] != stamp:
             self._manifests[brainset.id] = (stamp, read_manifest(path))
         return self._manifests[brainset.id][1]
-
-    def check_selections(self) -> None:
-        """Check every selection whose manifest is there.
-
-        Raises
-        ------
-        BrainsetError
-            A setting names an asset that is not there, or a manifest is broken.
-        """
-        for brainset in self.brainsets.values():
-            selected = brainset.selection
-            has_manifest = brainset.folder.manifest.exists()
-            if has_manifest and not listing_is_outdated(brainset):
-                known = list(self.manifest(brainset).rows)
-                selected.apply(brainset.id, known)
 
     def check_free(self) -> None:
         """Make sure that no other run works on one of the brainsets; writes nothing."""
@@ -130,7 +114,7 @@ class Run:
         wanted = self._wanted.setdefault(brainset.id, {})
         try:
             existing = set(os.listdir(brainset.folder.status))
-        except FileNotFoundError:
+        except OSError:
             existing = set()
         found = pending_assets(
             brainset,
@@ -172,12 +156,12 @@ class Run:
             [str(folder.sentinel(p.name, stale)) for p in pending for stale in p.stale]
         )
         # The manifest always: a rule without any input is one that always runs.
-        targets = [str(folder.manifest)]
-        targets += [str(folder.sentinel(p.name, state)) for p in pending]
+        targets = [_pattern(folder.manifest)]
+        targets += [_pattern(folder.sentinel(p.name, state)) for p in pending]
         if not self.settings.download_only and (
             pending or not folder.summary.exists() or self._summary_is_old(folder)
         ):
-            targets.append(str(folder.summary))
+            targets.append(_pattern(folder.summary))
         return targets
 
     @staticmethod
@@ -189,7 +173,7 @@ class Run:
         brainset = self.brainset(wildcards)
         checkpoints.write_manifest.get(brainset=brainset.id)
         return [
-            str(brainset.folder.sentinel(pending.name, DONE))
+            _pattern(brainset.folder.sentinel(pending.name, DONE))
             for pending in self.pending(brainset)
         ]
 
@@ -217,15 +201,11 @@ class Run:
         An environment that is gone is not built again for a list that is not renewed:
         whoever only has the data, on another machine, has nothing to build.
         """
-        ready = self.environment(brainset, repair=repair)
+        needed = self.environment(brainset, repair=repair)
         listed = brainset.folder.manifest.exists() and not self._needs_listing(brainset)
-        if (
-            listed
-            and not all(map(os.path.exists, ready))
-            and not self._is_forced("write_manifest")
-        ):
-            return []
-        return ready
+        if not listed or self._is_forced("write_manifest"):
+            return needed
+        return needed if environments.is_ready(brainset.folder) else []
 
     @staticmethod
     def _needs_listing(brainset: Brainset) -> bool:
@@ -245,7 +225,7 @@ class Run:
         python = environments.interpreter(brainset.folder)
         if repair and ready.exists() and not os.access(python, os.X_OK):
             ready.unlink()
-        return [str(ready)]
+        return [_pattern(ready)]
 
     def command(self, script: Path, brainset: Brainset, asset: str, step: Any) -> str:
         """Return the command line of a job, without where its output goes.
@@ -259,7 +239,9 @@ class Run:
             python = str(environments.interpreter(brainset.folder))
             # -I: nothing of the environment around this run reaches that one.
             words = ["-I"]
-        words += [script, "--brainset", brainset.id, "--code", brainset.source.code]
+        source = brainset.source
+        words += [script, "--brainset", brainset.id]
+        words += ["--code", source.code, "--code-stamp", source.code_stamp]
         words += ["--pipeline", brainset.source.path]
         words += ["--raw-dir", brainset.raw_dir]
         words += ["--processed-dir", brainset.processed_dir]
@@ -272,6 +254,11 @@ class Run:
             selection = vars(brainset.selection)
             words += ["--selection", json.dumps(selection, ensure_ascii=False)]
         return shlex.join([python, *map(str, words), "--", *brainset.args])
+
+
+def _pattern(path: Path) -> str:
+    """Return a path for Snakemake, to which braces are wildcards."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _quoted(brainset_id: str) -> str:

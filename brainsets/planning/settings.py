@@ -133,6 +133,9 @@ def read_settings(
         Path(complete[key]).expanduser().absolute()
         for key in ("raw_dir", "processed_dir")
     )
+    for key, folder in (("raw_dir", raw_dir), ("processed_dir", processed_dir)):
+        if folder.exists() and not folder.is_dir():
+            raise SettingsError(f"{key}: {folder} is a file; name a folder.")
     found = [_brainset(entry, raw_dir, processed_dir) for entry in entries]
     _check_ids(found)
     return Settings(
@@ -331,7 +334,7 @@ def _brainset(entry: str | dict, raw_dir: Path, processed_dir: Path) -> Brainset
             ) from error
     source = PipelineSource(find_pipeline(entry["pipeline"]))
     # Read now, so that whatever is wrong with the file is said before anything runs.
-    _ = source.brainset_id, source.declaration
+    _ = source.brainset_id, source.declaration, source.code
     return Brainset(
         source=source,
         raw_dir=raw_dir,

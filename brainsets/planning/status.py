@@ -40,9 +40,10 @@ _SUFFIXES = tuple(
 class BrainsetStatus:
     """The state of one brainset.
 
-    `failures` and `running` hold a mapping per asset; `orphaned` the ids of assets that
-    were prepared but are no longer in the manifest; `broken` says what keeps the whole
-    brainset from running (its environment, its list of assets), each with its log.
+    `failures`, `interrupted` and `running` hold a mapping per asset; `orphaned` the ids
+    of assets that were prepared but are no longer in the manifest; `broken` says what
+    keeps the whole brainset from running (its environment, its list of assets), each
+    with its log.
     """
 
     brainset: str
@@ -50,6 +51,7 @@ class BrainsetStatus:
     total: int | None
     counts: dict[str, int]
     failures: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: list[dict[str, Any]] = field(default_factory=list)
     running: list[dict[str, Any]] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     broken: list[dict[str, Any]] = field(default_factory=list)
@@ -67,6 +69,7 @@ class BrainsetStatus:
             "total": self.total,
             "counts": {state.lower(): self.counts.get(state, 0) for state in STATES},
             "failed": self.failures,
+            "interrupted": self.interrupted,
             "running": self.running,
             "orphaned": self.orphaned,
             "broken": self.broken,
@@ -129,11 +132,11 @@ def _count(
         counts[state] += 1
         if state == sentinels.FAILED:
             status.failures.append({**_told(record), "asset": asset})
-        elif state == sentinels.RUNNING:
-            keys = ("step", "status", "started", "host", "pid", "slurm_job")
-            status.running.append(
-                {"asset": asset, **{key: record.get(key) for key in keys}}
-            )
+        elif state in (sentinels.RUNNING, sentinels.INTERRUPTED):
+            keys = ("step", "status", "started", "host", "pid", "slurm_job", "log")
+            told = {"asset": asset, **{key: record.get(key) for key in keys}}
+            running = state == sentinels.RUNNING
+            (status.running if running else status.interrupted).append(told)
     status.counts = dict(counts)
     status.total = len(manifest.rows)
     status.orphaned = sorted(_orphans(folder, manifest, existing))

@@ -1,10 +1,10 @@
 """Kernel locks: held by a process, gone with it, nothing to clean up after a kill.
 
-One file per brainset carries them all: byte 0 belongs to the run, one byte for each
-asset to the attempt that works on it. POSIX record locks work between the hosts of a
-network file system as well, and a lock ends when its process ends for whatever reason.
-They also end when the process closes any descriptor of the file: nothing else in this
-project may open it.
+One file per brainset carries them all: byte 0 belongs to the run, byte 1 to whoever
+publishes files, and one byte for each asset to the attempt that works on it. POSIX
+record locks work between the hosts of a network file system as well, and a lock ends
+when its process ends for whatever reason. They also end when the process closes any
+descriptor of the file: nothing else in this project may open it.
 """
 
 import errno
@@ -17,11 +17,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from brainsets.errors import RunLockedError
 from brainsets.shared.sentinels import now
 
-__all__ = ["lock_asset", "lock_run", "run_in_the_way"]
+__all__ = ["lock_asset", "lock_publishing", "lock_run", "run_in_the_way"]
 
 _RUN_BYTE = 0
+_PUBLISHING_BYTE = 1
+_FIRST_ASSET_BYTE = 2
 _TRIES = 4
 _descriptors: dict[Path, int] = {}
 
@@ -57,8 +60,14 @@ def lock_run(path: Path) -> dict[str, Any] | None:
         None on success; else what is known of the run that holds the lock.
     """
     for attempt in range(_TRIES):
-        if _take(path, _RUN_BYTE):
-            break
+        try:
+            if _take(path, _RUN_BYTE):
+                break
+        except OSError as error:
+            raise RunLockedError(
+                f"{path.parent} cannot be written to ({error.strerror}); "
+                "choose another processed_dir."
+            ) from error
         # Somebody who only looks holds the lock for an instant.
         time.sleep(0.05 * attempt)
     else:
@@ -75,11 +84,13 @@ def run_in_the_way(path: Path) -> dict[str, Any] | None:
     if not path.exists() or path in _descriptors:
         return None
     try:
-        if _take(path, _RUN_BYTE):
-            return None
-        return _holder(path)
+        return None if _take(path, _RUN_BYTE) else _holder(path)
+    except OSError:
+        # Not ours to write, so not ours to run: whoever tries is told by lock_run.
+        return None
     finally:
-        os.close(_descriptors.pop(path))
+        if path in _descriptors:
+            os.close(_descriptors.pop(path))
 
 
 def _holder(path: Path) -> dict[str, Any]:
@@ -87,6 +98,14 @@ def _holder(path: Path) -> dict[str, Any]:
         return json.loads(os.pread(_descriptor(path), 4096, 0))
     except ValueError:
         return {}
+
+
+def lock_publishing(path: Path) -> None:
+    """Wait until no other asset of the brainset is being published; hold it from then.
+
+    The lock ends with this process, which has only its sentinel to write after that.
+    """
+    _take(path, _PUBLISHING_BYTE, wait=True)
 
 
 def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
@@ -100,5 +119,5 @@ def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
         Whether the lock was got; always so with `wait`.
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
-    byte = 1 + int.from_bytes(digest[:5], "big")
+    byte = _FIRST_ASSET_BYTE + int.from_bytes(digest[:5], "big")
     return _take(path, byte, wait=wait)

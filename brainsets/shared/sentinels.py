@@ -70,9 +70,12 @@ def write_sentinel(
     path: Path, record: dict[str, Any], *, durable: bool = False
 ) -> None:
     """Write one JSON object; sentinels that claim success should be durable."""
-    text = json.dumps(record, indent=1, ensure_ascii=False)
-    content = (text + "\n").encode("utf-8", "surrogatepass")
-    write_atomically(path, content, durable=durable)
+    try:
+        content = json.dumps(record, indent=1, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # Bytes that are no text, as file names may hold: JSON has an escape for them.
+        content = json.dumps(record, indent=1).encode()
+    write_atomically(path, content + b"\n", durable=durable)
 
 
 def read_sentinel(path: Path) -> dict[str, Any] | None:

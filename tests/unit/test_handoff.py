@@ -57,7 +57,7 @@ from brainsets.shared.manifest import make_row
 pipeline, handoff = map(Path, sys.argv[1:])
 instance = load_pipeline(pipeline)(args="of this process")
 output = instance.download(make_row(["n"], ["a/b", 1]))
-print(write_handoff(handoff, output, instance, {}))
+print(write_handoff(handoff, output, instance, {}, {}))
 """
 PROCESS = """
 import sys
@@ -78,7 +78,7 @@ print(ascii(files), session)
 def keep(folder, output, **attributes):
     """Write a handoff; return its path and why it was not kept."""
     path = folder / "handoff" / "asset.pkl"
-    return path, write_handoff(path, output, SimpleNamespace(**attributes), KEY)
+    return path, write_handoff(path, output, SimpleNamespace(**attributes), {}, KEY)
 
 
 def handed_over(folder, output, **attributes):

@@ -30,7 +30,8 @@ from brainsets.jobs.supervision import Interrupted, run_supervised
 # A crash on purpose leaves no core file behind.
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 here = Path(sys.argv[1])
-options = {{}}
+# The first beat says that the parent watches, and is ready to be stopped.
+options = {{"heartbeat": (here / "watched").touch, "heartbeat_s": 0}}
 kept = []
 
 
@@ -88,6 +89,11 @@ class Script:
         assert within(20, path.exists), name
         return path
 
+    def wait_for_hold(self):
+        """Wait until the function has called hold(), and its parent watches it."""
+        self.wait_for("held")
+        self.wait_for("watched")
+
     def is_held(self):
         """Whether a process that called hold(), or the one it started, still lives."""
         with open(self.folder / "lock") as file:
@@ -120,7 +126,9 @@ def start(tmp_path):
     yield start
     for script in started:
         script.process.kill()
-        script.process.communicate()
+        script.process.wait()
+        script.process.stdout.close()
+        script.process.stderr.close()
 
 
 def ended(start, body, before=""):
@@ -313,6 +321,31 @@ def test_a_thread_that_runs_on_does_not_keep_the_step_for_ever(start):
     assert "did not end within 0.3 s" in found["message"]
 
 
+def test_a_worker_that_runs_on_does_not_keep_the_step_for_ever(start):
+    found = failure(
+        start,
+        """
+        import multiprocessing
+        worker = multiprocessing.get_context("fork").Process(
+            target=time.sleep, args=[5]
+        )
+        worker.start()
+        """,
+        before="supervision._EXIT_GRACE_S = 0.3",
+    )
+    assert "did not end within 0.3 s" in found["message"]
+
+
+def test_a_function_that_closes_every_file_is_not_taken_for_finished(start):
+    # As a library does that makes a daemon; the report cannot be given any more.
+    script = start(
+        'os.closerange(3, 256); time.sleep(1.5); (here / "through").touch()',
+        before="supervision._EXIT_GRACE_S = 0.3",
+    )
+    assert script.end()["failure"]["error"] == "UnexpectedExit"
+    assert (script.folder / "through").exists()
+
+
 def test_a_timeout_ends_the_function_and_what_it_started(start):
     started = time.monotonic()
     outcome, script = ended(
@@ -405,11 +438,35 @@ def test_functions_can_be_supervised_one_after_the_other(start):
 
 def test_a_killed_parent_takes_the_function_and_its_sub_process_with_it(start):
     script = start("hold(); time.sleep(60)")
-    script.wait_for("held")
+    script.wait_for_hold()
     assert script.is_held()
     script.process.kill()
     assert within(2, lambda: not script.is_held())
     assert script.process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("fork", [1, 2])
+def test_a_parent_that_is_killed_while_it_starts_leaves_nothing_behind(start, fork):
+    script = start(
+        "hold(); time.sleep(60)",
+        before=f"""
+        forks = []
+        fork = os.fork
+
+        def dying_fork():
+            forks.append(pid := fork())
+            if pid and len(forks) == {fork}:
+                # As far as the child gets if nobody holds it back.
+                time.sleep(1)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return pid
+
+        os.fork = dying_fork
+        """,
+    )
+    assert script.process.wait(20) == -signal.SIGKILL
+    (script.folder / "lock").touch()
+    assert within(2, lambda: not script.is_held())
 
 
 def test_a_killed_parent_takes_also_what_ignores_being_stopped(start):
@@ -421,7 +478,7 @@ def test_a_killed_parent_takes_also_what_ignores_being_stopped(start):
         time.sleep(60)
         """
     )
-    script.wait_for("held")
+    script.wait_for_hold()
     script.process.kill()
     assert within(2, lambda: not script.is_held())
 
@@ -429,7 +486,7 @@ def test_a_killed_parent_takes_also_what_ignores_being_stopped(start):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_parent_that_is_told_to_stop_stops_the_function_first(start, signum):
     script = start("hold(); time.sleep(60)")
-    script.wait_for("held")
+    script.wait_for_hold()
     script.process.send_signal(signum)
     assert script.end() == {"interrupted": signum}
     assert within(2, lambda: not script.is_held())
@@ -447,7 +504,7 @@ def test_a_function_that_is_stopped_may_clean_up(start):
         time.sleep(60)
         """
     )
-    script.wait_for("held")
+    script.wait_for_hold()
     script.process.terminate()
     assert script.end() == {"interrupted": signal.SIGTERM}
     assert (script.folder / "cleaned").exists()
@@ -458,7 +515,7 @@ def test_a_function_that_will_not_stop_is_killed(start):
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); hold(); time.sleep(60)",
         before="supervision._TERM_GRACE_S = 0.3",
     )
-    script.wait_for("held")
+    script.wait_for_hold()
     script.process.terminate()
     assert script.end() == {"interrupted": signal.SIGTERM}
     assert within(2, lambda: not script.is_held())

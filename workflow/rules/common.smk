@@ -30,10 +30,7 @@ def planned_run():
     """Return the run that the settings ask for; ends Snakemake if they are wrong."""
     files = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
     given = workflow.config_settings.config
-    run = Run(read_settings(config, given=given, where=files), is_forced=is_forced)
-    if workflow.is_main_process:
-        run.check_selections()
-    return run
+    return Run(read_settings(config, given=given, where=files), is_forced=is_forced)
 
 
 RUN = ended_by_error(planned_run)
@@ -64,7 +61,8 @@ def targets_of(brainset, wildcards):
     if is_executing():
         check_free()
         end_with_outcome()
-    return RUN.targets(brainset, checkpoints, workflow.dag.forcefiles.update)
+    force = workflow.dag.forcefiles.update
+    return ended_by_error(lambda: RUN.targets(brainset, checkpoints, force))
 
 
 def summarized_assets(wildcards):

@@ -8,4 +8,6 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from brainsets.jobs.arguments import parse_job  # noqa: E402
 from brainsets.jobs.steps import process_asset  # noqa: E402
 
-raise SystemExit(process_asset(parse_job(sys.argv[1:])))
+# Processes that a pipeline spawns import this file too.
+if __name__ == "__main__":
+    raise SystemExit(process_asset(parse_job(sys.argv[1:])))

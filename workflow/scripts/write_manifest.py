@@ -8,4 +8,6 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from brainsets.jobs.arguments import parse_job  # noqa: E402
 from brainsets.jobs.listing import write_manifest  # noqa: E402
 
-raise SystemExit(write_manifest(parse_job(sys.argv[1:])))
+# Processes that a pipeline spawns import this file too.
+if __name__ == "__main__":
+    raise SystemExit(write_manifest(parse_job(sys.argv[1:])))

@@ -1,0 +1,95 @@
+"""The code of a pipeline: which files it is, and what it says apart from its looks."""
+
+import ast
+import hashlib
+import re
+from pathlib import Path
+
+__all__ = ["code_files", "code_hash", "code_stamp"]
+
+# Written beside a pipeline by its author, and no part of what it computes.
+_TESTS = re.compile(r"(test_.*|.*_test|conftest)\.py")
+
+
+def code_files(path: Path) -> list[Path]:
+    """Return the pipeline file and every module that it could import from beside it."""
+    folder = path.parent
+    beside = [*folder.glob("*.py")]
+    for package in folder.iterdir():
+        if (package / "__init__.py").is_file():
+            beside += package.rglob("*.py")
+    return sorted({path, *(p for p in beside if _is_module(p))})
+
+
+def _is_module(path: Path) -> bool:
+    # Hidden files are locks and copies of editors and of macOS, and often no text.
+    hidden = path.name.startswith(".")
+    return path.is_file() and not hidden and not _TESTS.fullmatch(path.name)
+
+
+def code_stamp(path: Path) -> str:
+    """Return a hash of the code's bytes: quick, and different after any edit."""
+    digest = hashlib.sha256()
+    for file in code_files(path):
+        digest.update(_label(file, path) + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def code_hash(path: Path) -> str:
+    """Return a hash of what the code does.
+
+    It is the same before and after a change of comments, docstrings or layout, and
+    under every version of Python that can parse the code.
+    """
+    digest = hashlib.sha256()
+    for file in code_files(path):
+        digest.update(_label(file, path) + _normalized(file.read_bytes()) + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _label(file: Path, path: Path) -> bytes:
+    name = file.relative_to(path.parent).as_posix()
+    return name.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def _normalized(source: bytes) -> bytes:
+    try:
+        return _dump(ast.parse(source)).encode()
+    except (SyntaxError, ValueError):
+        # For a newer Python than this one, or no Python at all.
+        return source
+
+
+def _dump(node: object) -> str:
+    """Return a syntax tree as text, alike in all versions of Python.
+
+    `ast.dump` shows empty fields in some versions and not in others, so they are left
+    out; positions, comments and layout are not in the tree, and docstrings are dropped.
+    Python 3.12 has empty text in some f-strings; `repr` shows a new character escaped
+    before the version that knows it.
+    """
+    if isinstance(node, list):
+        return f"[{','.join(map(_dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return ascii(node)
+    fields = []
+    for name, value in ast.iter_fields(node):
+        if name == "body" and _has_docstring(node):
+            value = value[1:]
+        if isinstance(node, ast.JoinedStr) and name == "values":
+            value = [part for part in value if not _is_empty_text(part)]
+        if name in ("kind", "type_comment", "ctx") or value is None or value == []:
+            # A constant None is the one None that means something.
+            if not (isinstance(node, ast.Constant) and name == "value"):
+                continue
+        fields.append(f"{name}={_dump(value)}")
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _is_empty_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return isinstance(node, documented) and ast.get_docstring(node, False) is not None
