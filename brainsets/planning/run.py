@@ -48,12 +48,12 @@ class Run:
         self._wanted: dict[str, dict[str, Pending]] = {}
 
     @property
-    def brainset_pattern(self) -> str:
+    def brainsetstr(self) -> str:
         """What the wildcard of a brainset may be."""
         return "|".join(map(_quoted, self.brainsets))
 
     @property
-    def asset_pattern(self) -> str:
+    def assetstr(self) -> str:
         """What the wildcard of an asset, its name in file names, may be."""
         return NAME_PATTERN
 
@@ -61,7 +61,7 @@ class Run:
     def processed_dir(self) -> str:
         """The folder of all results, as Snakemake's paths start with it."""
         any_brainset = next(iter(self.brainsets.values()))
-        return _pattern(any_brainset.processed_dir)
+        return str(any_brainset.processed_dir)
 
     def brainset(self, wildcards: Any) -> Brainset:
         """Return the brainset that a job is for."""
@@ -156,12 +156,12 @@ class Run:
             [str(folder.sentinel(p.name, stale)) for p in pending for stale in p.stale]
         )
         # The manifest always: a rule without any input is one that always runs.
-        targets = [_pattern(folder.manifest)]
-        targets += [_pattern(folder.sentinel(p.name, state)) for p in pending]
+        targets = [str(folder.manifest)]
+        targets += [str(folder.sentinel(p.name, state)) for p in pending]
         if not self.settings.download_only and (
             pending or not folder.summary.exists() or self._summary_is_old(folder)
         ):
-            targets.append(_pattern(folder.summary))
+            targets.append(str(folder.summary))
         return targets
 
     @staticmethod
@@ -173,7 +173,7 @@ class Run:
         brainset = self.brainset(wildcards)
         checkpoints.write_manifest.get(brainset=brainset.id)
         return [
-            _pattern(brainset.folder.sentinel(pending.name, DONE))
+            str(brainset.folder.sentinel(pending.name, DONE))
             for pending in self.pending(brainset)
         ]
 
@@ -225,7 +225,7 @@ class Run:
         python = environments.interpreter(brainset.folder)
         if repair and ready.exists() and not os.access(python, os.X_OK):
             ready.unlink()
-        return [_pattern(ready)]
+        return [str(ready)]
 
     def command(self, script: Path, brainset: Brainset, asset: str, step: Any) -> str:
         """Return the command line of a job, without where its output goes.
@@ -254,11 +254,6 @@ class Run:
             selection = vars(brainset.selection)
             words += ["--selection", json.dumps(selection, ensure_ascii=False)]
         return shlex.join([python, *map(str, words), "--", *brainset.args])
-
-
-def _pattern(path: Path) -> str:
-    """Return a path for Snakemake, to which braces are wildcards."""
-    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _quoted(brainset_id: str) -> str:

@@ -136,6 +136,11 @@ def read_settings(
     for key, folder in (("raw_dir", raw_dir), ("processed_dir", processed_dir)):
         if folder.exists() and not folder.is_dir():
             raise SettingsError(f"{key}: {folder} is a file; name a folder.")
+    if {"{", "}"} & set(str(processed_dir)):
+        raise SettingsError(
+            f"processed_dir: {processed_dir} has a brace in it, which is a wildcard to "
+            "Snakemake; name another folder."
+        )
     found = [_brainset(entry, raw_dir, processed_dir) for entry in entries]
     _check_ids(found)
     return Settings(

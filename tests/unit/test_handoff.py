@@ -56,8 +56,9 @@ from brainsets.shared.manifest import make_row
 
 pipeline, handoff = map(Path, sys.argv[1:])
 instance = load_pipeline(pipeline)(args="of this process")
+before = dict(vars(instance))
 output = instance.download(make_row(["n"], ["a/b", 1]))
-print(write_handoff(handoff, output, instance, {}, {}))
+print(write_handoff(handoff, output, instance, before, {}))
 """
 PROCESS = """
 import sys
@@ -129,14 +130,14 @@ def test_the_manifest_row_itself_is_handed_over(tmp_path):
     assert type(found) is type(row)
 
 
-def test_what_download_set_on_the_instance_is_handed_over_and_what_it_was_given_not(
-    tmp_path,
-):
-    given_ = {"raw_dir": 1, "processed_dir": 2, "args": 3, "_tracker_handle": 4}
-    _, attributes = handed_over(
-        tmp_path, None, session={"n": 1}, _asset_id="a", _download_only=False, **given_
-    )
-    assert attributes == {"session": {"n": 1}, "_asset_id": "a"}
+def test_only_what_download_set_on_the_instance_is_handed_over(tmp_path):
+    """What ``__init__`` has set may speak of folders that are those of one step."""
+    before = {"raw_dir": Path("r"), "out": Path("staging/x"), "kept": [1], "set": 1}
+    after = {**before, "session": {"n": 1}, "set": 2}
+    path = tmp_path / "handoff" / "asset.pkl"
+    assert write_handoff(path, None, SimpleNamespace(**after), before, KEY) is None
+    _, attributes = read_handoff(path)
+    assert attributes == {"session": {"n": 1}, "set": 2}
 
 
 def test_classes_of_the_pipeline_are_handed_over_to_another_process(tmp_path):

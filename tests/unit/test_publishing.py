@@ -4,11 +4,14 @@ import hashlib
 import os
 import sys
 
+import pandas as pd
 import pytest
 
 from brainsets.errors import OutputError
+from brainsets.jobs.listing import table
 from brainsets.jobs.publishing import inspected_outputs, publish
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import schema_path
 from brainsets.shared.names import asset_names
 from brainsets.shared.sentinels import DONE, write_sentinel
 
@@ -17,7 +20,16 @@ h5py = pytest.importorskip("h5py", reason="writes HDF5 files")
 
 @pytest.fixture
 def folder(tmp_path):
-    return BrainsetFolder(tmp_path / "processed é" / "brainset")
+    folder = BrainsetFolder(tmp_path / "processed é" / "brainset")
+    list_assets(folder, ["a", "b", "first", "first/1", "second"])
+    return folder
+
+
+def list_assets(folder, assets):
+    """Write a manifest of these assets."""
+    columns, lines, _ = table(pd.DataFrame(index=pd.Index(assets, name="id")))
+    write_sentinel(schema_path(folder.manifest), {"columns": columns})
+    folder.manifest.write_text("".join(f"{line}\n" for line in lines))
 
 
 def name_of(asset):
@@ -220,6 +232,22 @@ def test_an_output_that_another_asset_no_longer_lists_is_free(folder):
     assert published(folder) == {"x.txt": b"of the second", "y.txt": b"of the first"}
     with pytest.raises(OutputError, match="'second'"):
         finish(folder, "first", {"x.txt": b"again"})
+
+
+def test_an_output_of_an_asset_that_has_left_the_manifest_is_free(folder):
+    finish(folder, "first", {"x.txt": b"of the first"})
+    list_assets(folder, ["sub-first"])
+    finish(folder, "sub-first", {"x.txt": b"new name, same data"})
+    assert published(folder) == {"x.txt": b"new name, same data"}
+
+
+def test_what_stands_in_the_way_of_an_output_is_named(folder):
+    finish(folder, "a", {"x": b"a file"})
+    with pytest.raises(OutputError, match="x/y.txt cannot be published"):
+        finish(folder, "a", {"x/y.txt": b"in a folder"})
+    finish(folder, "b", {"z/y.txt": b"in a folder"})
+    with pytest.raises(OutputError, match="z cannot be published"):
+        finish(folder, "first", {"z": b"a file"})
 
 
 def test_an_output_of_an_asset_that_is_not_done_is_free(folder):

@@ -220,10 +220,16 @@ def test_the_folder_may_be_moved_and_the_file_be_called_otherwise(pipeline, tmp_
     assert code(moved / "pipeline.py") == before
 
 
-def test_a_module_beside_that_cannot_be_read_is_named(pipeline):
-    (pipeline.parent / "latin.py").write_bytes(b"# caf\xe9\n")
-    with pytest.raises(PipelineError, match="latin.py cannot be read"):
-        code(pipeline)
+def test_a_module_beside_in_another_encoding_counts_and_stops_nobody(pipeline):
+    before = code(pipeline)
+    latin = pipeline.parent / "latin.py"
+    latin.write_bytes(b"# caf\xe9\n")
+    broken = code(pipeline)
+    latin.write_bytes(b"# -*- coding: latin-1 -*-\nNAME = 'caf\xe9'\n")
+    assert len({before, broken, code(pipeline)}) == 3
+    (pipeline.parent / "gone.py").symlink_to("nowhere.py")
+    (pipeline.parent / "folder.py").mkdir()
+    assert code(pipeline)
 
 
 SAMPLE = '''
