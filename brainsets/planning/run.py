@@ -48,12 +48,12 @@ class Run:
         self._wanted: dict[str, dict[str, Pending]] = {}
 
     @property
-    def brainsetstr(self) -> str:
+    def brainset_pattern(self) -> str:
         """What the wildcard of a brainset may be."""
         return "|".join(map(_quoted, self.brainsets))
 
     @property
-    def assetstr(self) -> str:
+    def asset_pattern(self) -> str:
         """What the wildcard of an asset, its name in file names, may be."""
         return NAME_PATTERN
 
