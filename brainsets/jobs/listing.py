@@ -8,8 +8,9 @@ from typing import Any
 
 from brainsets.errors import ManifestError, PipelineError
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.failures import told
 from brainsets.jobs.loading import load_pipeline, parsed_args
-from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised, told
+from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
 from brainsets.shared import cells, sentinels
 from brainsets.shared.arguments import counted
 from brainsets.shared.folders import BrainsetFolder

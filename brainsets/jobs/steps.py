@@ -12,8 +12,9 @@ from typing import Any
 from brainsets.errors import BrainsetError, HandoffError, OutputError
 from brainsets.jobs import handoff, publishing
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.failures import told
 from brainsets.jobs.loading import load_pipeline, parsed_args
-from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised, told
+from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
 from brainsets.shared.arguments import counted

@@ -14,24 +14,19 @@ import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
-from brainsets.errors import BrainsetError
+from brainsets.jobs.failures import described, failure_of_kind
 
-__all__ = ["Interrupted", "Outcome", "run_supervised", "told"]
+__all__ = ["Interrupted", "Outcome", "run_supervised"]
 
 # After its result is in, a child only has to close files and end.
 _EXIT_GRACE_S = 120
 _TERM_GRACE_S = 5
 _TICK_S = 0.5
 _MARK = "BRAINSETS_STEP"
-_TRACEBACK_LINES = 20
-# What goes into a sentinel of an error that prints a whole array; the log has it all.
-_LONGEST_TEXT = 4000
 
 
 class Interrupted(BaseException):
@@ -170,7 +165,7 @@ def _be_child(function: Callable[[], Any], results: int) -> None:
         try:
             report = {"result": function()}
         except BaseException as error:
-            report = {"failure": _described(error)}
+            report = {"failure": described(error)}
         _flush()
         # The line's end says that the report is whole: its pipe may be held open by
         # processes that the function has forked and left behind.
@@ -322,14 +317,14 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
     if child.status is not None:
         code = os.waitstatus_to_exitcode(child.status)
     if timeout_s is not None:
-        outcome.failure = _failure(
+        outcome.failure = failure_of_kind(
             "Timeout", f"ran longer than its timeout of {timeout_s:g} s"
         )
         outcome.failure["timeout_s"] = timeout_s
     elif "failure" in report:
         outcome.failure = report["failure"]
     elif child.overstayed and "result" in report:
-        outcome.failure = _failure(
+        outcome.failure = failure_of_kind(
             "UnexpectedExit",
             f"did not end within {_EXIT_GRACE_S} s after it had finished "
             "(a thread that still runs?)",
@@ -338,12 +333,12 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
         name = _signal_name(-code)
         hint = {"SIGKILL": "; out of memory?", "SIGSEGV": " (a crash in C code)"}
         late = " after it had finished, while closing" if report else ""
-        outcome.failure = _failure(
+        outcome.failure = failure_of_kind(
             "Killed", f"killed by {name}{hint.get(name, '')}{late}"
         )
         outcome.failure["signal"] = name
     elif "result" not in report or code != 0:
-        outcome.failure = _failure(
+        outcome.failure = failure_of_kind(
             "UnexpectedExit",
             f"ended with exit status {code} before it had finished (os._exit?)",
         )
@@ -352,114 +347,8 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
     return outcome
 
 
-def told(error: Exception) -> dict[str, Any]:
-    """Return an error of the parent's own as a failure."""
-    return _failure(type(error).__name__, str(error))
-
-
 def _signal_name(signum: int) -> str:
     try:
         return signal.Signals(signum).name
     except ValueError:
         return f"signal {signum}"
-
-
-def _failure(error: str, message: str) -> dict[str, Any]:
-    return {
-        "error": error,
-        "message": message,
-        "traceback": "",
-        "signal": None,
-        "timeout_s": None,
-        "transient": False,
-    }
-
-
-def _described(error: BaseException) -> dict[str, Any]:
-    """Return an exception as a failure, and print it in full to the log."""
-    name = type(error).__name__
-    try:
-        failure = _failure(name, _cut(_message(error)))
-        failure["transient"] = _looks_transient(error)
-        if isinstance(error, BrainsetError):
-            print(error, file=sys.stderr, flush=True)
-        else:
-            cut = _own_frames_cut(error)
-            text = "".join(traceback.format_exception(type(error), error, cut))
-            print(text, file=sys.stderr, end="", flush=True)
-            last = "\n".join(text.splitlines()[-_TRACEBACK_LINES:])
-            failure["traceback"] = _cut(last)
-    except Exception:
-        # An error whose own text fails, or a log that cannot be written to.
-        return _failure(name, "it cannot say what happened; see the log")
-    return failure
-
-
-def _message(error: BaseException) -> str:
-    message = str(error)
-    if isinstance(error, SystemExit) and not isinstance(error.code, str):
-        code = "" if error.code is None else error.code
-        return f"the pipeline called sys.exit({code})"
-    if isinstance(error, EOFError):
-        message = message if message.strip(".") else "end of file"
-        message += " (did it ask a question? there is nobody to answer; see its args)"
-    return message
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."
-
-
-def _own_frames_cut(error: BaseException) -> TracebackType | None:
-    """Return the traceback from where the pipeline's own code begins."""
-    here = os.path.dirname(__file__)
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(here):
-        frames = frames.tb_next
-    return frames or error.__traceback__
-
-
-_TRANSIENT_NAMES = {
-    "ChunkedEncodingError",
-    "ConnectTimeout",
-    "ConnectTimeoutError",
-    "ConnectionClosedError",
-    "EndpointConnectionError",
-    "IncompleteRead",
-    "IncompleteReadError",
-    "MaxRetryError",
-    "NameResolutionError",
-    "NewConnectionError",
-    "ProtocolError",
-    "ReadTimeout",
-    "ReadTimeoutError",
-    "RemoteDisconnected",
-    "gaierror",
-}
-
-
-def _looks_transient(error: BaseException | None) -> bool:
-    """Whether the same attempt may succeed later: connection, time-out, 429, 5xx."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        status = _http_status(error)
-        if status is not None:
-            return status == 429 or 500 <= status < 600
-        if isinstance(error, (ConnectionError, TimeoutError)):
-            return True
-        if _TRANSIENT_NAMES & {base.__name__ for base in type(error).__mro__}:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _http_status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error of urllib, requests or botocore carries."""
-    response = getattr(error, "response", None)
-    candidates = [getattr(error, "status", None), getattr(error, "code", None)]
-    candidates.append(getattr(response, "status_code", None))
-    if isinstance(response, dict):
-        metadata = response.get("ResponseMetadata") or {}
-        candidates.append(metadata.get("HTTPStatusCode"))
-    return next((c for c in candidates if type(c) is int and 100 <= c < 600), None)

@@ -1,0 +1,122 @@
+"""A failure as a person is told of it: what, why, and whether it may pass."""
+
+import os
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+
+from brainsets.errors import BrainsetError
+
+__all__ = ["described", "failure_of_kind", "told"]
+
+_TRACEBACK_LINES = 20
+# What goes into a sentinel of an error that prints a whole array; the log has it all.
+_LONGEST_TEXT = 4000
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """Return an error of the parent's own as a failure."""
+    return failure_of_kind(type(error).__name__, str(error))
+
+
+def failure_of_kind(error: str, message: str) -> dict[str, Any]:
+    """Return a failure of a kind that no exception stands for."""
+    return {
+        "error": error,
+        "message": message,
+        "traceback": "",
+        "signal": None,
+        "timeout_s": None,
+        "transient": False,
+    }
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Return an exception as a failure, and print it in full to the log."""
+    name = type(error).__name__
+    try:
+        failure = failure_of_kind(name, _cut(_message(error)))
+        failure["transient"] = _looks_transient(error)
+        if isinstance(error, BrainsetError):
+            print(error, file=sys.stderr, flush=True)
+        else:
+            cut = _own_frames_cut(error)
+            text = "".join(traceback.format_exception(type(error), error, cut))
+            print(text, file=sys.stderr, end="", flush=True)
+            last = "\n".join(text.splitlines()[-_TRACEBACK_LINES:])
+            failure["traceback"] = _cut(last)
+    except Exception:
+        # An error whose own text fails, or a log that cannot be written to.
+        return failure_of_kind(name, "it cannot say what happened; see the log")
+    return failure
+
+
+def _message(error: BaseException) -> str:
+    message = str(error)
+    if isinstance(error, SystemExit) and not isinstance(error.code, str):
+        code = "" if error.code is None else error.code
+        return f"the pipeline called sys.exit({code})"
+    if isinstance(error, EOFError):
+        message = message if message.strip(".") else "end of file"
+        message += " (did it ask a question? there is nobody to answer; see its args)"
+    return message
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."
+
+
+def _own_frames_cut(error: BaseException) -> TracebackType | None:
+    """Return the traceback from where the pipeline's own code begins."""
+    here = os.path.dirname(__file__)
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(here):
+        frames = frames.tb_next
+    return frames or error.__traceback__
+
+
+_TRANSIENT_NAMES = {
+    "ChunkedEncodingError",
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "EndpointConnectionError",
+    "IncompleteRead",
+    "IncompleteReadError",
+    "MaxRetryError",
+    "NameResolutionError",
+    "NewConnectionError",
+    "ProtocolError",
+    "ReadTimeout",
+    "ReadTimeoutError",
+    "RemoteDisconnected",
+    "gaierror",
+}
+
+
+def _looks_transient(error: BaseException | None) -> bool:
+    """Whether the same attempt may succeed later: connection, time-out, 429, 5xx."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        status = _http_status(error)
+        if status is not None:
+            return status == 429 or 500 <= status < 600
+        if isinstance(error, (ConnectionError, TimeoutError)):
+            return True
+        if _TRANSIENT_NAMES & {base.__name__ for base in type(error).__mro__}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the HTTP status that an error of urllib, requests or botocore carries."""
+    response = getattr(error, "response", None)
+    candidates = [getattr(error, "status", None), getattr(error, "code", None)]
+    candidates.append(getattr(response, "status_code", None))
+    if isinstance(response, dict):
+        metadata = response.get("ResponseMetadata") or {}
+        candidates.append(metadata.get("HTTPStatusCode"))
+    return next((c for c in candidates if type(c) is int and 100 <= c < 600), None)
