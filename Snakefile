@@ -8,7 +8,7 @@ import sys
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
 
 # The code that is checked out runs, whatever else is installed.
 sys.path.insert(0, workflow.basedir)

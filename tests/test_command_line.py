@@ -63,15 +63,31 @@ def test_redownload_and_reprocess_do_it_again(recorder, prepare):
     assert recorder.events() == ["download 's1'", "process 's1'"]
 
 
+@pytest.mark.parametrize("flag", ["--redownload", "--reprocess"])
+def test_pipelines_without_the_flags_are_repeated_too(recorder, prepare, flag):
+    text = recorder.pipeline.read_text().replace("args.redownload", "__dict__")
+    known = [f'parser.add_argument("{f}"' for f in ("--redownload", "--reprocess")]
+    lines = [x for x in text.splitlines() if not x.startswith(tuple(known))]
+    recorder.pipeline.write_text("\n".join(lines).replace("self.__dict__", "True"))
+    assert prepare("-s", "s1").returncode == 0
+    recorder.events()
+    assert prepare("-s", "s1", flag).returncode == 0
+    assert "process 's1'" in recorder.events()
+
+
 def test_the_pipelines_own_usage_error_is_shown_as_its_own(recorder, prepare):
     run = prepare("--gain", "loud")
     assert run.returncode == 2
     words = "pipeline.py: error: argument --gain: invalid float value: 'loud'"
     assert run.stderr.rstrip().endswith(words)
     assert "Traceback" not in run.stderr
-    # Also where nothing has been wrong before, and the mistake is made twice.
+    # Also when the mistake is made twice.
     assert prepare("--gain", "loud").returncode == 2
     assert prepare("-s", "s1").returncode == 0
+    # And it leaves nothing behind where something was prepared before.
+    assert prepare("--gain", "loud").returncode == 2
+    status = recorder.brainsets("status", "--processed-dir", recorder.processed_dir)
+    assert status.returncode == 0, status.stdout
 
 
 def test_failure_gives_exit_code_1(recorder, prepare):
@@ -136,11 +152,13 @@ def test_status_tells_all_states(recorder):
                 if counts["done"] and counts["failed"] and counts["running"]:
                     working = brainset["running"][0]
                     if working["status"] == "PROCESSING":
+                        shown = recorder.brainsets(*status[:-1])
                         break
             assert time.monotonic() < deadline, told
     finally:
         os.killpg(run.pid, 9)
         run.wait()
+    assert "RUNNING recorder runs (process), PROCESSING, since" in shown.stdout
     assert told.returncode == 1
     assert brainset["total"] == 4 and counts["pending"] == 1
     assert working["asset"] == "runs" and working["step"] == "process"

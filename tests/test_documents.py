@@ -439,3 +439,8 @@ def test_changelog_has_room_for_what_comes():
     changelog = TEXTS["CHANGELOG.md"]
     assert re.search(r"^## Unreleased$", changelog, re.M)
     assert re.search(r"^### Produced data$", changelog, re.M)
+
+
+def test_snakefile_asks_for_the_version_that_the_project_depends_on():
+    [wanted] = re.findall(r'min_version\("(.+)"\)', (ROOT / "Snakefile").read_text())
+    assert f'"snakemake>={wanted},<10"' in (ROOT / "pyproject.toml").read_text()

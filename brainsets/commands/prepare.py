@@ -146,6 +146,9 @@ def _prepare(
     if code and usage is not None and usage != before:
         if usage["error"] == "UsageError":
             print(usage["message"], file=sys.stderr)
+            if folder.manifest.exists():
+                # A mistyped argument is no failure of what was prepared before.
+                folder.listing_failure.unlink(missing_ok=True)
             return 2
         if options.list:
             print(f"brainsets: {usage['message']}", file=sys.stderr)

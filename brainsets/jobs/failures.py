@@ -60,6 +60,8 @@ def _message(error: BaseException) -> str:
     if isinstance(error, EOFError):
         message = message if message.strip(".") else "end of file"
         message += " (did it ask a question? there is nobody to answer; see its args)"
+    if isinstance(error, ModuleNotFoundError):
+        message += " (add its package to the dependencies that the pipeline declares)"
     return message
 
 

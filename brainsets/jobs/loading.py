@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import PipelineError
+from brainsets.shared.arguments import counted
 
 __all__ = ["UsageError", "load_pipeline", "parsed_args"]
 
@@ -50,11 +51,23 @@ def load_pipeline(file: Path) -> type:
 def parsed_args(pipeline: Any, arguments: list[str]) -> Namespace | None:
     """Parse the pipeline's own arguments with its own parser.
 
+    Flags that only ask for a repetition are left out where the parser does not know
+    them: the workflow repeats the step all the same.
+
     Raises
     ------
     UsageError
         The parser refuses them; the text is what argparse printed.
     """
+    try:
+        return _parsed(pipeline, arguments)
+    except UsageError:
+        if counted(arguments) == arguments:
+            raise
+        return _parsed(pipeline, counted(arguments))
+
+
+def _parsed(pipeline: Any, arguments: list[str]) -> Namespace | None:
     if pipeline.parser is None:
         if arguments:
             raise UsageError(

@@ -73,7 +73,7 @@ def find_pipeline(spec: str) -> Path:
             f"the folder {spec} holds no pipeline.py; "
             "name a folder with one, or a file."
         )
-    known = list(catalog())
+    known = [*catalog(), *(found.parent.name for found in Path().glob("*/pipeline.py"))]
     if path.parent.is_dir() and path.parent != Path():
         known = [str(path.parent / other.name) for other in path.parent.iterdir()]
     hint = nearest(spec, known) or (

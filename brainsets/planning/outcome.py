@@ -21,6 +21,7 @@ _STYLES = {
 # Columns for these only where there are any: the table must fit 80 characters.
 _SELDOM = ("INTERRUPTED", "DOWNLOADED")
 _MOST_FAILURES = 50
+_MOST_RUNNING = 20
 _MOST_INTERRUPTED = 10
 _MOST_ORPHANS = 5
 
@@ -78,6 +79,12 @@ def _lines(status: BrainsetStatus) -> list[str]:
             f"... and {more} more of {_safe(status.brainset)}: "
             "see 'python -m brainsets status --json'."
         )
+    for running in status.running[:_MOST_RUNNING]:
+        lines.append(
+            f"[cyan]RUNNING[/] {_safe(status.brainset)} {_safe(running['asset'])} "
+            f"({running['step']}), {_safe(running['status'])}, "
+            f"since {running['started']}"
+        )
     for stopped in status.interrupted[:_MOST_INTERRUPTED]:
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
@@ -98,15 +105,14 @@ def _failure(
     status: BrainsetStatus, failure: dict[str, Any], title: str, *, whole: bool
 ) -> list[str]:
     message = str(failure.get("message") or "").strip("\n")
-    if failure.get("error") != "UsageError":
-        message = message.partition("\n")[0]
+    # What argparse prints ends with what is wrong; all else begins with it.
+    line = -1 if failure.get("error") == "UsageError" else 0
+    message = message.split("\n")[line]
     if failure.get("error") and not whole:
         message = f"{failure['error']}: {message}"
     hint = " [dim](may pass when tried again)[/]" if failure.get("transient") else ""
-    text = "\n".join(_safe(line) for line in message.split("\n"))
-    lines = [
-        f"[red]FAILED[/] {_safe(status.brainset)} {_safe(title)}: {text}{hint}",
-    ]
+    named = f"{_safe(status.brainset)} {_safe(title)}"
+    lines = [f"[red]FAILED[/] {named}: {_safe(message)}{hint}"]
     if failure.get("log"):
         lines.append(f"       log: {_safe(failure['log'])}")
     return lines

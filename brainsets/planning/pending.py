@@ -13,7 +13,7 @@ from brainsets.planning.settings import Brainset
 from brainsets.shared.manifest import Manifest, read_listing
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING, read_sentinel
 
-__all__ = ["Pending", "listing_is_outdated", "pending_assets"]
+__all__ = ["Pending", "outdated_listing", "pending_assets"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,16 @@ class Pending:
     stale: Sequence[str] = ()
 
 
-def listing_is_outdated(brainset: Brainset) -> bool:
-    """Whether a manifest is there that other code or other arguments have listed."""
+def outdated_listing(brainset: Brainset) -> str | None:
+    """Return why a manifest that is there is not what would be listed now, or None."""
     if not brainset.folder.manifest.exists():
-        return False
+        return None
     listing = read_listing(brainset.folder.manifest)
-    return (
-        listing.get("code") != brainset.source.code
-        or listing.get("args") != brainset.counted_args
-    )
+    if not listing:
+        return "its schema is broken"
+    if listing.get("args") != brainset.counted_args:
+        return "arguments changed"
+    return None if listing.get("code") == brainset.source.code else "code changed"
 
 
 def pending_assets(

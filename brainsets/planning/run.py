@@ -11,7 +11,7 @@ from typing import Any
 
 from brainsets.errors import ManifestError, RunLockedError
 from brainsets.planning import environments
-from brainsets.planning.pending import Pending, listing_is_outdated, pending_assets
+from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings
 from brainsets.shared.locks import lock_run, run_in_the_way
 from brainsets.shared.manifest import Manifest, read_manifest, schema_path
@@ -177,6 +177,15 @@ class Run:
             for pending in self.pending(brainset)
         ]
 
+    def listing_reason(self, wildcards: Any) -> str:
+        """Return why the assets of a brainset are listed, for people."""
+        brainset = self.brainset(wildcards)
+        if not brainset.folder.manifest.exists():
+            return "new"
+        return outdated_listing(brainset) or (
+            "failed before" if brainset.folder.listing_failure.exists() else "asked for"
+        )
+
     def row_hash(self, wildcards: Any) -> str:
         """Return the hash of an asset's row; a change runs the asset again."""
         manifest = self.manifest(self.brainset(wildcards))
@@ -210,7 +219,7 @@ class Run:
     @staticmethod
     def _needs_listing(brainset: Brainset) -> bool:
         failed = brainset.folder.listing_failure.exists()
-        return failed or listing_is_outdated(brainset)
+        return failed or outdated_listing(brainset) is not None
 
     def environment(self, brainset: Brainset, *, repair: bool) -> list[str]:
         """Return the file that says a brainset's interpreter is ready, if it has one.

@@ -18,8 +18,9 @@ checkpoint write_manifest:
     params:
         code=pipeline_code,
         args=pipeline_args,
+        reason=lambda wildcards, output: RUN.listing_reason(wildcards),
         command=listing_command,
     message:
-        "list the assets of {wildcards.brainset}"
+        "list the assets of {wildcards.brainset} ({params.reason})"
     shell:
         "{params.command} > {log:q} 2>&1"
