@@ -169,6 +169,15 @@ def test_status_tells_all_states(recorder):
     assert brainset["counts"]["interrupted"] == 1 and not brainset["running"]
 
 
+def test_status_takes_what_a_kill_left_half_written_for_nothing(recorder):
+    recorder.write_rows([{"id": "a"}])
+    recorder.run(str(recorder.pipeline))
+    (recorder.folder().status / ".4711-b.RUNNING").write_text('{"asset"')
+    status = ("status", "--processed-dir", recorder.processed_dir, "--json")
+    [brainset] = json.loads(recorder.brainsets(*status).stdout)["brainsets"]
+    assert brainset["orphaned"] == [] and brainset["counts"]["done"] == 1
+
+
 def test_status_has_colour_only_where_it_is_wanted(recorder):
     recorder.write_rows([{"id": "a", "behave": "raise"}])
     recorder.run(str(recorder.pipeline))

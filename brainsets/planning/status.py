@@ -109,7 +109,12 @@ def brainset_status(folder: BrainsetFolder) -> BrainsetStatus:
         except ManifestError as error:
             status.broken.append({"step": "write_manifest", "message": str(error)})
     try:
-        existing = {n for n in os.listdir(folder.status) if n.endswith(_SUFFIXES)}
+        # What starts with a dot was being written when somebody was killed.
+        existing = {
+            name
+            for name in os.listdir(folder.status)
+            if name.endswith(_SUFFIXES) and not name.startswith(".")
+        }
     except FileNotFoundError:
         existing = set()
     if manifest is not None:
