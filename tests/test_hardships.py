@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -123,6 +125,77 @@ def test_code_edited_during_the_run_is_not_taken_for_the_planned_one(workspace):
     again = workspace.run(str(pipeline))
     assert ": process recorder a (pipeline code changed)" in again.stdout
     assert data(workspace) == {"a.txt": "1"}, before
+
+
+def test_code_edited_before_a_step_and_mended_within_it_is_noticed(workspace):
+    """The step imports the edit, and no trace of it is left when the step ends."""
+    body = """
+    assets = ["a", "b"]
+    VALUE = 1
+    def process(self, row):
+        (self.raw_dir / f"started {row.Index}").touch()
+        while not (self.raw_dir / f"go {row.Index}").exists():
+            time.sleep(0.05)
+        (self.processed_dir / f"{row.Index}.txt").write_text(str(self.VALUE))
+"""
+    pipeline = write(workspace, body)
+    planned = pipeline.read_text()
+    raw = workspace.raw_dir / "recorder"
+
+    def wait_for_start(number):
+        deadline = time.monotonic() + 60
+        while len(list(raw.glob("started *"))) < number:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return {path.name.split()[-1] for path in raw.glob("started *")}
+
+    run = workspace.start(str(pipeline), cores=1)
+    [first] = wait_for_start(1)
+    # The second step starts with the edit, and ends without it.
+    pipeline.write_text(planned.replace("VALUE = 1", "VALUE = 2"))
+    pipeline.touch()
+    (raw / f"go {first}").touch()
+    [second] = wait_for_start(2) - {first}
+    pipeline.write_text(planned)
+    (raw / f"go {second}").touch()
+    assert run.wait(timeout=60) == 0
+    assert data(workspace)[f"{second}.txt"] == "2"
+    again = workspace.run(str(pipeline))
+    assert f": process recorder {second} (pipeline code changed)" in again.stdout
+    assert data(workspace) == {"a.txt": "1", "b.txt": "1"}
+
+
+@pytest.fixture
+def small_disk(workspace):
+    """A file system of 3 MB for the results, which can be made larger."""
+    workspace.processed_dir.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", workspace.processed_dir]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command")
+    if mounted.returncode:
+        pytest.skip(f"no small file system can be mounted: {mounted.stderr.strip()}")
+    yield workspace.processed_dir
+    subprocess.run(["umount", "--lazy", workspace.processed_dir], check=True)
+
+
+def test_full_disk_is_named_publishes_nothing_and_can_be_mended(workspace, small_disk):
+    body = """
+    def process(self, row):
+        with open(self.processed_dir / "a.txt", "w") as file:
+            for part in range(80):
+                file.write("x" * 100_000)
+"""
+    pipeline = write(workspace, body)
+    assert workspace.run(str(pipeline)).returncode == 1
+    assert data(workspace) == {}
+    failed = workspace.sentinel("a", "FAILED")
+    assert "No space left on device" in failed["attempts"][-1]["message"]
+    grow = ["mount", "-o", "remount,size=30m", small_disk]
+    subprocess.run(grow, check=True, capture_output=True)
+    assert workspace.run(str(pipeline)).returncode == 0
+    assert len(data(workspace)["a.txt"]) == 8_000_000
 
 
 def test_program_in_a_session_of_its_own_ends_with_its_step(workspace):
@@ -324,9 +397,6 @@ def test_finished_brainset_on_a_read_only_disk_has_nothing_to_do(workspace):
 
 def test_published_packages_are_not_needed_to_import_the_contract():
     """The contract and all job code import in a bare interpreter."""
-    import subprocess
-    import sys
-
     code = "import brainsets.pipeline, brainsets.jobs.steps, brainsets.jobs.listing"
     subprocess.run(
         [

@@ -65,6 +65,7 @@ class _Attempt:
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
         self.tracker: StatusTracker | None = None
+        self.code_before = job.code
         self.failed = self.read(sentinels.FAILED)
         self.leftover = self.read(sentinels.RUNNING)
         self.attempts = [a for a in self.failed.get("attempts", []) if a]
@@ -124,16 +125,21 @@ class _Attempt:
             known.get(key) != value for key, value in self.key.items()
         )
 
-    def code_loaded(self) -> str:
-        """Return the hash of the code that this step has run.
-
-        That of the plan, unless somebody edited the code in between: then the asset
-        must not be taken for one made by the planned code.
-        """
+    def code_now(self) -> str:
+        """Return the hash of the code as it lies on disk at this moment."""
         path = self.job.pipeline
         if code_stamp(path) == self.job.code_stamp:
             return self.job.code
         return code_hash(path)
+
+    def code_loaded(self) -> str:
+        """Return the hash of the code that this step has run.
+
+        That of the plan, unless somebody edited the code before or since it was
+        imported: then the asset must not be taken for one made by the planned code.
+        """
+        planned = self.job.code
+        return self.code_before if self.code_before != planned else self.code_now()
 
     @property
     def may_have_truncated(self) -> bool:
@@ -336,6 +342,7 @@ def _instance(
     """Return the pipeline's instance for one asset, and the asset's row."""
     job = attempt.job
     attempt.announce("starting")
+    attempt.code_before = attempt.code_now()
     pipeline = load_pipeline(job.pipeline)
     args = parsed_args(pipeline, job.arguments)
     if redownload:

@@ -196,7 +196,7 @@ class Run:
         manifest = self.manifest(self.brainset(wildcards))
         return spelled(manifest.ids[wildcards.asset])
 
-    def reason(self, wildcards: Any, step: str) -> str:
+    def reason(self, wildcards: Any) -> str:
         """Return why an asset is run, for people."""
         brainset = self.brainset(wildcards)
         manifest = self.manifest(brainset)

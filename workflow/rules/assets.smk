@@ -27,7 +27,7 @@ rule download_asset:
         row=RUN.row_hash,
         args=pipeline_args,
         asset=lambda wildcards, output: RUN.asset(wildcards),
-        reason=lambda wildcards, output: RUN.reason(wildcards, "download"),
+        reason=lambda wildcards, output: RUN.reason(wildcards),
         command=download_command,
     message:
         "download {wildcards.brainset} {params.asset} ({params.reason})"
@@ -60,7 +60,7 @@ rule process_asset:
         code=pipeline_code,
         args=pipeline_args,
         asset=lambda wildcards, output: RUN.asset(wildcards),
-        reason=lambda wildcards, output: RUN.reason(wildcards, "process"),
+        reason=lambda wildcards, output: RUN.reason(wildcards),
         command=process_command,
     message:
         "process {wildcards.brainset} {params.asset} ({params.reason})"
