@@ -2,8 +2,10 @@
 
 import argparse
 import json
+from typing import Any
 
-from brainsets.planning.catalog import catalog
+from brainsets.commands.status import configured
+from brainsets.planning.catalog import Entry, catalog
 
 __all__ = ["add_parser"]
 
@@ -13,21 +15,33 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "list",
         help="show the pipelines that can be named",
-        description="Show the pipelines that can be named, and where they come from.",
+        description="Show the pipelines that can be named, and where they come from: "
+        "those that ship with this project, and those of published packages. Where "
+        "several have a name, it means the first; PACKAGE:NAME means that package's.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    entries = sorted(catalog().values(), key=lambda entry: entry.name)
+    entries = catalog(configured("catalog"))
     if options.json:
-        listed = [
-            {"name": e.name, "source": e.source, "path": str(e.path)} for e in entries
-        ]
-        print(json.dumps(listed, indent=1))
+        print(json.dumps([_as_json(entry) for entry in entries], indent=1))
         return 0
-    width = max((len(entry.name) for entry in entries), default=0)
+    sources: dict[str, list[str]] = {}
     for entry in entries:
-        print(f"{entry.name:<{width}}  {entry.source}")
+        sources.setdefault(entry.name, []).append(entry.source)
+    width = max(map(len, sources), default=0)
+    for name in sorted(sources):
+        print(f"{name:<{width}}  {', '.join(sources[name])}")
     return 0
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "ships": entry.ships,
+        "package": entry.package,
+        "version": entry.version,
+        "path": str(entry.path) if entry.path else None,
+    }

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from brainsets.commands.status import ROOT, configured_folder
+from brainsets.commands.status import ROOT, configured, configured_folder
 from brainsets.errors import BrainsetError, SettingsError
 from brainsets.planning.catalog import find_pipeline
-from brainsets.planning.source import PipelineSource
 from brainsets.shared import sentinels
 from brainsets.shared.folders import BrainsetFolder
 
@@ -113,8 +112,9 @@ def _prepare(
             f"there is no Snakefile in {ROOT}; install from a clone of the project, "
             "with 'pip install -e .'."
         )
-    path = find_pipeline(pipeline)
-    source = PipelineSource(path)
+    active = environment == "active"
+    versions = configured("catalog")
+    source = find_pipeline(pipeline, versions=versions, active=active)
     arguments = [argument for argument in arguments if argument != "--"]
     raw_dir = (options.raw_dir or configured_folder("raw_dir")).expanduser()
     processed_dir = options.processed_dir or configured_folder("processed_dir")
@@ -125,7 +125,7 @@ def _prepare(
         "download_only": options.download_only,
         "brainsets": [
             {
-                "pipeline": str(path),
+                "pipeline": str(source),
                 "args": arguments,
                 "assets": [] if options.single is None else [options.single],
                 "environment": environment,

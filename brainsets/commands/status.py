@@ -42,17 +42,25 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_run)
 
 
+def configured(key: str) -> Any:
+    """Return a setting as config/config.yaml has it, or its default."""
+    try:
+        text = _config_file().read_text(encoding="utf-8")
+        config = yaml.safe_load(text) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{_config_file()} cannot be read: {error}.") from error
+    return config.get(key) or read_schema()["properties"][key]["default"]
+
+
 def configured_folder(key: str) -> Path:
     """Return ``raw_dir`` or ``processed_dir`` as config/config.yaml has it."""
+    folder = Path(configured(key)).expanduser()
+    return _config_file().absolute().parents[1] / folder
+
+
+def _config_file() -> Path:
     here = Path("config/config.yaml")
-    path = here if here.exists() else ROOT / here
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}.") from error
-    default = read_schema()["properties"][key]["default"]
-    folder = Path(config.get(key) or default).expanduser()
-    return path.absolute().parents[1] / folder
+    return here if here.exists() else ROOT / here
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -128,7 +128,8 @@ class _Attempt:
     def code_now(self) -> str:
         """Return the hash of the code as it lies on disk at this moment."""
         path = self.job.pipeline
-        if code_stamp(path) == self.job.code_stamp:
+        # The code of a published package has no stamp, as nobody edits it.
+        if not self.job.code_stamp or code_stamp(path) == self.job.code_stamp:
             return self.job.code
         return code_hash(path)
 

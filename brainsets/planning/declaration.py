@@ -14,11 +14,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tomllib
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from brainsets.errors import PipelineError
 from brainsets.shared.selection import nearest
@@ -35,15 +36,29 @@ _ALWAYS = ("pandas>=1.5",)
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a pipeline declares; `python_version` is None where it does not care."""
+    """What a pipeline declares; `python_version` is None where it does not care.
+
+    `implied` are requirements that it does not declare, but imports from.
+    """
 
     python_version: str | None
-    dependencies: Sequence[str]
+    dependencies: Sequence[str] = ()
+    implied: Sequence[str] = ()
 
     @property
     def requirements(self) -> list[str]:
         """Everything to install."""
-        return [*self.dependencies, *_ALWAYS]
+        return [*self.dependencies, *self.implied, *_ALWAYS]
+
+    def names(self, package: str) -> bool:
+        """Whether a package is among the declared dependencies."""
+        named = (canonicalize_name(Requirement(d).name) for d in self.dependencies)
+        return canonicalize_name(package) in named
+
+    def implying(self, requirements: Sequence[str]) -> "Declaration":
+        """Return the same with implied requirements that are not declared already."""
+        implied = [r for r in requirements if not self.names(Requirement(r).name)]
+        return replace(self, implied=tuple(implied))
 
     @property
     def key(self) -> str:

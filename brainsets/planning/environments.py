@@ -5,19 +5,24 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from brainsets.errors import EnvironmentBuildError
 from brainsets.planning.declaration import Declaration
+from brainsets.planning.published import PublishedPipeline
+from brainsets.planning.source import PipelineSource
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import now, write_sentinel
+from brainsets.shared.selection import nearest
+from brainsets.shared.sentinels import now, read_sentinel, write_sentinel
 
 __all__ = [
     "READY",
     "build_environment",
     "interpreter",
     "is_ready",
+    "is_usable",
     "record_failure",
 ]
 
@@ -35,8 +40,14 @@ def is_ready(folder: BrainsetFolder) -> bool:
     return (folder.environment / READY).exists()
 
 
+def is_usable(folder: BrainsetFolder, key: str | None) -> bool:
+    """Whether what was built is still there, and is what the pipeline needs now."""
+    record = read_sentinel(folder.environment / READY) or {}
+    return record.get("key") == key and os.access(interpreter(folder), os.X_OK)
+
+
 def build_environment(
-    brainset: str, declaration: Declaration, folder: BrainsetFolder
+    source: PipelineSource | PublishedPipeline, folder: BrainsetFolder
 ) -> None:
     """Build the interpreter anew and install what is declared.
 
@@ -48,8 +59,12 @@ def build_environment(
         There is no such Python, or something cannot be installed.
     """
     shutil.rmtree(folder.environment, ignore_errors=True)
+    step = f"{source.brainset_id}: the environment cannot be built"
+    if isinstance(source, PublishedPipeline):
+        declaration = _fetched_declaration(source, step)
+    else:
+        declaration = source.declaration
     wanted = declaration.python_version
-    step = f"{brainset}: the environment cannot be built"
     _uv(
         ["venv", "--python", wanted or sys.executable, folder.environment],
         f"{step}: there is no Python {wanted}" if wanted else step,
@@ -57,16 +72,67 @@ def build_environment(
     python = interpreter(folder)
     _uv(["pip", "install", "--python", python, *declaration.requirements], step)
     frozen = _uv(["pip", "freeze", "--python", python], step)
+    if isinstance(source, PublishedPipeline):
+        _link_pipeline(source, folder)
     folder.environment_failure.unlink(missing_ok=True)
     record = {
-        "brainset": brainset,
-        "key": declaration.key,
+        "brainset": source.brainset_id,
+        "pipeline": str(source),
+        "key": source.environment_key,
         "python_version": wanted,
-        "dependencies": list(declaration.dependencies),
+        "dependencies": [*declaration.dependencies, *declaration.implied],
         "packages": frozen.splitlines(),
         "built": now(),
     }
     write_sentinel(folder.environment / READY, record, durable=True)
+
+
+def _fetched_declaration(source: PublishedPipeline, step: str) -> Declaration:
+    """Fetch a published package, and return what the pipeline in it declares."""
+    with tempfile.TemporaryDirectory(prefix="brainsets-") as site:
+        _uv(
+            ["pip", "install", "--no-deps", "--python", sys.executable]
+            + ["--target", site, source.requirement],
+            step,
+        )
+        file = source.package.file(Path(site), source.name)
+        if not file.is_file():
+            names = sorted(path.parent.name for path in file.parents[1].glob("*/*.py"))
+            hint = (
+                nearest(source.name, names) or f"it has {', '.join(names) or 'none'}."
+            )
+            raise EnvironmentBuildError(
+                f"{step}: {source.requirement} has no pipeline {source.name!r}; {hint}"
+            )
+        fetched = PipelineSource(file)
+        if fetched.brainset_id != source.brainset_id:
+            raise EnvironmentBuildError(
+                f"{step}: the pipeline {source} has the brainset_id "
+                f"{fetched.brainset_id!r}; copy its folder and give the copy's path."
+            )
+        declared = fetched.declaration or Declaration(None)
+    # The package itself instead of what the imports imply: it is where the code is.
+    return declared.implying([source.requirement])
+
+
+def _link_pipeline(source: PublishedPipeline, folder: BrainsetFolder) -> None:
+    """Give the pipeline a place that does not depend on the version of Python."""
+    found = subprocess.run(
+        [
+            interpreter(folder),
+            "-I",
+            "-c",
+            "import sysconfig as s; print(s.get_path('purelib'))",
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    site = Path(found.stdout.strip())
+    target = source.package.file(site, source.name).parent
+    link = source.file(folder.environment).parent
+    link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
 
 
 def record_failure(brainset: str, folder: BrainsetFolder, error: Exception) -> None:

@@ -46,6 +46,7 @@ class Run:
         self.brainsets = settings.brainsets
         self._manifests: dict[str, tuple[tuple, Manifest]] = {}
         self._wanted: dict[str, dict[str, Pending]] = {}
+        self._judged: set[str] = set()
 
     @property
     def brainset_pattern(self) -> str:
@@ -225,16 +226,20 @@ class Run:
         """Return the file that says a brainset's interpreter is ready, if it has one.
 
         With `repair`, a claim that no longer holds (the interpreter it stood on is
-        gone, or the folder came from another machine) is withdrawn, so that the
-        environment is built again.
+        gone, the folder came from another machine, or the pipeline needs something
+        else now) is withdrawn, so that the environment is built again.
         """
         if not brainset.is_isolated:
             return []
-        ready = brainset.folder.environment / environments.READY
-        python = environments.interpreter(brainset.folder)
-        if repair and ready.exists() and not os.access(python, os.X_OK):
-            ready.unlink()
-        return [str(ready)]
+        folder = brainset.folder
+        if repair and brainset.id not in self._judged:
+            self._judged.add(brainset.id)
+            key = brainset.source.environment_key
+            if environments.is_ready(folder) and not environments.is_usable(
+                folder, key
+            ):
+                (folder.environment / environments.READY).unlink()
+        return [str(folder.environment / environments.READY)]
 
     def command(self, script: Path, brainset: Brainset, asset: str, step: Any) -> str:
         """Return the command line of a job, without where its output goes.
@@ -251,7 +256,7 @@ class Run:
         source = brainset.source
         words += [script, "--brainset", brainset.id]
         words += ["--code", source.code, "--code-stamp", source.code_stamp]
-        words += ["--pipeline", brainset.source.path]
+        words += ["--pipeline", brainset.pipeline]
         words += ["--raw-dir", brainset.raw_dir]
         words += ["--processed-dir", brainset.processed_dir]
         words += ["--isolated"] if brainset.is_isolated else []

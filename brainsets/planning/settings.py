@@ -16,6 +16,7 @@ import yaml
 
 from brainsets.errors import SettingsError
 from brainsets.planning.catalog import find_pipeline
+from brainsets.planning.published import PublishedPipeline
 from brainsets.planning.source import PipelineSource
 from brainsets.shared.arguments import counted
 from brainsets.shared.folders import BrainsetFolder
@@ -49,7 +50,7 @@ class Step:
 class Brainset:
     """One brainset of a run."""
 
-    source: PipelineSource
+    source: PipelineSource | PublishedPipeline
     raw_dir: Path
     processed_dir: Path
     args: list[str]
@@ -76,8 +77,13 @@ class Brainset:
     @property
     def is_isolated(self) -> bool:
         """Whether it runs in an interpreter of its own."""
-        declares = self.source.declaration is not None
-        return self.environment == "isolated" and declares
+        needs_one = self.source.environment_key is not None
+        return self.environment == "isolated" and needs_one
+
+    @property
+    def pipeline(self) -> Path:
+        """The pipeline's file; that of a published one is in its environment."""
+        return self.source.file(self.folder.environment)
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ class Settings:
 
     downloads: int
     download_only: bool
+    catalog: dict[str, str]
     brainsets: dict[str, Brainset]
 
 
@@ -141,11 +148,13 @@ def read_settings(
             f"processed_dir: {processed_dir} has a brace in it, which is a wildcard to "
             "Snakemake; name another folder."
         )
-    found = [_brainset(entry, raw_dir, processed_dir) for entry in entries]
+    versions = complete["catalog"]
+    found = [_brainset(entry, raw_dir, processed_dir, versions) for entry in entries]
     _check_ids(found)
     return Settings(
         downloads=complete["downloads"],
         download_only=complete["download_only"],
+        catalog=complete["catalog"],
         brainsets={brainset.id: brainset for brainset in found},
     )
 
@@ -326,7 +335,9 @@ def _completed(value: Any, part: Mapping[str, Any]) -> Any:
     }
 
 
-def _brainset(entry: str | dict, raw_dir: Path, processed_dir: Path) -> Brainset:
+def _brainset(
+    entry: str | dict, raw_dir: Path, processed_dir: Path, versions: Mapping[str, str]
+) -> Brainset:
     if isinstance(entry, str):
         entry = _completed({"pipeline": entry}, {"$ref": "#/$defs/settings"})
     args = entry["args"]
@@ -337,9 +348,10 @@ def _brainset(entry: str | dict, raw_dir: Path, processed_dir: Path) -> Brainset
             raise SettingsError(
                 f"args of {entry['pipeline']}, {args!r}: {error}."
             ) from error
-    source = PipelineSource(find_pipeline(entry["pipeline"]))
+    active = entry["environment"] == "active"
+    source = find_pipeline(entry["pipeline"], versions=versions, active=active)
     # Read now, so that whatever is wrong with the file is said before anything runs.
-    _ = source.brainset_id, source.declaration, source.code
+    _ = source.brainset_id, source.environment_key, source.code
     return Brainset(
         source=source,
         raw_dir=raw_dir,
@@ -368,7 +380,7 @@ def _check_ids(brainsets: Sequence[Brainset]) -> None:
     shared = [b for b in shared if b.id.casefold() == first]
     ids = " and ".join(dict.fromkeys(repr(b.id) for b in shared))
     raise SettingsError(
-        f"brainsets: {' and '.join(str(b.source.path) for b in shared)} have the same "
+        f"brainsets: {' and '.join(str(b.source) for b in shared)} have the same "
         f"brainset_id {ids}, so they would share a folder; "
         "run them one after the other with different processed_dir, or rename one."
     )

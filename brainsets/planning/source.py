@@ -3,15 +3,16 @@
 import ast
 import re
 import tokenize
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from brainsets.errors import PipelineError
 from brainsets.planning.declaration import Declaration, read_declaration
-from brainsets.shared.code import code_hash, code_stamp
+from brainsets.planning.published import imported_packages, is_importable, pinned
+from brainsets.shared.code import code_files, code_hash, code_stamp
 
 __all__ = ["PipelineSource"]
 
@@ -21,9 +22,16 @@ _ID_LINE = re.compile(r"""^\s+brainset_id\s*(?::[^=]+)?=\s*(["'])(.*?)\1""", re.
 
 @dataclass(frozen=True)
 class PipelineSource:
-    """One pipeline file."""
+    """One pipeline file.
+
+    `versions` are those of the published packages, where it imports from them.
+    """
 
     path: Path
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     @cached_property
     def text(self) -> str:
@@ -60,8 +68,35 @@ class PipelineSource:
 
     @cached_property
     def declaration(self) -> Declaration | None:
-        """The dependencies that the file declares, None if it declares none."""
-        return read_declaration(self.path, self.text)
+        """The dependencies that the file declares, None if it declares none.
+
+        A published package that the code imports from without declaring it is among
+        them: the published tools install themselves beside what is declared. A file
+        that declares nothing runs in the active interpreter if that has the package.
+        """
+        declared = read_declaration(self.path, self.text)
+        packages = imported_packages([self.text, *self._texts_beside()])
+        if declared is None and all(map(is_importable, packages)):
+            return None
+        declared = declared or Declaration(None)
+        return declared.implying([pinned(name, self.versions) for name in packages])
+
+    @property
+    def environment_key(self) -> str | None:
+        """A hash of what the environment holds; None if it needs none of its own."""
+        return self.declaration.key if self.declaration else None
+
+    def file(self, environment: Path) -> Path:
+        """Return the pipeline's file, wherever the environment built for it is."""
+        return self.path
+
+    def _texts_beside(self) -> list[str]:
+        try:
+            files = [file for file in code_files(self.path) if file != self.path]
+            return [file.read_text(encoding="utf-8") for file in files]
+        except (OSError, UnicodeDecodeError):
+            # What cannot be read is told by whoever needs it.
+            return []
 
     @cached_property
     def code(self) -> str:

@@ -2,6 +2,7 @@
 # the rules' questions to brainsets.planning. Leaves nothing on disk.
 import atexit
 import functools
+import json
 from pathlib import Path
 
 from brainsets.errors import BrainsetError
@@ -84,8 +85,7 @@ def environment_to_list(wildcards):
 
 
 def environment_key(wildcards):
-    declaration = RUN.brainset(wildcards).source.declaration
-    return declaration.key if declaration else "none declared"
+    return RUN.brainset(wildcards).source.environment_key or "none declared"
 
 
 def pipeline_code(wildcards):

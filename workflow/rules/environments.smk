@@ -14,10 +14,12 @@ rule build_environment:
         key=environment_key,
         python=lambda wildcards, output: sys.executable,
         script=lambda wildcards, output: SCRIPTS / "build_environment.py",
-        pipeline=lambda wildcards, output: RUN.brainset(wildcards).source.path,
+        pipeline=lambda wildcards, output: str(RUN.brainset(wildcards).source),
+        catalog=lambda wildcards, output: json.dumps(RUN.settings.catalog),
         processed_dir=lambda wildcards, output: RUN.brainset(wildcards).processed_dir,
     message:
         "build the environment of {wildcards.brainset}"
     shell:
         "{params.python:q} {params.script:q} --pipeline {params.pipeline:q}"
-        " --processed-dir {params.processed_dir:q} > {log:q} 2>&1"
+        " --processed-dir {params.processed_dir:q} --catalog {params.catalog:q}"
+        " > {log:q} 2>&1"

@@ -1,6 +1,7 @@
 """Wrapper of the rule build_environment: see brainsets.planning.environments."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -8,17 +9,18 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from brainsets.errors import BrainsetError  # noqa: E402
 from brainsets.planning import environments  # noqa: E402
-from brainsets.planning.source import PipelineSource  # noqa: E402
+from brainsets.planning.catalog import find_pipeline  # noqa: E402
 from brainsets.shared.folders import BrainsetFolder  # noqa: E402
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--pipeline", type=Path, required=True)
+parser.add_argument("--pipeline", required=True)
 parser.add_argument("--processed-dir", type=Path, required=True)
+parser.add_argument("--catalog", type=json.loads, required=True)
 options = parser.parse_args()
-source = PipelineSource(options.pipeline)
+source = find_pipeline(options.pipeline, versions=options.catalog)
 folder = BrainsetFolder(options.processed_dir / source.brainset_id)
 try:
-    environments.build_environment(source.brainset_id, source.declaration, folder)
+    environments.build_environment(source, folder)
 except BrainsetError as error:
     environments.record_failure(source.brainset_id, folder, error)
     raise SystemExit(str(error)) from None
