@@ -140,6 +140,14 @@ def workspace():
     shutil.rmtree(root, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def module_workspace():
+    """A workspace for runs that all tests of a module look at."""
+    root = Path(tempfile.mkdtemp(prefix="brains é "))
+    yield Workspace(root)
+    shutil.rmtree(root, ignore_errors=True)
+
+
 @pytest.fixture
 def recorder(workspace):
     """A workspace whose pipeline is the recorder."""

@@ -24,6 +24,7 @@ __all__ = [
     "is_ready",
     "is_usable",
     "record_failure",
+    "uv_program",
 ]
 
 READY = "ready.json"
@@ -149,7 +150,7 @@ def record_failure(brainset: str, folder: BrainsetFolder, error: Exception) -> N
 
 def _uv(arguments: Sequence[object], failing: str) -> str:
     """Run uv, showing all it prints in the log; return what it printed to stdout."""
-    command = [_uv_program(), *map(str, arguments)]
+    command = [uv_program(), *map(str, arguments)]
     print("$", " ".join(command), flush=True)
     environment = {
         **os.environ,
@@ -172,7 +173,14 @@ def _uv(arguments: Sequence[object], failing: str) -> str:
     return done.stdout
 
 
-def _uv_program() -> str:
+def uv_program() -> str:
+    """Return the program uv: the one that is installed with this project, or any.
+
+    Raises
+    ------
+    EnvironmentBuildError
+        There is none.
+    """
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:

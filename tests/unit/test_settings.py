@@ -1,13 +1,11 @@
 """Settings are complete and typed, and a wrong one is said in one sentence."""
 
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from brainsets.errors import PipelineError, SettingsError
-from brainsets.planning.catalog import catalog, find_pipeline
 from brainsets.planning.settings import Step, read_schema, read_settings
 
 SHIPPED = "rokem_grasshopper_auditory_2006"
@@ -400,43 +398,3 @@ def test_of_two_unknown_settings_the_one_that_is_named_says_where_it_is_from():
     config = {"brainsets": "p/one", "first": 1, "second": 2}
     with pytest.raises(SettingsError, match="^config/config.yaml: .* 'first'"):
         read_settings(config, given={"second": 2})
-
-
-@pytest.fixture
-def installed(tmp_path, monkeypatch):
-    """A folder of installed packages with published pipelines in it."""
-    folder = tmp_path / "site-packages"
-    for path in (
-        "brainsets_pipelines/published_2021",
-        "brainsets_pipelines/both_2022",
-        f"brainsets_pipelines/{SHIPPED}",
-        "brainsets_pipelines/_private",
-        "torch_brain/pipeline/brainsets-pipelines/newer_2023",
-        "torch_brain/pipeline/brainsets-pipelines/both_2022",
-    ):
-        (folder / path).mkdir(parents=True)
-        text = PIPELINE.format(path.rpartition("/")[2])
-        (folder / path / "pipeline.py").write_text(text)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
-    return folder
-
-
-def test_pipelines_of_installed_packages_can_be_named(installed):
-    settings = read("brainsets: [published_2021, newer_2023]")
-    assert list(settings.brainsets) == ["published_2021", "newer_2023"]
-    assert catalog()["newer_2023"].source == "installed with torch_brain"
-    assert "_private" not in catalog()
-
-
-def test_a_shipped_pipeline_goes_before_an_installed_one(installed):
-    assert installed not in find_pipeline(SHIPPED).parents
-    assert catalog()[SHIPPED].source == "shipped"
-    assert catalog()["both_2022"].source == "installed with brainsets"
-
-
-def test_a_name_goes_before_a_folder_and_a_path_means_the_folder(work):
-    (work / SHIPPED).mkdir()
-    (work / SHIPPED / "pipeline.py").write_text(PIPELINE.format("mine"))
-    assert find_pipeline(SHIPPED) == catalog()[SHIPPED].path
-    assert find_pipeline(f"./{SHIPPED}") == work / SHIPPED / "pipeline.py"
-    assert find_pipeline("p/one") == work / "p/one/pipeline.py"
