@@ -81,6 +81,18 @@ def test_only_a_changed_block_builds_it_anew_and_runs_nothing_else(workspace):
     assert "build the environment" not in workspace.run(str(path)).stdout
 
 
+def test_a_changed_block_is_noticed_without_snakemakes_records(workspace):
+    path = write(workspace)
+    assert workspace.run(str(path)).returncode == 0
+    workspace.folder("isolated").sentinel("b", "DONE").unlink()
+    shutil.rmtree(workspace.root / ".snakemake")
+    path.write_text(path.read_text().replace(PACKAGE, "tinynetrc>=1.3.0"))
+    run = workspace.run(str(path))
+    assert run.returncode == 0, run.stdout
+    ready = workspace.folder("isolated").environment / "ready.json"
+    assert json.loads(ready.read_text())["dependencies"] == ["tinynetrc>=1.3.0"]
+
+
 def test_environment_that_is_gone_or_broken_is_built_again(workspace):
     path = write(workspace)
     assert workspace.run(str(path)).returncode == 0

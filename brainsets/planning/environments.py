@@ -21,8 +21,8 @@ __all__ = [
     "READY",
     "build_environment",
     "interpreter",
+    "is_outdated",
     "is_ready",
-    "is_usable",
     "record_failure",
     "uv_program",
 ]
@@ -41,10 +41,10 @@ def is_ready(folder: BrainsetFolder) -> bool:
     return (folder.environment / READY).exists()
 
 
-def is_usable(folder: BrainsetFolder, key: str | None) -> bool:
-    """Whether what was built is still there, and is what the pipeline needs now."""
-    record = read_sentinel(folder.environment / READY) or {}
-    return record.get("key") == key and os.access(interpreter(folder), os.X_OK)
+def is_outdated(folder: BrainsetFolder, key: str | None) -> bool:
+    """Whether what was built is something else than the pipeline needs now."""
+    record = read_sentinel(folder.environment / READY)
+    return record is not None and record.get("key") != key
 
 
 def build_environment(

@@ -46,7 +46,6 @@ class Run:
         self.brainsets = settings.brainsets
         self._manifests: dict[str, tuple[tuple, Manifest]] = {}
         self._wanted: dict[str, dict[str, Pending]] = {}
-        self._judged: set[str] = set()
 
     @property
     def brainset_pattern(self) -> str:
@@ -150,6 +149,10 @@ class Run:
         folder = brainset.folder
         if self._needs_listing(brainset):
             force([str(folder.manifest)])
+        if brainset.is_isolated and environments.is_outdated(
+            folder, brainset.source.environment_key
+        ):
+            force([str(folder.environment / environments.READY)])
         checkpoints.write_manifest.get(brainset=brainset_id)
         state = DOWNLOADED if self.settings.download_only else DONE
         pending = self.pending(brainset)
@@ -226,20 +229,16 @@ class Run:
         """Return the file that says a brainset's interpreter is ready, if it has one.
 
         With `repair`, a claim that no longer holds (the interpreter it stood on is
-        gone, the folder came from another machine, or the pipeline needs something
-        else now) is withdrawn, so that the environment is built again.
+        gone, or the folder came from another machine) is withdrawn, so that the
+        environment is built again.
         """
         if not brainset.is_isolated:
             return []
-        folder = brainset.folder
-        if repair and brainset.id not in self._judged:
-            self._judged.add(brainset.id)
-            key = brainset.source.environment_key
-            if environments.is_ready(folder) and not environments.is_usable(
-                folder, key
-            ):
-                (folder.environment / environments.READY).unlink()
-        return [str(folder.environment / environments.READY)]
+        ready = brainset.folder.environment / environments.READY
+        python = environments.interpreter(brainset.folder)
+        if repair and ready.exists() and not os.access(python, os.X_OK):
+            ready.unlink()
+        return [str(ready)]
 
     def command(self, script: Path, brainset: Brainset, asset: str, step: Any) -> str:
         """Return the command line of a job, without where its output goes.
