@@ -6,6 +6,7 @@ these to a user shows the sentence alone, without a traceback.
 
 __all__ = [
     "BrainsetError",
+    "DownloadError",
     "EnvironmentBuildError",
     "HandoffError",
     "ManifestError",
@@ -43,6 +44,10 @@ class SelectionError(BrainsetError):
 
 class RunLockedError(BrainsetError):
     """Another run works on the same brainset."""
+
+
+class DownloadError(BrainsetError):
+    """A file of an archive cannot be had, or is not what the archive says it is."""
 
 
 class HandoffError(BrainsetError):

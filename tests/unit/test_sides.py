@@ -13,17 +13,20 @@ PACKAGE = ROOT / "brainsets"
 SIDES = ("jobs", "shared", "planning")
 # Job code runs with what the pipeline's environment has, which may be these alone.
 IN_EVERY_ENVIRONMENT = {"pandas", "h5py", "numpy"}
+# Only pipelines import these modules, and declare what they need.
+FOR_PIPELINES = {"archives": {"requests", "urllib3"}}
 # From the side that imports to the parts of this package that it may import.
 ALLOWED = {
     "jobs": {"jobs", "shared", "errors"},
     "shared": {"shared", "errors"},
     "planning": {"planning", "shared", "errors"},
+    "archives": {"archives", "shared", "errors"},
     "pipeline": set(),
     "errors": set(),
 }
 HEAVY = (
-    "snakemake rich ray yaml jsonschema packaging pygments numpy pandas h5py".split()
-)
+    "snakemake rich ray yaml jsonschema packaging pygments numpy pandas h5py requests"
+).split()
 
 
 def modules():
@@ -83,7 +86,9 @@ def test_both_sides_are_there():
     assert {"brainsets.pipeline", "brainsets.errors"} <= set(MODULES)
 
 
-@pytest.mark.parametrize("module", of_side(*SIDES, "pipeline", "errors"))
+@pytest.mark.parametrize(
+    "module", of_side(*SIDES, *FOR_PIPELINES, "pipeline", "errors")
+)
 def test_a_module_imports_only_what_its_side_may(module):
     for name, line, _ in imports(MODULES[module]):
         if name.split(".")[0] == "brainsets":
@@ -101,6 +106,21 @@ def test_job_code_needs_nothing_that_planning_alone_has(module):
 def test_planning_code_imports_nothing_that_belongs_to_data(module):
     for name, line, _ in foreign(MODULES[module]):
         assert name not in IN_EVERY_ENVIRONMENT, f"{module}:{line}: {name}"
+
+
+@pytest.mark.parametrize("module", of_side(*FOR_PIPELINES))
+def test_what_is_for_pipelines_needs_only_what_they_can_declare(module):
+    for name, line, _ in foreign(MODULES[module]):
+        assert name in FOR_PIPELINES[side(module)], f"{module}:{line}: {name}"
+
+
+def test_what_is_for_pipelines_is_imported_by_nothing_else():
+    assert of_side(*FOR_PIPELINES)
+    for module, path in MODULES.items():
+        if side(module) not in FOR_PIPELINES:
+            for name, line, _ in imports(path):
+                ours = name.split(".")[0] == "brainsets"
+                assert not (ours and side(name) in FOR_PIPELINES), f"{module}:{line}"
 
 
 def loaded_by(statement):

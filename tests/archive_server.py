@@ -1,0 +1,166 @@
+"""A web server over a folder, which stands in for an archive and can misbehave.
+
+It speaks HTTP/1.1 with ``Range`` (from a byte on), as archives do, and remembers what
+was asked of it::
+
+    with ArchiveServer(folder) as server:
+        server.answer("a.edf", 503, times=2)
+        server.cut("b.edf", after=1000, times=3)
+        ...
+        assert server.asked["a.edf"] == 3
+"""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+FOREVER = 1_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: path below the server's address, first byte asked for, answer."""
+
+    path: str
+    start: int
+    status: int
+    user_agent: str
+
+
+class ArchiveServer:
+    """Serves the files of a folder; each kind of trouble is per path and counted down.
+
+    Parameters
+    ----------
+    folder : Path
+        Is served as it is at the moment of each request.
+    ranges : bool
+        Whether it knows ``Range``; if not, it always sends whole files.
+    """
+
+    def __init__(self, folder: Path, ranges: bool = True) -> None:
+        self.folder = Path(folder)
+        self.ranges = ranges
+        self.requests: list[Request] = []
+        self._answers: dict[str, list] = {}
+        self._cuts: dict[str, list] = {}
+        self._flipped: dict[str, list] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "ArchiveServer":
+        handler = type("Handler", (_Handler,), {"archive": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        # Leaving is noticed after so many seconds.
+        serve = {"poll_interval": 0.02}
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs=serve, daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The address of the folder, with a slash at the end."""
+        return f"http://127.0.0.1:{self._server.server_port}/"
+
+    @property
+    def asked(self) -> Counter:
+        """How often each path was asked for."""
+        return Counter(request.path for request in self.requests)
+
+    def forget(self) -> None:
+        """Count requests from zero on."""
+        self.requests.clear()
+
+    def answer(
+        self, path: str, status: int, times: int = FOREVER, **headers: str
+    ) -> None:
+        """Answer with a status instead of the file; ``Retry_After`` is Retry-After."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        self._answers[path] = [times, status, named]
+
+    def cut(self, path: str, after: int, times: int = FOREVER) -> None:
+        """Close the connection after so many bytes of an answer's body."""
+        self._cuts[path] = [times, after]
+
+    def flip(self, path: str, at: int, times: int = FOREVER) -> None:
+        """Send the file with one bit of one byte changed."""
+        self._flipped[path] = [times, at]
+
+    def mend(self) -> None:
+        """Answer as a server should from now on."""
+        self._answers, self._cuts, self._flipped = {}, {}, {}
+
+    def _due(self, kind: dict[str, list], path: str) -> list | None:
+        with self._lock:
+            trouble = kind.get(path)
+            if trouble is None or trouble[0] == 0:
+                return None
+            trouble[0] -= 1
+            return trouble[1:]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    archive: ArchiveServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path).removeprefix("/")
+        wanted = self.headers.get("Range", "")
+        start = 0
+        if self.archive.ranges and wanted:
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        trouble = self.archive._due(self.archive._answers, path)
+        file = self.archive.folder / path
+        if trouble is not None:
+            status, headers = trouble
+            self._send(path, start, status, headers, b"")
+        elif ".." in Path(path).parts or not file.is_file():
+            self._send(path, start, 404, {}, b"")
+        else:
+            self._send_file(path, start, bytearray(file.read_bytes()))
+
+    def _send_file(self, path: str, start: int, content: bytearray) -> None:
+        flipped = self.archive._due(self.archive._flipped, path)
+        if flipped is not None:
+            content[flipped[0]] ^= 1
+        length = len(content)
+        if start and start >= length:
+            headers = {"Content-Range": f"bytes */{length}"}
+            self._send(path, start, 416, headers, b"")
+        elif start:
+            headers = {"Content-Range": f"bytes {start}-{length - 1}/{length}"}
+            self._send(path, start, 206, headers, bytes(content[start:]))
+        else:
+            self._send(path, start, 200, {}, bytes(content))
+
+    def _send(
+        self, path: str, start: int, status: int, headers: dict, body: bytes
+    ) -> None:
+        agent = self.headers.get("User-Agent", "")
+        self.archive.requests.append(Request(path, start, status, agent))
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        cut = self.archive._due(self.archive._cuts, path) if body else None
+        if cut is not None and cut[0] < len(body):
+            body = body[: cut[0]]
+            self.close_connection = True
+        try:
+            self.wfile.write(body)
+        except ConnectionError:
+            # Whoever asked has gone.
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing; `ArchiveServer.requests` has it all."""
