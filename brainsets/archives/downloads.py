@@ -102,8 +102,8 @@ def download_file(
         try:
             _fill(part, url, sha256, report)
         except DownloadError as error:
-            # What is refused or wrong is not to be continued.
-            if error.__cause__ is None or sha256 is None:
+            # What is refused, wrong or empty is nothing to be continued.
+            if error.__cause__ is None or sha256 is None or not _size(part):
                 _remove(part)
             raise
         part.flush()

@@ -128,7 +128,7 @@ def test_server_that_stays_busy_is_a_transient_failure(server, path):
     assert f"{RETRIES + 1} times in a row" in str(failure.value)
     assert server.asked["a.edf"] == RETRIES + 1
     assert is_transient(failure.value)
-    assert not path.exists()
+    assert nothing_in(path.parent)
 
 
 def test_server_that_is_not_there_is_a_transient_failure(path):

@@ -285,7 +285,7 @@ def read_trials(path: Path, task: Task, recording_end: float) -> Interval:
         raise ValueError(f"{path}: no annotations, so no trials.")
     order = np.argsort(annotations.onset, kind="stable")
     code = np.array([str(text) for text in annotations.description])[order]
-    unknown = sorted(set(code) - set(task.meaning))
+    unknown = sorted(set(code.tolist()) - set(task.meaning))
     if unknown:
         raise ValueError(
             f"{path}: annotations {unknown} mean nothing in the task {task.name}, "
