@@ -136,12 +136,14 @@ class Story:
             digest = hashlib.sha256((target / path).read_bytes()).hexdigest()
             lines.append(f"{digest}  {path}")
         sums.write_text("".join(f"{line}\n" for line in lines))
-        for folder, (record, _, _) in ODD_LISTS.items():
-            odd = self.archive / folder
-            odd.mkdir()
-            (odd / "RECORDS").write_text(f"{record}\n")
-            (odd / "SHA256SUMS.txt").write_text(f"{'0' * 64}  {record}\n")
-            shutil.copy(source / "eegmat" / "subject-info.csv", odd)
+        lists = {folder: [record] for folder, (record, _, _) in ODD_LISTS.items()}
+        for folder, named in {**lists, "all": ALL_RUNS}.items():
+            made = self.archive / folder
+            made.mkdir()
+            (made / "RECORDS").write_text("".join(f"{path}\n" for path in named))
+            sums = "".join(f"{'0' * 64}  {path}\n" for path in named)
+            (made / "SHA256SUMS.txt").write_text(sums)
+            shutil.copy(source / "eegmat" / "subject-info.csv", made)
 
     def run(self, name: str, server: ArchiveServer, brainsets, *arguments: str) -> None:
         server.forget()
@@ -243,22 +245,26 @@ MEANINGLESS = f"read_trials(Path('{EDF}'), TASKS[1], 125.0)"
 OUTSIDE = f"read_trials(Path('{EDF}'), TASKS[3], 0.0)"
 KEPT = processing("[]", "Path.read_text")
 REPROCESSED = processing("['--reprocess']", "h5py.is_hdf5")
+# As many as the archive's page speaks of.
+ALL_RUNS = [
+    f"S{s:03}/S{s:03}R{run:02}.edf" for s in range(1, 110) for run in range(1, 15)
+]
 # The lists of archives that are not as they should be, by folder of the server.
 ODD_LISTS = {
     "run_15": ("S001/S001R15.edf", SCHALK, "no recording of the form S001/S001R01.edf"),
     "nobody": ("Subject99_1.edf", ZYMA, "has no line for Subject99"),
     "third": ("Subject00_3.edf", ZYMA, "no recording of the form Subject00_1.edf"),
 }
+OTHER_ELECTRODES = "read_eeg(Path('{root}/archive/eegmat/Subject00_1.edf'))"
+OTHER_CHANNELS = f"read_signals(Path('{EDF}'))"
+OTHER_TABLE = "read_subjects(Path('{root}/archive/eegmat/RECORDS'))"
 EXPRESSIONS = {
     SCHALK: [
         *DIVIDED.values(),
-        *(MEANINGLESS, OUTSIDE, KEPT, REPROCESSED),
-        *("read_eeg(Path('{root}/archive/eegmat/Subject00_1.edf'))", listing("run_15")),
+        *(MEANINGLESS, OUTSIDE, OTHER_ELECTRODES, KEPT, REPROCESSED),
+        *(listing("run_15"), listing("all")),
     ],
-    ZYMA: [
-        *("read_subjects(Path('{root}/archive/eegmat/RECORDS'))", listing("nobody")),
-        *(f"read_signals(Path('{EDF}'))", listing("third")),
-    ],
+    ZYMA: [OTHER_CHANNELS, OTHER_TABLE, listing("nobody"), listing("third")],
 }
 
 
@@ -340,6 +346,8 @@ def test_cut_and_busy_connections_do_no_harm(story):
     assert len(cut) == 5 and cut == sorted(set(cut))
     busy = [status for path, _, status in requests if path.endswith("S001R05.edf")]
     assert busy == [503, 503, 200]
+    log = story.workspace.folder(SCHALK).log("download_asset", "S001R04").read_text()
+    assert log.count(" s: the connection was cut") == 4
     lists = [status for path, _, status in requests if path == "eegmat/RECORDS"]
     assert lists == [503, 200]
 
@@ -407,14 +415,19 @@ def test_list_that_does_not_fit_is_refused(story, folder):
     assert repr(record) in refusal and sentence in refusal
 
 
+def test_whole_archive_has_an_asset_for_each_run(story):
+    listed = story.result(SCHALK, listing("all"))
+    assert len(listed) == 1526 and listed == [Path(path).stem for path in ALL_RUNS]
+
+
 @pytest.mark.parametrize(
     "brainset, expression, sentence",
     [
         (SCHALK, MEANINGLESS, "['T1', 'T2'] mean nothing in the task eyes_open"),
         (SCHALK, OUTSIDE, "none of its trials is within the recording"),
-        (SCHALK, EXPRESSIONS[SCHALK][-2], "not the 64 electrodes of this dataset"),
-        (ZYMA, EXPRESSIONS[ZYMA][0], "instead of ['Subject', 'Age', 'Gender'"),
-        (ZYMA, EXPRESSIONS[ZYMA][2], "not the channels of this dataset"),
+        (SCHALK, OTHER_ELECTRODES, "not the 64 electrodes of this dataset"),
+        (ZYMA, OTHER_TABLE, "instead of ['Subject', 'Age', 'Gender'"),
+        (ZYMA, OTHER_CHANNELS, "not the channels of this dataset"),
     ],
 )
 def test_file_of_another_kind_is_refused(story, brainset, expression, sentence):

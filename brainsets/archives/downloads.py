@@ -313,7 +313,7 @@ def _append(response: requests.Response, part: BinaryIO, report: Callable) -> No
     # Old versions of urllib3 do not notice.
     if expected is not None and size < expected:
         raise requests.exceptions.ChunkedEncodingError(
-            f"{expected - size} bytes are missing", response=response
+            f"{expected - size} bytes are missing"
         )
 
 
