@@ -1,0 +1,1 @@
+"""Stand-ins of archives, and the comparison of what two runners made from them."""
