@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 
 HDF5_SUFFIXES = {".h5", ".hdf5", ".nwb"}
+# Where the workflow and the published runner keep their logs and states.
+NOTES = {"_workflow", "pipeline_logs"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,7 @@ def compare_folders(
 
     HDF5 files are compared by `compare_files` (their differences have the file's name
     before the path), other files by their bytes. Not looked at are hidden files and
-    folders and ``_workflow``, which hold a runner's notes and no data. `excluded`
-    counts for every HDF5 file.
+    folders and the runners' own notes. `excluded` counts for every HDF5 file.
     """
     files = [_data_files(folder) for folder in (left, right)]
     found = [
@@ -99,7 +100,7 @@ def _data_files(folder: Path) -> set[str]:
     return {
         name.as_posix()
         for name in names
-        if not any(part.startswith(".") or part == "_workflow" for part in name.parts)
+        if not any(part.startswith(".") or part in NOTES for part in name.parts)
     }
 
 

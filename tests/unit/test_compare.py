@@ -245,9 +245,11 @@ def test_folders_are_compared_by_files_and_content(files, tmp_path):
     for folder in (left, right):
         (folder / "sub").mkdir(parents=True)
         (folder / "_workflow").mkdir()
+        (folder / "pipeline_logs").mkdir()
         shutil.copy(files[0], folder / "sub" / "s1.h5")
         (folder / "notes.txt").write_text("same")
         (folder / "_workflow" / "own.txt").write_text(folder.name)
+        (folder / "pipeline_logs" / f"{folder.name}.out").write_text("")
     assert compare_folders(left, right) == []
     with h5py.File(right / "sub" / "s1.h5", "r+") as file:
         file["flags"][0] = False

@@ -1,0 +1,92 @@
+"""A pipeline that reads OpenNeuro makes the files that it makes elsewhere."""
+
+import json
+
+import pytest
+from parity.compare import compare_folders
+from parity.index import skip_without_package
+from parity.openneuro import openneuro_proxy
+from parity.published import run_published
+from parity.recordings import write_boas, write_sleep_edf
+from parity.s3 import s3_server
+
+from brainsets.planning.environments import interpreter
+
+NAME = "klinzing_sleep_ds005555"
+DATASETS = {
+    "ds005555": {
+        "latestSnapshot": {"tag": "1.1.1"},
+        "metadata": {"species": "Human"},
+    }
+}
+# Nobody is there to be asked.
+ARGUMENTS = ["--on-version-mismatch", "abort"]
+
+
+@pytest.fixture
+def archive(workspace, shared_data):
+    """What was asked of OpenNeuro so far; the workspace's programs are led to it."""
+    names = ("openneuro.org", "physionet-open")
+    buckets = {name: workspace.root / name for name in names}
+    write_boas(shared_data, buckets["openneuro.org"])
+    write_sleep_edf(shared_data, buckets["physionet-open"])
+    with (
+        s3_server(buckets) as bucket,
+        openneuro_proxy(DATASETS, workspace.root) as (service, asked),
+    ):
+        workspace.environment = {**bucket, **service}
+        yield asked
+
+
+def check_parity(workspace, asked, package, runner, *beside):
+    """Run klinzing here, with others beside it, and there; compare all it made."""
+    skip_without_package(package)
+    published = workspace.root / "published"
+    pipeline = {"pipeline": f"{package}:{NAME}", "args": ARGUMENTS}
+    run = workspace.run([pipeline, *beside])
+    assert run.returncode == 0, run.stdout
+    # For the version and for the species, by the only job that lists assets.
+    ids = [request["variables"]["datasetId"] for request in asked]
+    assert ids == ["ds005555", "ds005555"]
+    folder = workspace.folder(NAME)
+    theirs = run_published(
+        interpreter(folder),
+        folder.environment / "pipeline" / "pipeline.py",
+        published / "raw",
+        published / "processed",
+        *("-c", "2", *ARGUMENTS),
+        environment=workspace.environment,
+        runner=runner,
+    )
+    assert theirs.returncode == 0, theirs.stdout
+    assert len(asked) == 4
+    ours, its = folder.root, published / "processed" / NAME
+    assert sorted(path.name for path in ours.glob("*.h5")) == [
+        "sub-1_task-Sleep_acq-headband.h5",
+        "sub-2_task-Sleep_acq-psg.h5",
+    ]
+    assert compare_folders(ours, its) == []
+    assert compare_folders(workspace.raw_dir / NAME, published / "raw" / NAME) == []
+
+
+def test_naming_klinzing_of_brainsets_gives_the_files_of_its_runner(workspace, archive):
+    check_parity(workspace, archive, "brainsets", "brainsets.runner")
+
+
+def test_naming_klinzing_of_torch_brain_beside_another_gives_the_files_of_its_runner(
+    workspace, archive
+):
+    kemp = "kemp_sleep_edf_2013"
+    other = {"pipeline": kemp, "args": ["--study_type", "st"]}
+    check_parity(
+        workspace, archive, "torch_brain", "torch_brain.pipeline.runner", other
+    )
+    assert (workspace.folder(kemp).root / "ST7011J0-PSG.h5").exists()
+    versions = {}
+    for brainset in (NAME, kemp):
+        ready = workspace.folder(brainset).environment / "ready.json"
+        packages = json.loads(ready.read_text())["packages"]
+        [found] = [p for p in packages if p.startswith("boto3==")]
+        versions[brainset] = tuple(map(int, found.partition("==")[2].split(".")))
+    # They want ~=1.41.0 and >=1.42.32: no interpreter could serve both.
+    assert (1, 41) <= versions[kemp] < (1, 42) < versions[NAME]
