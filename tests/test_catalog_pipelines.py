@@ -61,6 +61,8 @@ OWN_FLAGS = {
         (["--on-version-mismatch", "abort"], {"on_version_mismatch": "abort"}),
     ),
 }
+# Those that know their assets without asking the archive.
+LISTED = {"allen_visual_coding_ophys_2016": 1334}
 BASES = {
     "torch_brain": "torch_brain.pipeline.pipeline.BrainsetPipeline",
     "brainsets": "brainsets.pipeline.BrainsetPipeline",
@@ -146,11 +148,13 @@ def test_class_loads_and_arguments_parse_in_its_environment(
     build_environment(source, folder)
     own, expected = OWN_FLAGS.get(name, ([], {}))
     tried = [[], ["--redownload"], ["--reprocess"], own, ["--no-such-flag"]]
-    found = probed(folder, source.file(folder.environment), tried)
+    raw_dirs = [tmp_path] if name in LISTED else []
+    found = probed(folder, source.file(folder.environment), tried, *raw_dirs)
     assert found["brainset_id"] == name
     assert BASES[package] in found["bases"]
     assert found["methods"] == ["get_manifest", "download", "process"]
     assert found["abstract"] == []
+    assert found.get("listed") == LISTED.get(name)
     plain, redownload, reprocess, with_own, wrong = found["answers"]
     defaults = plain["parsed"]
     assert defaults["redownload"] is defaults["reprocess"] is False
@@ -161,9 +165,9 @@ def test_class_loads_and_arguments_parse_in_its_environment(
     assert "unrecognized arguments: --no-such-flag" in wrong["refused"]
 
 
-def probed(folder, file, tried):
+def probed(folder, file, tried, *raw_dirs):
     done = subprocess.run(
-        [interpreter(folder), "-I", PROBE, file, json.dumps(tried)],
+        [interpreter(folder), "-I", PROBE, file, json.dumps(tried), *raw_dirs],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

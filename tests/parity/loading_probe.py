@@ -2,7 +2,9 @@
 
 Run by the pipeline's interpreter::
 
-    python -I loading_probe.py PIPELINE_FILE '[["--reprocess"], []]'
+    python -I loading_probe.py PIPELINE_FILE '[["--reprocess"], []]' [RAW_DIR]
+
+With a folder for raw data it also lists the assets, with the first of the arguments.
 """
 
 import json
@@ -17,7 +19,7 @@ from brainsets.jobs.loading import (  # noqa: E402
     parsed_args,
 )
 
-file, tried = Path(sys.argv[1]), json.loads(sys.argv[2])
+file, tried, raw_dirs = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3:]
 pipeline = load_pipeline(file)
 answers = []
 for arguments in tried:
@@ -38,5 +40,8 @@ found = {
     "abstract": sorted(getattr(pipeline, "__abstractmethods__", ())),
     "answers": answers,
 }
+for raw_dir in raw_dirs:
+    args = parsed_args(pipeline, tried[0])
+    found["listed"] = len(pipeline.get_manifest(raw_dir=Path(raw_dir), args=args))
 # Last, and alone on its line: what a pipeline imports may print.
 print(json.dumps(found))
