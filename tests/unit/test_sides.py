@@ -21,6 +21,8 @@ ALLOWED = {
     "shared": {"shared", "errors"},
     "planning": {"planning", "shared", "errors"},
     "archives": {"archives", "shared", "errors"},
+    # For authors' tests: it plans as a run does, and leaves the rest to real runs.
+    "testing": {"testing", "planning", "shared", "errors"},
     "pipeline": set(),
     "errors": set(),
 }
@@ -87,7 +89,7 @@ def test_both_sides_are_there():
 
 
 @pytest.mark.parametrize(
-    "module", of_side(*SIDES, *FOR_PIPELINES, "pipeline", "errors")
+    "module", of_side(*SIDES, *FOR_PIPELINES, "testing", "pipeline", "errors")
 )
 def test_a_module_imports_only_what_its_side_may(module):
     for name, line, _ in imports(MODULES[module]):
@@ -121,6 +123,19 @@ def test_what_is_for_pipelines_is_imported_by_nothing_else():
             for name, line, _ in imports(path):
                 ours = name.split(".")[0] == "brainsets"
                 assert not (ours and side(name) in FOR_PIPELINES), f"{module}:{line}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_what_is_for_authors_tests_needs_pytest(module):
+    found = [line for name, line, _ in foreign(MODULES[module]) if name == "pytest"]
+    assert not found or side(module) == "testing", f"{module}:{found[0]}"
+
+
+@pytest.mark.parametrize("module", of_side("testing"))
+def test_contract_runs_in_an_interpreter_without_data_libraries(module):
+    for name, line, at_top in foreign(MODULES[module]):
+        assert name in {"pytest", "h5py"}, f"{module}:{line}: {name}"
+        assert name == "pytest" or not at_top, f"{module}:{line}: {name}"
 
 
 def loaded_by(statement):
