@@ -44,6 +44,14 @@ def marked_command(marker):
     return block
 
 
+def saved_files(text):
+    """Return the files that a document asks its reader to save, by path."""
+    saved = re.findall(
+        r"[Ss]ave this as `(\S+)`.*?^```\w+\n(.*?)^```$", text, re.M | re.S
+    )
+    return dict(saved)
+
+
 def commands(text):
     return [line for block in blocks(text, "bash") for line in block.splitlines()]
 
@@ -83,8 +91,14 @@ def snakemake(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder in which somebody has done what the README says, up to failures."""
-    root = tmp_path_factory.mktemp("reader")
+    """A folder in which somebody has done what the README says, up to failures.
+
+    Beside it, as beside a clone, there is the pipeline of the guide.
+    """
+    root = tmp_path_factory.mktemp("reader") / "clone"
+    for path, source in saved_files(TEXTS["docs/write_a_pipeline.md"]).items():
+        (root / path).resolve().parent.mkdir(parents=True, exist_ok=True)
+        (root / path).resolve().write_text(source, encoding="utf-8")
     [source] = [b for b in blocks(README, "python") if "class Pipeline" in b]
     pipeline = root / "my_pipeline" / "pipeline.py"
     pipeline.parent.mkdir()
@@ -200,6 +214,8 @@ def test_commands_are_shell(shell, command):
 def test_every_command_is_one_that_a_test_runs_or_that_installs():
     run = {p.values[0] for p in starting_with("snakemake ", "python -m brainsets")}
     others = {p.values[0] for p in ALL_COMMANDS} - run
+    # Of the guide, all are run in order, in test_guide.py.
+    others -= {*commands(TEXTS["docs/write_a_pipeline.md"])}
     assert others == {
         marked_command("run").strip(),
         marked_command("tests").strip(),
