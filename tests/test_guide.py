@@ -123,7 +123,7 @@ def test_guide_leads_from_an_empty_folder_to_a_finished_brainset(reader, archive
     # Whether these are right is a matter of dry-runs, in test_documents.py.
     assert next(typed).endswith("--forcerun process_asset")
     assert next(typed).endswith("--forcerun write_manifest")
-    assert next(typed) == "pip install pytest"
+    assert next(typed) == "pip install pytest h5py"
     assert re.search(r"\b17 passed\b", follow("python -m pytest "))
     assert not [*typed]
 

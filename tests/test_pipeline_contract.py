@@ -5,13 +5,15 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from conftest import PIPELINES, ROOT
 
+from brainsets.shared.manifest import Manifest
 from brainsets.testing import PipelineContract, contents
 from brainsets.testing.contents import OutputFile, differences
-from brainsets.testing.trial import Evidence, Run
+from brainsets.testing.trial import Evidence, Failure, Run
 
 NAMES = [name for name in vars(PipelineContract) if name.startswith("test_")]
 
@@ -172,6 +174,21 @@ def test_outputs_may_differ_for_a_reason():
     assert judged(name, evidence, may_differ="chance") == (
         "Skipped: outputs may differ: chance"
     )
+
+
+def test_listing_that_fails_the_second_time_fails_one_promise():
+    failure = Failure("write_manifest", "ConnectionError", "no answer", "")
+    manifest = Manifest(Path(), [], {"a": []})
+    again = Run(failure, "", manifest)
+    evidence = Evidence("a", Run(None, "", manifest), again=again, mended=again)
+    evidence.has_redownload, evidence.raw_bytes = True, {"a.raw": 4}
+    verdicts = {name: judged(name, evidence) for name in NAMES[-3:]}
+    assert [verdict.split(":")[0] for verdict in verdicts.values()] == [
+        "Failed",
+        "Skipped",
+        "Skipped",
+    ]
+    assert "ConnectionError: no answer" in verdicts["test_listing_again_changes_no_row"]
 
 
 def test_asset_without_an_output_proves_nothing():
