@@ -8,8 +8,10 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from conftest import PIPELINES, ROOT
+from archive_server import ArchiveServer
+from conftest import PIPELINES, ROOT, SHARED_DATA
 
+from brainsets.planning.catalog import catalog
 from brainsets.shared.manifest import Manifest
 from brainsets.testing import PipelineContract, contents
 from brainsets.testing.contents import OutputFile, differences
@@ -20,6 +22,36 @@ NAMES = [name for name in vars(PipelineContract) if name.startswith("test_")]
 
 class TestRokemGrasshopper(PipelineContract):
     pipeline = "rokem_grasshopper_auditory_2006"
+
+
+@pytest.fixture(scope="class")
+def archive(request):
+    """A server in place of the archive; the class says which folder of recordings."""
+    folder = SHARED_DATA / "physionet" / request.cls.project
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings: {folder} is not there")
+    with ArchiveServer(folder) as server:
+        request.cls.args = ["--base-url", server.url]
+        yield
+
+
+@pytest.mark.usefixtures("archive")
+class TestSchalkMotor(PipelineContract):
+    pipeline = "schalk_bci2000_motor_2004"
+    asset = "S001R04"
+    project = "eegmmidb"
+
+
+@pytest.mark.usefixtures("archive")
+class TestZymaArithmetic(PipelineContract):
+    pipeline = "zyma_mental_arithmetic_2019"
+    asset = "Subject00_2"
+    project = "eegmat"
+
+
+def test_every_pipeline_that_ships_is_tried():
+    tried = {c.pipeline for c in PipelineContract.__subclasses__() if c.pipeline}
+    assert {entry.name for entry in catalog() if entry.ships} <= tried
 
 
 def tried(folder, attributes):
