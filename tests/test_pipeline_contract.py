@@ -198,6 +198,30 @@ def outputs(*values):
     }
 
 
+@pytest.mark.parametrize(
+    ("step", "error", "name"),
+    [
+        ("write_manifest", "ConnectionError", "test_get_manifest_lists_the_asset"),
+        ("write_manifest", "SelectionError", "test_get_manifest_lists_the_asset"),
+        ("download", "HTTPError", "test_download_fetches_the_asset"),
+        ("process", "Killed", "test_process_converts_the_asset"),
+        ("snakemake", "status", "test_pipeline_is_found_and_names_its_folder"),
+    ],
+)
+def test_failure_of_a_run_fails_one_promise(step, error, name):
+    failure = Failure(step, error, "what was wrong", "the end of a log")
+    evidence = Evidence("a", first=Run(failure, "", Manifest(Path(), [], {})))
+    verdicts = {name: judged(name, evidence) for name in NAMES}
+    position = NAMES.index(name)
+    assert verdicts[name] == (
+        f"Failed: {step} failed: {error}: what was wrong\n\n"
+        "The last lines of its log:\nthe end of a log"
+    )
+    assert not any(verdicts[before] for before in NAMES[:position])
+    for after in NAMES[position + 1 :]:
+        assert verdicts[after] == f"Skipped: not reached: {step} failed"
+
+
 def test_outputs_may_differ_for_a_reason():
     first, other = (Run(None, "", outputs=outputs(value)) for value in "ab")
     evidence = Evidence("a", first=first, again=other)
