@@ -130,9 +130,13 @@ def test_list_names_what_is_shipped(workspace):
     run = workspace.brainsets("list")
     assert run.returncode == 0
     [line] = [x for x in run.stdout.splitlines() if x.startswith("rokem_grasshopper")]
-    assert line.split() == ["rokem_grasshopper_auditory_2006", "shipped"]
+    assert line.split() == ["rokem_grasshopper_auditory_2006", "ships"]
     entries = json.loads(workspace.brainsets("list", "--json").stdout)
-    assert all(os.path.isfile(entry["path"]) for entry in entries)
+    for entry in entries:
+        if entry["ships"]:
+            assert os.path.isfile(entry["path"])
+        else:
+            assert entry["package"] in ("torch_brain", "brainsets") and entry["version"]
 
 
 def test_status_tells_all_states(recorder):
