@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -137,6 +138,33 @@ def test_list_names_what_is_shipped(workspace):
             assert os.path.isfile(entry["path"])
         else:
             assert entry["package"] in ("torch_brain", "brainsets") and entry["version"]
+
+
+@pytest.mark.parametrize(
+    "config, told",
+    [
+        ("catalog: 3", "catalog is 3, but must be a mapping"),
+        ("catalog: {torch_brain: 0.3}", 'put it in quotes: "0.3"'),
+        ("catalog: {torchbrain: '0.3'}", "unknown setting 'torchbrain' in catalog"),
+        ("- catalog", "instead of settings"),
+        ("catalog: [", "cannot be read"),
+    ],
+)
+def test_wrong_settings_are_told_by_commands_too(workspace, config, told):
+    file = workspace.root / "config" / "config.yaml"
+    file.parent.mkdir()
+    file.write_text(config)
+    for command in (["list"], ["prepare", "pei_pandarinath_nlb_2021", "--list"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "brainsets", *command],
+            cwd=workspace.root,
+            capture_output=True,
+            text=True,
+            env={**workspace.full_environment, "PYTHONPATH": str(ROOT)},
+        )
+        assert run.returncode == 2 and run.stdout == ""
+        [sentence] = run.stderr.splitlines()
+        assert told in sentence and str(Path("config", "config.yaml")) in sentence
 
 
 def test_status_tells_all_states(recorder):

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from brainsets.commands.status import configured
+from brainsets.commands.configured import configured
 from brainsets.planning.catalog import Entry, catalog
 
 __all__ = ["add_parser"]

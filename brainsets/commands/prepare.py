@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from brainsets.commands.status import ROOT, configured, configured_folder
+from brainsets.commands.configured import ROOT, configured, configured_folder
 from brainsets.errors import BrainsetError, SettingsError
 from brainsets.planning.catalog import find_pipeline
 from brainsets.shared import sentinels

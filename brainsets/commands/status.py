@@ -7,16 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from brainsets.commands.configured import configured_folder
 from brainsets.errors import SettingsError
 from brainsets.planning.outcome import outcome
-from brainsets.planning.settings import read_schema
 from brainsets.planning.status import BrainsetStatus, brainset_status, find_brainsets
 
-__all__ = ["add_parser", "configured_folder"]
+__all__ = ["add_parser"]
 
-ROOT = Path(__file__).resolve().parents[2]
 _REFRESH_S = 2.0
 
 
@@ -40,27 +37,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--watch", action="store_true", help="show it live until Ctrl-C"
     )
     parser.set_defaults(run=_run)
-
-
-def configured(key: str) -> Any:
-    """Return a setting as config/config.yaml has it, or its default."""
-    try:
-        text = _config_file().read_text(encoding="utf-8")
-        config = yaml.safe_load(text) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"{_config_file()} cannot be read: {error}.") from error
-    return config.get(key) or read_schema()["properties"][key]["default"]
-
-
-def configured_folder(key: str) -> Path:
-    """Return ``raw_dir`` or ``processed_dir`` as config/config.yaml has it."""
-    folder = Path(configured(key)).expanduser()
-    return _config_file().absolute().parents[1] / folder
-
-
-def _config_file() -> Path:
-    here = Path("config/config.yaml")
-    return here if here.exists() else ROOT / here
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from brainsets.shared.arguments import counted
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.selection import Selection, nearest
 
-__all__ = ["Brainset", "Settings", "read_schema", "read_settings"]
+__all__ = ["Brainset", "Settings", "read_schema", "read_setting", "read_settings"]
 
 SCHEMA = Path(__file__).resolve().parents[2] / "workflow/schemas/config.schema.yaml"
 
@@ -132,7 +132,7 @@ def read_settings(
         for key, value in config.items()
     }
     config = _made(config, schema)
-    _check(config, set(given), where)
+    _check(config, schema, set(given), where)
     complete = _completed(config, schema)
     brainsets = complete["brainsets"]
     entries = brainsets if isinstance(brainsets, list) else [brainsets]
@@ -157,6 +157,24 @@ def read_settings(
         catalog=complete["catalog"],
         brainsets={brainset.id: brainset for brainset in found},
     )
+
+
+def read_setting(config: Any, key: str, *, where: str) -> Any:
+    """Check and complete one setting of a file, whatever the others are.
+
+    Raises
+    ------
+    SettingsError
+        The file holds no settings, or this one is wrong.
+    """
+    if not isinstance(config, dict):
+        raise SettingsError(
+            f"{where}: it holds {config!r} instead of settings, each as 'name: value'."
+        )
+    schema = {**read_schema(), "required": []}
+    part = _made({name: value for name, value in config.items() if name == key}, schema)
+    _check(part, schema, (), where)
+    return _completed(part, schema)[key]
 
 
 def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -233,12 +251,17 @@ def _made(value: Any, part: Mapping[str, Any]) -> Any:
     }
 
 
-def _check(config: Mapping[str, Any], given: Collection[str], where: str) -> None:
+def _check(
+    config: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    given: Collection[str],
+    where: str,
+) -> None:
     """Say in a sentence what is wrong with the settings, if anything is."""
     # Imported here: only what parses settings pays for it.
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(read_schema())
+    validator = jsonschema.Draft202012Validator(schema)
     error = next(iter(validator.iter_errors(config)), None)
     if error is None:
         return
