@@ -13,6 +13,16 @@ from brainsets.shared.selection import Selection
 
 __all__ = ["Job", "parse_job"]
 
+# What Snakemake sets to the threads of a job.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -59,9 +69,10 @@ class Job:
             os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"
             for name in ("PYTHONPATH", "PYTHONHOME"):
                 os.environ.pop(name, None)
-        if os.environ.get("OMP_NUM_THREADS") == "0":
-            # Snakemake exports the job's threads, and a download has none.
-            os.environ["OMP_NUM_THREADS"] = "1"
+        for name in _THREADS:
+            # A download has none, which not every library understands.
+            if os.environ.get(name) == "0":
+                os.environ[name] = "1"
         with open(os.devnull) as null:
             os.dup2(null.fileno(), 0)
         # A process that is killed does not flush: what it printed must be in the log.

@@ -12,12 +12,22 @@ from typing import Any
 
 from brainsets.errors import PipelineError
 from brainsets.shared.arguments import counted
+from brainsets.shared.code import code_hash, code_stamp
 
-__all__ = ["UsageError", "load_pipeline", "parsed_args"]
+__all__ = [
+    "UsageError",
+    "code_in_memory",
+    "keep_in_memory",
+    "load_pipeline",
+    "parsed_args",
+]
 
 MODULE_NAME = "pipeline_module"
 """The name under which a pipeline's module is known, so that what it returns can be
 pickled in one process and unpickled in another."""
+
+
+_in_memory: dict[Path, tuple[type, str]] = {}
 
 
 class UsageError(PipelineError):
@@ -29,6 +39,8 @@ def load_pipeline(file: Path) -> type:
 
     Its folder is the working folder and the first place where imports are looked for.
     """
+    if file in _in_memory:
+        return _in_memory[file][0]
     os.chdir(file.parent)
     # What a parser made by the pipeline calls itself in its usage.
     sys.argv = [str(file)]
@@ -46,6 +58,32 @@ def load_pipeline(file: Path) -> type:
             f"{file} defines no class named Pipeline; derive one from "
             "brainsets.pipeline.BrainsetPipeline."
         ) from error
+
+
+def keep_in_memory(file: Path) -> str:
+    """Import a pipeline for all processes that are forked from this one.
+
+    Returns
+    -------
+    str
+        The stamp of its code.
+
+    Raises
+    ------
+    PipelineError
+        The code was edited meanwhile, so nobody knows which version this is.
+    """
+    stamp, code = code_stamp(file), code_hash(file)
+    pipeline = load_pipeline(file)
+    if code_stamp(file) != stamp:
+        raise PipelineError(f"{file} was edited while it was imported.")
+    _in_memory[file] = pipeline, code
+    return stamp
+
+
+def code_in_memory(file: Path) -> str | None:
+    """Return the hash of the code that was kept in memory, None if there is none."""
+    return _in_memory[file][1] if file in _in_memory else None
 
 
 def parsed_args(pipeline: Any, arguments: list[str]) -> Namespace | None:

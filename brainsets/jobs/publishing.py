@@ -15,7 +15,7 @@ from brainsets.shared.locks import lock_publishing
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.sentinels import DONE, read_sentinel, write_atomically
 
-__all__ = ["inspected_outputs", "publish"]
+__all__ = ["inspected_outputs", "needs_hdf5", "publish"]
 
 _HDF5_SUFFIXES = {".h5", ".hdf5", ".hdf", ".nwb"}
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -48,7 +48,7 @@ def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
                 f"process wrote {relative}, but {WORKFLOW_FOLDER} belongs to the "
                 "workflow; choose another folder."
             )
-        if path.suffix.lower() in _HDF5_SUFFIXES:
+        if _is_hdf5(path):
             _open_hdf5(path, relative)
         outputs.append(
             {
@@ -58,6 +58,15 @@ def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
             }
         )
     return outputs
+
+
+def needs_hdf5(staging: Path) -> bool:
+    """Whether the HDF5 library is needed to inspect what is in a staging folder."""
+    return any(map(_is_hdf5, _tree(staging)))
+
+
+def _is_hdf5(path: Path) -> bool:
+    return path.suffix.lower() in _HDF5_SUFFIXES
 
 
 def _tree(folder: Path) -> list[Path]:

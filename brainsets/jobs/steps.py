@@ -5,7 +5,8 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from brainsets.errors import BrainsetError, HandoffError, OutputError
 from brainsets.jobs import handoff, publishing
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.failures import told
-from brainsets.jobs.loading import load_pipeline, parsed_args
-from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
+from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
+from brainsets.jobs.supervision import Forker, Interrupted, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
 from brainsets.shared.arguments import counted
@@ -26,36 +27,54 @@ from brainsets.shared.version import VERSION
 
 __all__ = ["download_asset", "process_asset"]
 
+Forkers = Mapping[str, Callable[[], Forker]]
+"""Makes who forks the child of a step, by kind: download, process, inspect."""
+
 _ATTEMPTS_KEPT = 20
 
 
-def download_asset(job: Job) -> int:
+def download_asset(job: Job, forkers: Forkers | None = None) -> int:
     """Fetch one asset; leave DOWNLOADED and a handoff, or FAILED.
 
+    Parameters
+    ----------
+    job : Job
+        The job.
+    forkers : mapping, optional
+        Makes those who fork its children; this process does where there is none.
+
     Returns
     -------
     int
         The exit status: 0 on success.
     """
-    return _run(_Attempt(job, "download"), _download)
+    return _run(_Attempt(job, "download", forkers), _download)
 
 
-def process_asset(job: Job) -> int:
+def process_asset(job: Job, forkers: Forkers | None = None) -> int:
     """Convert one downloaded asset, publish what it wrote, and leave DONE, or FAILED.
 
+    Parameters
+    ----------
+    job : Job
+        The job.
+    forkers : mapping, optional
+        Makes those who fork its children; this process does where there is none.
+
     Returns
     -------
     int
         The exit status: 0 on success.
     """
-    return _run(_Attempt(job, "process"), _process)
+    return _run(_Attempt(job, "process", forkers), _process)
 
 
 class _Attempt:
     """One attempt at one step of one asset, and what is known of earlier ones."""
 
-    def __init__(self, job: Job, step: str) -> None:
+    def __init__(self, job: Job, step: str, forkers: Forkers | None) -> None:
         self.job = job
+        self._forkers = forkers or {}
         self.step = step
         self.folder = job.folder
         self.name = job.asset
@@ -75,6 +94,11 @@ class _Attempt:
 
     def read(self, state: str) -> dict[str, Any]:
         return sentinels.read_sentinel(self.folder.sentinel(self.name, state)) or {}
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether its children start with the pipeline imported."""
+        return bool(self._forkers)
 
     @property
     def success(self) -> str:
@@ -188,7 +212,11 @@ class _Attempt:
             wanted.pop("code")
         return all(record.get(key) == value for key, value in wanted.items())
 
-    def supervised(self, function: Callable[[], Any]) -> Outcome:
+    def __getstate__(self) -> dict[str, Any]:
+        # A child starts none of its own.
+        return {**vars(self), "_forkers": {}}
+
+    def supervised(self, kind: str, function: Callable[[], Any]) -> Outcome:
         running = self.folder.sentinel(self.name, sentinels.RUNNING)
 
         def beat() -> None:
@@ -202,6 +230,7 @@ class _Attempt:
             timeout_s=self.job.timeout_s,
             heartbeat=beat,
             heartbeat_s=sentinels.HEARTBEAT_S,
+            forker=self._forkers[kind]() if kind in self._forkers else None,
         )
 
     def announce(self, status: str) -> None:
@@ -221,7 +250,8 @@ def _run(attempt: _Attempt, step: Callable[[_Attempt], dict[str, Any] | None]) -
             return 0
         print(
             f"{attempt.step} {spelled(attempt.row.asset)} of {job.brainset}: "
-            f"attempt {attempt.number}, {attempt.started}",
+            f"attempt {attempt.number}, {attempt.started}"
+            f"{', warm' if attempt.is_warm else ''}",
             flush=True,
         )
         record = step(attempt)
@@ -256,7 +286,7 @@ def _download(attempt: _Attempt) -> dict[str, Any] | None:
     redownload = attempt.may_have_truncated or attempt.was_something_else
     staging = _fresh_staging(attempt)
     attempt.outcome = attempt.supervised(
-        lambda: _download_in_child(attempt, staging, redownload)
+        "download", partial(_download_in_child, attempt, staging, redownload)
     )
     attempt.running = attempt.read(sentinels.RUNNING)
     shutil.rmtree(staging, ignore_errors=True)
@@ -293,12 +323,17 @@ def _download_in_child(
 
 def _process(attempt: _Attempt) -> dict[str, Any] | None:
     staging = _fresh_staging(attempt)
-    attempt.outcome = attempt.supervised(lambda: _process_in_child(attempt, staging))
+    attempt.outcome = attempt.supervised(
+        "process", partial(_process_in_child, attempt, staging)
+    )
     attempt.running = attempt.read(sentinels.RUNNING)
     record = attempt.outcome.result
     if record is not None:
         # In a child as well: opening a broken file can crash the HDF5 library.
-        inspected = attempt.supervised(lambda: _inspect_in_child(attempt, staging))
+        inspected = attempt.supervised(
+            "inspect" if publishing.needs_hdf5(staging) else "",
+            partial(_inspect_in_child, attempt, staging),
+        )
         if inspected.failure is None:
             publishing.publish(
                 attempt.folder, attempt.name, attempt.row.asset, inspected.result
@@ -343,7 +378,7 @@ def _instance(
     """Return the pipeline's instance for one asset, and the asset's row."""
     job = attempt.job
     attempt.announce("starting")
-    attempt.code_before = attempt.code_now()
+    attempt.code_before = code_in_memory(job.pipeline) or attempt.code_now()
     pipeline = load_pipeline(job.pipeline)
     args = parsed_args(pipeline, job.arguments)
     if redownload:

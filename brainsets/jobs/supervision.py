@@ -6,21 +6,23 @@ the parent itself is killed, a guardian ends the child's whole group within mome
 nothing goes on writing behind the back of the next run.
 """
 
+import contextlib
 import faulthandler
 import glob
 import json
 import os
+import pickle
 import select
 import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from brainsets.jobs.failures import described, failure_of_kind
 
-__all__ = ["Interrupted", "Outcome", "run_supervised"]
+__all__ = ["Ended", "Forker", "Interrupted", "Outcome", "be_child", "run_supervised"]
 
 # After its result is in, a child only has to close files and end.
 _EXIT_GRACE_S = 120
@@ -53,25 +55,74 @@ class Outcome:
 
 
 @dataclass
+class Ended:
+    """The end of a child: its wait status, None if nobody knows it, and what it cost.
+
+    `cpu_s` in seconds, `max_rss_mb` in MB, as in `Outcome`.
+    """
+
+    status: int | None
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+
+    @classmethod
+    def of(cls, status: int, usage: Any) -> "Ended":
+        """Return the end of a child as `os.wait4` tells it."""
+        per_mb = 1024 * 1024 if sys.platform == "darwin" else 1024
+        cpu_s = round(usage.ru_utime + usage.ru_stime, 3)
+        return cls(status, cpu_s, round(usage.ru_maxrss / per_mb, 1))
+
+
+class Forker(Protocol):
+    """Another process that forks a child for this one, having imported much before.
+
+    `fork` takes the descriptors that the child gets and returns its pid, None if the
+    other process is gone. The child calls `be_child`, and finds its task, pickled, at
+    `start`. `ended` returns None while it lives.
+    """
+
+    def fork(self, results: int, start: int) -> int | None: ...
+
+    def ended(self) -> Ended | None: ...
+
+    def close(self) -> None: ...
+
+
+class _OwnForker:
+    """Forks a child of this process."""
+
+    pid = 0
+
+    def fork(self, results: int, start: int) -> int:
+        self.pid = os.fork()
+        return self.pid
+
+    def ended(self) -> Ended | None:
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        return Ended.of(status, usage) if pid else None
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
 class _Child:
     pid: int
     mark: str
     results: int
     lifeline: int
     guardian: int
+    forker: Forker
     received: bytearray = field(default_factory=bytearray)
     closed: bool = False
     overstayed: bool = False
-    status: int | None = None
-    usage: Any = None
+    end: Ended | None = None
 
     def poll(self) -> bool:
         """Whether the child has ended; reaps it."""
-        if self.status is None:
-            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-            if pid:
-                self.status, self.usage = status, usage
-        return self.status is not None
+        if self.end is None:
+            self.end = self.forker.ended()
+        return self.end is not None
 
     def kill_group(self, signum: int) -> None:
         try:
@@ -86,6 +137,7 @@ def run_supervised(
     timeout_s: float | None = None,
     heartbeat: Callable[[], None] | None = None,
     heartbeat_s: float = 30.0,
+    forker: Forker | None = None,
 ) -> Outcome:
     """Run a function in a child process and tell how it ended.
 
@@ -97,6 +149,8 @@ def run_supervised(
         Seconds after which the child's whole process group is killed.
     heartbeat : callable, optional
         Called by the parent every `heartbeat_s` seconds while the child lives.
+    forker : Forker, optional
+        Who forks the child; then `function` must be one that can be pickled.
 
     Raises
     ------
@@ -110,7 +164,7 @@ def run_supervised(
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     }
     try:
-        child = _fork(function, previous)
+        child = _fork(function, previous, forker)
         try:
             timed_out = _attend(child, caught, timeout_s, heartbeat, heartbeat_s)
         finally:
@@ -123,25 +177,25 @@ def run_supervised(
     return _outcome(child, timeout_s if timed_out else None)
 
 
-def _fork(function: Callable[[], Any], handlers: dict[int, Any]) -> _Child:
+def _fork(
+    function: Callable[[], Any], handlers: dict[int, Any], forker: Forker | None
+) -> _Child:
     _flush()
     results_r, results_w = os.pipe()
     lifeline_r, lifeline_w = os.pipe()
     start_r, start_w = os.pipe()
     mark = f"{os.getpid()}-{time.time_ns()}"
-    pid = os.fork()
+    pid = forker.fork(results_w, start_r) if forker else None
+    task = b"" if pid is None else pickle.dumps((function, mark))
+    if pid is None:
+        forker = _OwnForker()
+        pid = forker.fork(results_w, start_r)
     if pid == 0:
-        os.environ[_MARK] = mark
         for descriptor in (results_r, lifeline_r, lifeline_w, start_w):
             os.close(descriptor)
-        os.setpgid(0, 0)
         for signum, handler in handlers.items():
             signal.signal(signum, handler)
-        # Nothing starts before the guardian is there, or if the parent is gone already.
-        if not os.read(start_r, 1):
-            os._exit(1)
-        os.close(start_r)
-        _be_child(function, results_w)
+        be_child(results_w, start_r, lambda: (function, mark))
     os.close(results_w)
     # Both sides set the group, so that it is set whoever comes first.
     try:
@@ -151,16 +205,39 @@ def _fork(function: Callable[[], Any], handlers: dict[int, Any]) -> _Child:
     guardian = os.fork()
     if guardian == 0:
         _be_guardian(pid, mark, lifeline_r, lifeline_w)
-    os.write(start_w, b".")
-    for descriptor in (start_r, start_w, lifeline_r):
+    for descriptor in (start_r, lifeline_r):
         os.close(descriptor)
-    return _Child(pid, mark, results_r, lifeline_w, guardian)
+    with contextlib.suppress(BrokenPipeError), open(start_w, "wb", 0):
+        _write(start_w, b"." + task)
+    return _Child(pid, mark, results_r, lifeline_w, guardian, forker)
 
 
-def _be_child(function: Callable[[], Any], results: int) -> None:
-    """Run the function, report, and end as an ordinary interpreter does."""
+def be_child(
+    results: int,
+    start: int,
+    task: Callable[[], tuple[Callable[[], Any], str]],
+    end: Callable[[int], None] = sys.exit,
+) -> None:
+    """Do what a child does; to be called in a process that was just forked.
+
+    Parameters
+    ----------
+    results, start : int
+        Descriptors: where the report goes, and where the parent says that it is ready.
+    task : callable
+        Returns the function and the mark, once the parent is ready.
+    end : callable
+        Ends this process with a status, as an ordinary interpreter ends. Not os._exit:
+        what is left open (an HDF5 file, say) must be flushed and closed.
+    """
+    os.setpgid(0, 0)
+    # Nothing starts before the guardian is there, or if the parent is gone already.
+    if not os.read(start, 1):
+        os._exit(1)
     status = 0
     try:
+        function, os.environ[_MARK] = task()
+        os.close(start)
         faulthandler.enable()
         try:
             report = {"result": function()}
@@ -169,16 +246,17 @@ def _be_child(function: Callable[[], Any], results: int) -> None:
         _flush()
         # The line's end says that the report is whole: its pipe may be held open by
         # processes that the function has forked and left behind.
-        content = json.dumps(report).encode() + b"\n"
-        while content:
-            content = content[os.write(results, content) :]
+        _write(results, json.dumps(report).encode() + b"\n")
         os.close(results)
     except BaseException:
         # Above us are frames of the parent, which must not take this for their own.
         status = 1
-    # Not os._exit: what is left open (an HDF5 file, say) must be flushed and closed,
-    # which interpreter and C library do at an ordinary end.
-    sys.exit(status)
+    end(status)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def _flush() -> None:
@@ -300,22 +378,19 @@ def _put_away(child: _Child) -> None:
     os.write(child.lifeline, b".")
     os.close(child.lifeline)
     os.close(child.results)
+    child.forker.close()
     os.waitpid(child.guardian, 0)
 
 
 def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
-    outcome = Outcome()
-    if child.usage is not None:
-        outcome.cpu_s = round(child.usage.ru_utime + child.usage.ru_stime, 3)
-        per_mb = 1024 * 1024 if sys.platform == "darwin" else 1024
-        outcome.max_rss_mb = round(child.usage.ru_maxrss / per_mb, 1)
+    # A child that even SIGKILL has not ended, as on a disk that hangs, has no end.
+    end = child.end or Ended(None)
+    outcome = Outcome(cpu_s=end.cpu_s, max_rss_mb=end.max_rss_mb)
     try:
         report = json.loads(bytes(child.received))
     except ValueError:
         report = {}
-    code = None
-    if child.status is not None:
-        code = os.waitstatus_to_exitcode(child.status)
+    code = None if end.status is None else os.waitstatus_to_exitcode(end.status)
     if timeout_s is not None:
         outcome.failure = failure_of_kind(
             "Timeout", f"ran longer than its timeout of {timeout_s:g} s"
@@ -337,6 +412,10 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
             "Killed", f"killed by {name}{hint.get(name, '')}{late}"
         )
         outcome.failure["signal"] = name
+    elif child.end is not None and code is None:
+        outcome.failure = failure_of_kind(
+            "Killed", "the warm process that had started it was killed; out of memory?"
+        )
     elif "result" not in report or code != 0:
         outcome.failure = failure_of_kind(
             "UnexpectedExit",

@@ -13,6 +13,7 @@ from brainsets.errors import ManifestError, RunLockedError
 from brainsets.planning import environments
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings
+from brainsets.planning.warm import client_words
 from brainsets.shared.locks import lock_run, run_in_the_way
 from brainsets.shared.manifest import Manifest, read_manifest, schema_path
 from brainsets.shared.names import NAME_PATTERN, spelled
@@ -240,11 +241,32 @@ class Run:
             ready.unlink()
         return [str(ready)]
 
-    def command(self, script: Path, brainset: Brainset, asset: str, step: Any) -> str:
+    def command(
+        self,
+        script: Path,
+        brainset: Brainset,
+        asset: str,
+        step: Any,
+        warm_threads: int | None = None,
+    ) -> str:
         """Return the command line of a job, without where its output goes.
 
         It differs between machines and settings, so it must not be a parameter that
         Snakemake compares between runs.
+
+        Parameters
+        ----------
+        script : Path
+            The wrapper of the rule.
+        brainset : Brainset
+            The brainset.
+        asset : str
+            The asset's name in file names; empty where a job is for the whole brainset.
+        step : Step or None
+            The settings of an asset's step.
+        warm_threads : int, optional
+            The job's threads, where a warm process may run it: libraries are told of
+            threads when they are imported.
         """
         python = sys.executable
         words: list[object] = []
@@ -266,7 +288,12 @@ class Run:
         else:
             selection = vars(brainset.selection)
             words += ["--selection", json.dumps(selection, ensure_ascii=False)]
-        return shlex.join([python, *map(str, words), "--", *brainset.args])
+        client = []
+        if self.settings.warm and warm_threads is not None:
+            common = (source.path, brainset.raw_dir, brainset.processed_dir)
+            threads = max(warm_threads, 1)
+            client = client_words(python, brainset.id, [*common, threads])
+        return shlex.join([*client, python, *map(str, words), "--", *brainset.args])
 
 
 def _quoted(brainset_id: str) -> str:

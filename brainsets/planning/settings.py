@@ -93,6 +93,7 @@ class Settings:
     downloads: int
     download_only: bool
     catalog: dict[str, str]
+    warm: bool
     brainsets: dict[str, Brainset]
 
 
@@ -155,6 +156,7 @@ def read_settings(
         downloads=complete["downloads"],
         download_only=complete["download_only"],
         catalog=complete["catalog"],
+        warm=complete["warm"],
         brainsets={brainset.id: brainset for brainset in found},
     )
 

@@ -76,6 +76,11 @@ def is_executing():
     return runs and workflow.is_main_process
 
 
+def is_on_this_machine():
+    """Whether jobs are started by this process itself, and share what it has."""
+    return is_executing() and workflow.local_exec
+
+
 def environment_ready(wildcards):
     return RUN.environment(RUN.brainset(wildcards), repair=is_executing())
 
@@ -100,17 +105,25 @@ def listing_command(wildcards, output):
     return RUN.command(SCRIPTS / "write_manifest.py", RUN.brainset(wildcards), "", None)
 
 
-def download_command(wildcards, output):
+def download_command(wildcards, output, threads):
     brainset = RUN.brainset(wildcards)
     return RUN.command(
-        SCRIPTS / "download_asset.py", brainset, wildcards.asset, brainset.download
+        SCRIPTS / "download_asset.py",
+        brainset,
+        wildcards.asset,
+        brainset.download,
+        threads if is_on_this_machine() else None,
     )
 
 
-def process_command(wildcards, output):
+def process_command(wildcards, output, threads):
     brainset = RUN.brainset(wildcards)
     return RUN.command(
-        SCRIPTS / "process_asset.py", brainset, wildcards.asset, brainset.process
+        SCRIPTS / "process_asset.py",
+        brainset,
+        wildcards.asset,
+        brainset.process,
+        threads if is_on_this_machine() else None,
     )
 
 

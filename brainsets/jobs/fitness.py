@@ -1,0 +1,204 @@
+"""Whether a process that has imported a pipeline can be forked for its steps.
+
+A step of its own interpreter starts with an import. A forked one starts with what an
+import has left behind: that is the same thing, unless the import has opened, started or
+made something that two processes cannot both own. Everything here reads what Linux
+shows under /proc.
+"""
+
+import os
+import random
+import stat
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+__all__ = ["Fitness", "open_descriptors"]
+
+# Their position is nobody's, so it does no harm to share them.
+_HARMLESS_DEVICES = {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}
+# jemalloc, which pyarrow brings, looks after its thread itself when it is forked.
+_HARMLESS_THREADS = {"jemalloc_bg_thd"}
+# A generator of random numbers may have made as many blocks of numbers in an import.
+_BLOCKS = 64
+_WORDS_OF_BLOCK = 624
+# Seeds that a person types are shorter than those that the system gives.
+_LONGEST_TYPED_SEED = 2**64
+
+
+def open_descriptors() -> dict[int, tuple[int, int]]:
+    """Return device and inode of each open descriptor.
+
+    Raises
+    ------
+    OSError
+        This system does not show them.
+    """
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            status = os.fstat(int(name))
+        except OSError:
+            # That of the listing itself.
+            continue
+        found[int(name)] = status.st_dev, status.st_ino
+    return found
+
+
+class Fitness:
+    """What was there before an import, to compare with what is there after it."""
+
+    def __init__(self) -> None:
+        self._descriptors = open_descriptors()
+        self._random = random.getstate()
+        self._made: list[str] = []
+        self._watching = True
+        sys.addaudithook(self._audit)
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._watching and event in ("tempfile.mkdtemp", "tempfile.mkstemp"):
+            self._made.append(str(arguments[0]))
+
+    def obstacle(self, folder: Path) -> str | None:
+        """Return what makes this process unfit to be forked, None if nothing does.
+
+        Parameters
+        ----------
+        folder : Path
+            The pipeline's folder, whose modules are looked at for generators.
+        """
+        self._watching = False
+        for found in (
+            self._python_thread(),
+            self._descriptor(),
+            self._child(),
+            self._temporary_file(),
+            _generator(folder),
+            # Last, as it forks.
+            _native_thread(),
+        ):
+            if found:
+                return found
+        return None
+
+    def renewals(self) -> list[Callable[[], None]]:
+        """Return what gives a forked process random numbers of its own.
+
+        A generator that the import has seeded is left alone: it has to yield the same
+        numbers in each step, as it does where each step imports the pipeline.
+        """
+        found: list[Callable[[], None]] = []
+        if _is_unseeded_random(self._random):
+            found.append(random.seed)
+        numpy = sys.modules.get("numpy.random.mtrand")
+        if numpy is not None and _is_unseeded_numpy(numpy._rand._bit_generator):
+            found.append(numpy.seed)
+        return found
+
+    @staticmethod
+    def _python_thread() -> str | None:
+        others = set(threading.enumerate()) - {threading.main_thread()}
+        return f"the thread {others.pop().name!r} runs" if others else None
+
+    def _descriptor(self) -> str | None:
+        for number, identity in open_descriptors().items():
+            if self._descriptors.get(number) == identity:
+                continue
+            what = os.readlink(f"/proc/self/fd/{number}")
+            is_device = stat.S_ISCHR(os.fstat(number).st_mode)
+            if not (is_device and what in _HARMLESS_DEVICES):
+                return f"{what} is open"
+        return None
+
+    @staticmethod
+    def _child() -> str | None:
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return None
+        return "a program that it has started runs"
+
+    def _temporary_file(self) -> str | None:
+        kept = [path for path in self._made if os.path.exists(path)]
+        folders = [
+            info.func
+            for finalizer, info in weakref.finalize._registry.items()
+            if info.func is tempfile.TemporaryDirectory._cleanup
+        ]
+        if kept or folders:
+            where = kept[0] if kept else tempfile.gettempdir()
+            return f"it has made a temporary file or folder ({where})"
+        return None
+
+
+def _native_thread() -> str | None:
+    """Name a thread of a C library that does not end by itself before a fork."""
+    if (child := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    own = str(threading.get_native_id())
+    for thread in os.listdir("/proc/self/task"):
+        name = Path(f"/proc/self/task/{thread}/comm").read_text().strip()
+        if thread != own and name not in _HARMLESS_THREADS:
+            return f"a thread of a library ({name}) runs"
+    return None
+
+
+def _generator(folder: Path) -> str | None:
+    """Name a generator that would give all steps the same numbers."""
+    for module in list(sys.modules.values()):
+        if not _is_below(folder, module):
+            continue
+        for name, value in list(vars(module).items()):
+            if type(value) is random.Random:
+                return f"{name} is a random.Random of which nobody knows the seed"
+            generator = getattr(value, "bit_generator", None)
+            entropy = getattr(_seed_sequence(generator), "entropy", None)
+            if isinstance(entropy, int) and entropy > _LONGEST_TYPED_SEED:
+                return f"{name} is a generator of random numbers without a seed"
+    return None
+
+
+def _is_below(folder: Path, module: ModuleType | None) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and folder in Path(file).parents
+
+
+def _seed_sequence(generator: Any) -> Any:
+    # Its public name is younger than numpy 1.23.
+    return getattr(generator, "_seed_seq", None)
+
+
+def _is_unseeded_random(before: tuple[Any, ...]) -> bool:
+    """Whether the state of `random` is one that follows from an earlier one."""
+    now = random.getstate()[1][:_WORDS_OF_BLOCK]
+    generator = random.Random()
+    generator.setstate(before)
+    for _ in range(_BLOCKS):
+        if generator.getstate()[1][:_WORDS_OF_BLOCK] == now:
+            return True
+        generator.getrandbits(32 * _WORDS_OF_BLOCK)
+    return False
+
+
+def _is_unseeded_numpy(generator: Any) -> bool:
+    """Whether the state of `numpy.random` is one that follows from the system's seed.
+
+    `numpy.random.seed` forgets or keeps the first seed, depending on the version, but
+    sets another state than that seed gives.
+    """
+    seed = _seed_sequence(generator)
+    if seed is None or generator.state["bit_generator"] != "MT19937":
+        return False
+    now = generator.state["state"]["key"].tolist()
+    fresh = type(generator)(seed)
+    for _ in range(_BLOCKS):
+        if fresh.state["state"]["key"].tolist() == now:
+            return True
+        fresh.random_raw(_WORDS_OF_BLOCK)
+    return False

@@ -1,0 +1,427 @@
+"""Keeps a zygote for the jobs of one brainset in one run, and runs their steps.
+
+`warm_client` starts it. For each client it forks a process that does what the wrapper
+of a cold job does: `brainsets.jobs.steps`. Only the children of that are forked by the
+zygote. This process itself imports no pipeline, so what is forked from it is small.
+
+It watches its clients: when one is killed, the step's process is killed like the
+wrapper of a cold job would be, and takes its children with it. It ends with the run.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from brainsets.jobs import steps
+from brainsets.jobs.arguments import Job, parse_job
+from brainsets.jobs.zygote import WarmForker, be_zygote
+from brainsets.shared.code import code_stamp
+from brainsets.shared.processes import start_time
+
+__all__ = ["keep"]
+
+_STEPS = {"download_asset": steps.download_asset, "process_asset": steps.process_asset}
+_KINDS = ("download", "process", "inspect")
+_LONGEST_IMPORT_S = 120
+# Whatever comes later imports anew, which takes a second or two; memory is free.
+_LONGEST_IDLE_S = 120
+_TICK_S = 1.0
+# A look at all imported files takes milliseconds, on a network disk much longer.
+_BETWEEN_LOOKS_S = 1.0
+_SHARE_OF_LOOKS = 0.02
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_LONGEST_REQUEST = 1 << 22
+# What a shell sets for itself.
+_OF_THE_SHELL = {"_", "PWD", "OLDPWD", "SHLVL"}
+# Python sets it where the locale is C, and perl does not.
+_OF_PYTHON = {"LC_CTYPE"}
+
+
+class _Unfit(Exception):
+    """Why a step has to run cold."""
+
+
+@dataclass
+class _Request:
+    """What a client asks for: a command, with the environment it would run in."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+    @classmethod
+    def parsed(cls, content: bytes) -> "_Request | None":
+        """Parse a request; None while it is not complete."""
+        header, newline, body = content.partition(b"\n")
+        if not newline:
+            return None
+        words, size = map(int, header.split())
+        if len(body) < size:
+            return None
+        items = [os.fsdecode(item) for item in body.split(b"\0")[:-1]]
+        environment = dict(item.split("=", 1) for item in items[words:])
+        return cls(items[:words], environment)
+
+    @property
+    def script(self) -> int:
+        """Where the wrapper stands in the command."""
+        return next(n for n, word in enumerate(self.command) if word.endswith(".py"))
+
+    def job(self) -> Job:
+        return parse_job(self.command[self.script + 1 :])
+
+
+@dataclass
+class _Client:
+    connection: socket.socket
+    pid: int
+    received: bytes = b""
+    request: _Request | None = None
+    step: int | None = None
+
+
+@dataclass
+class _Zygote:
+    """What is known of the process that has imported the pipeline."""
+
+    job: Job
+    channels: dict[str, socket.socket]
+    life: int
+    pid: int
+    started: float
+    heard: bytes = b""
+    stamp: str | None = None
+    obstacle: str | None = None
+    files: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.stamp is not None or self.obstacle is not None
+
+
+def keep(listener: int, path: str) -> None:
+    """Serve the clients that connect to a socket, until the run has ended.
+
+    Parameters
+    ----------
+    listener : int
+        The descriptor of the listening socket.
+    path : str
+        Its path; the name begins with pid and start time of the run's main process.
+    """
+    _remove_leftovers(Path(path).parent)
+    _Keeper(socket.socket(fileno=listener), Path(path)).serve()
+    os._exit(0)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the sockets of runs that have ended, and whose keeper was killed."""
+    for path in folder.glob("*-*-*"):
+        pid, started, _ = path.name.split("-")
+        if start_time(int(pid)) != int(started):
+            path.unlink(missing_ok=True)
+
+
+class _Keeper:
+    def __init__(self, listener: socket.socket, path: Path) -> None:
+        self._listener: socket.socket | None = listener
+        self._path = path
+        self._clients: dict[int, _Client] = {}
+        self._zygote: _Zygote | None = None
+        self._main, self._main_start = map(int, path.name.split("-")[:2])
+        self._last_work = time.monotonic()
+        self._next_look = 0.0
+        self._woken, self._waking = os.pipe()
+        for descriptor in (self._woken, self._waking):
+            os.set_blocking(descriptor, False)
+        listener.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        signal.set_wakeup_fd(self._waking)
+        gc.collect()
+        gc.freeze()
+
+    def serve(self) -> None:
+        while self._listener or self._clients:
+            for descriptor, events in self._poll():
+                if descriptor == self._woken:
+                    os.read(self._woken, 4096)
+                    self._reap()
+                elif self._listener and descriptor == self._listener.fileno():
+                    self._accept()
+                elif self._zygote and descriptor == self._zygote.life:
+                    self._listen_to_zygote()
+                elif descriptor in self._clients:
+                    self._listen_to(self._clients[descriptor], events)
+            self._limit_import()
+            self._start_steps()
+            if self._listener and (not self._run_lives() or self._is_idle()):
+                self._close_listener()
+
+    def _poll(self) -> list[tuple[int, int]]:
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        if self._listener:
+            poll.register(self._listener, select.POLLIN)
+        if self._zygote and self._zygote.life >= 0:
+            poll.register(self._zygote.life, select.POLLIN)
+        for descriptor in self._clients:
+            poll.register(descriptor, select.POLLIN)
+        return poll.poll(_TICK_S * 1000)
+
+    def _run_lives(self) -> bool:
+        return start_time(self._main) == self._main_start
+
+    def _is_idle(self) -> bool:
+        if self._clients:
+            self._last_work = time.monotonic()
+        return time.monotonic() - self._last_work > _LONGEST_IDLE_S
+
+    def _close_listener(self) -> None:
+        """Serve those that are there, and nobody else."""
+        try:
+            self._path.unlink()
+        except OSError:
+            pass
+        self._listener.close()
+        self._listener = None
+        for client in [c for c in self._clients.values() if c.step is None]:
+            self._forget(client)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        size = struct.calcsize("3i")
+        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        pid, uid, _ = struct.unpack("3i", peer)
+        if uid != os.geteuid():
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._clients[connection.fileno()] = _Client(connection, pid)
+
+    def _listen_to(self, client: _Client, events: int) -> None:
+        try:
+            content = client.connection.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            content = b""
+        if not content:
+            # Killed, with its run or alone: so is its step.
+            if client.step is not None:
+                os.kill(client.step, signal.SIGKILL)
+            self._forget(client)
+        elif client.step is not None:
+            for signum in content:
+                if signum in _SIGNALS:
+                    os.kill(client.step, signum)
+        else:
+            client.received += content
+            try:
+                client.request = _Request.parsed(client.received)
+            except ValueError:
+                self._forget(client)
+            if len(client.received) > _LONGEST_REQUEST:
+                self._forget(client)
+
+    def _forget(self, client: _Client) -> None:
+        self._clients.pop(client.connection.fileno(), None)
+        client.connection.close()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for client in [c for c in self._clients.values() if c.step == pid]:
+                if os.WIFSIGNALED(status):
+                    # It could not say so itself.
+                    _answer(client.connection, bytes([128 + os.WTERMSIG(status)]))
+                self._forget(client)
+
+    def _start_steps(self) -> None:
+        """Fork for those clients whose request is there."""
+        for client in list(self._clients.values()):
+            if client.request is None or client.step is not None:
+                continue
+            if self._zygote is None:
+                self._start_zygote(client.request)
+            if not self._zygote.is_settled:
+                return
+            self._look_at_files()
+            try:
+                client.step = os.fork()
+            except OSError as error:
+                _answer(client.connection, f"Cno process can be had: {error}".encode())
+                self._forget(client)
+                continue
+            if client.step == 0:
+                self._be_step(client)
+
+    def _start_zygote(self, request: _Request) -> None:
+        job = request.job()
+        ends = {kind: _channel() for kind in _KINDS}
+        life, told = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(life)
+            self._let_go()
+            for ours, _ in ends.values():
+                ours.close()
+            theirs = {kind: end for kind, (_, end) in ends.items()}
+            be_zygote(job, theirs, told, os.memfd_create("printed"))
+        os.close(told)
+        for _, theirs in ends.values():
+            theirs.close()
+        ours = {kind: end for kind, (end, _) in ends.items()}
+        self._zygote = _Zygote(job, ours, life, pid, time.monotonic())
+
+    def _let_go(self) -> None:
+        """Close, in a process that was forked, what belongs to this one."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in (self._woken, self._waking):
+            os.close(descriptor)
+        if self._listener:
+            self._listener.close()
+        for client in self._clients.values():
+            client.connection.close()
+
+    def _listen_to_zygote(self) -> None:
+        zygote = self._zygote
+        content = os.read(zygote.life, 1 << 16)
+        zygote.heard += content
+        *lines, zygote.heard = zygote.heard.split(b"\n")
+        for line in lines:
+            report = json.loads(line)
+            zygote.obstacle = report.get("obstacle", zygote.obstacle)
+            zygote.stamp = report.get("stamp", zygote.stamp)
+            zygote.files.update(_identities(report.get("files", ())))
+        if not content:
+            os.close(zygote.life)
+            zygote.life = -1
+            died = "it was killed" if zygote.stamp else "its import ended the process"
+            zygote.obstacle = zygote.obstacle or died
+
+    def _limit_import(self) -> None:
+        zygote = self._zygote
+        if zygote is None or zygote.is_settled:
+            return
+        limit = min(_LONGEST_IMPORT_S, zygote.job.timeout_s or _LONGEST_IMPORT_S)
+        if time.monotonic() - zygote.started > limit:
+            zygote.obstacle = f"its import took longer than {limit:g} s"
+            os.kill(zygote.pid, signal.SIGKILL)
+
+    def _look_at_files(self) -> None:
+        """Notice when what is imported is no longer what is on disk."""
+        started = time.monotonic()
+        if started < self._next_look or self._zygote.obstacle:
+            return
+        for file, identity in self._zygote.files.items():
+            if _identity(file) != identity:
+                self._zygote.obstacle = f"{file} has changed since"
+                break
+        took = time.monotonic() - started
+        self._next_look = started + max(_BETWEEN_LOOKS_S, took / _SHARE_OF_LOOKS)
+
+    def _be_step(self, client: _Client) -> None:
+        """Run a client's step; never returns, unless in a child that was forked."""
+        connection = client.connection
+        self._clients.pop(connection.fileno())
+        self._let_go()
+        try:
+            connection.setblocking(True)
+            try:
+                step = self._prepared(client)
+            except _Unfit as reason:
+                _answer(connection, b"C" + str(reason).encode(errors="replace"))
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1)
+                os._exit(0)
+            connection.sendall(b"A")
+            status = step()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except SystemExit:
+            # Of a child that was forked off here: it ends as an interpreter does.
+            raise
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        _answer(connection, bytes([status]))
+        os._exit(0)
+
+    def _prepared(self, client: _Client) -> partial:
+        """Return the step, with the client's streams as ours."""
+        request, zygote = client.request, self._zygote
+        if zygote.obstacle:
+            raise _Unfit(zygote.obstacle)
+        environment = {**os.environ}
+        names = {*environment, *request.environment} - _OF_THE_SHELL - _OF_PYTHON
+        for name in names:
+            given = request.environment.get(name)
+            if _normal(name, given) != _normal(name, environment.get(name)):
+                raise _Unfit(f"{name} in its environment is not that of other jobs")
+        job = request.job()
+        if code_stamp(job.pipeline) != zygote.stamp:
+            raise _Unfit("the pipeline's code has changed since it was imported")
+        try:
+            streams = [
+                os.open(f"/proc/{client.pid}/fd/{number}", os.O_WRONLY | os.O_APPEND)
+                for number in (1, 2)
+            ]
+        except OSError as error:
+            raise _Unfit(f"its streams cannot be reached ({error})") from error
+        for number, stream in zip((1, 2), streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        function = _STEPS[Path(request.command[request.script]).stem]
+        forkers = {k: partial(WarmForker, end) for k, end in zygote.channels.items()}
+        return partial(function, job, forkers)
+
+
+def _channel() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of a channel: where requests go in, and where they come out."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setblocking(False)
+    return ours, theirs
+
+
+def _answer(connection: socket.socket, answer: bytes) -> None:
+    try:
+        connection.send(answer)
+    except OSError:
+        # It is gone; then nobody wants to know.
+        pass
+
+
+def _normal(name: str, value: str | None) -> str | None:
+    # See Job.enter_environment: a download, with no threads, gets one.
+    return "1" if name.endswith("_THREADS") and value == "0" else value
+
+
+def _identities(files: list[str]) -> Mapping[str, tuple[int, ...] | None]:
+    return {file: _identity(file) for file in files}
+
+
+def _identity(file: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

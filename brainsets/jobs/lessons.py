@@ -1,0 +1,40 @@
+"""What a step imports that the import of its pipeline did not.
+
+Many pipelines import where they need it, and large packages (mne, say) load their parts
+when these are first used. Each forked step would pay for that again, so a zygote
+imports it, too, once a step has shown what it is.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["learn", "lessons"]
+
+
+def lessons(before: set[str]) -> list[str]:
+    """Return the modules that were imported since, in the order of their import.
+
+    Those of Python and of installed packages only. What lies beside the pipeline is the
+    pipeline's own, and quickly imported.
+    """
+    return [name for name in sys.modules if name not in before and _is_installed(name)]
+
+
+def learn(names: Iterable[str]) -> None:
+    """Import what a step has imported."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception:
+            # A step that needs it goes on doing so by itself.
+            continue
+
+
+def _is_installed(name: str) -> bool:
+    file = getattr(sys.modules[name], "__file__", None)
+    if not isinstance(file, str):
+        return False
+    parents = Path(file).parents
+    return Path(sys.prefix) in parents or Path(sys.base_prefix) in parents

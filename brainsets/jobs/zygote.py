@@ -1,0 +1,348 @@
+"""A process that has imported a pipeline, and is forked for each step of an asset.
+
+It has a socket for each kind of step, its channels. When a step has imported more than
+the pipeline's import did, the zygote forks a successor, which imports that as well and
+takes over the channel of that kind of step. So what a step finds imported is what its
+pipeline imports, and what steps of its own kind have imported.
+"""
+
+import gc
+import json
+import os
+import pickle
+import select
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brainsets.jobs.arguments import Job
+from brainsets.jobs.ending import quick_end
+from brainsets.jobs.fitness import Fitness
+from brainsets.jobs.lessons import learn, lessons
+from brainsets.jobs.loading import keep_in_memory
+from brainsets.jobs.supervision import Ended, be_child
+
+__all__ = ["WarmForker", "be_zygote"]
+
+_PID = struct.Struct("=q")
+_END = struct.Struct("=qdd")
+# A process with much memory is forked in milliseconds; this one is not well.
+_LONGEST_FORK_S = 60
+_DESCRIPTORS = 5
+# Most steps import the same things; a pipeline whose steps never do is not followed.
+_MOST_SUCCESSORS = 4
+_LONGEST_LESSON = 1 << 20
+
+
+class WarmForker:
+    """Has children forked by a zygote; one for each child.
+
+    Parameters
+    ----------
+    channel : socket
+        The end of a zygote's channel that requests go into.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._news: socket.socket | None = None
+
+    def fork(self, results: int, start: int) -> int | None:
+        """Return the pid of a new child with our standard streams, None on failure."""
+        self._news, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        descriptors = [theirs.fileno(), results, start, 1, 2]
+        try:
+            socket.send_fds(self._channel, [b"F"], descriptors)
+        except OSError:
+            return None
+        finally:
+            theirs.close()
+        self._news.settimeout(_LONGEST_FORK_S)
+        message = self._received()
+        return _PID.unpack(message)[0] if message else None
+
+    def ended(self) -> Ended | None:
+        """Return the end of the child, None while it lives."""
+        self._news.settimeout(0)
+        try:
+            message = self._received()
+        except BlockingIOError:
+            return None
+        if not message:
+            return Ended(None)
+        return Ended(*_END.unpack(message))
+
+    def _received(self) -> bytes:
+        try:
+            return self._news.recv(_END.size)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return b""
+
+    def close(self) -> None:
+        """Take no more news of the child."""
+        self._news.close()
+
+
+def be_zygote(
+    job: Job, channels: Mapping[str, socket.socket], life: int, printed: int
+) -> None:
+    """Import the pipeline of a job, then fork whenever asked; never returns.
+
+    Parameters
+    ----------
+    job : Job
+        Any job of the brainset.
+    channels : mapping
+        Where requests come from, by kind of step.
+    life : int
+        Descriptor that gets lines of JSON, ``{"stamp": ..., "files": ...}`` or
+        ``{"obstacle": ...}``, and is closed when the last zygote has ended.
+    printed : int
+        Descriptor of a file for what the import prints.
+    """
+    for descriptor in (1, 2):
+        os.dup2(printed, descriptor)
+    zygote = _Zygote(job, dict(channels), life, printed)
+    try:
+        if zygote.warm_up():
+            zygote.serve()
+    except SystemExit:
+        # Of a child that was forked off here: it ends as an interpreter does.
+        raise
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+class _Zygote:
+    def __init__(
+        self, job: Job, channels: dict[str, socket.socket], life: int, printed: int
+    ) -> None:
+        self._job = job
+        self._folder = job.pipeline.parent
+        self._channels = channels
+        self._life, self._printed = life, printed
+        self._renewals: list[Callable[[], None]] = []
+        self._successors = dict.fromkeys(channels, 0)
+        self._open()
+        self._fitness = Fitness()
+
+    def _open(self) -> None:
+        """Set up what belongs to this process, and not to one it is forked from."""
+        self._news: dict[int, socket.socket] = {}
+        self._ready: dict[int, str] = {}
+        self._taught, self._teacher = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET
+        )
+        self._teacher.setblocking(False)
+        self._woken, self._waking = os.pipe()
+        for descriptor in (self._woken, self._waking):
+            os.set_blocking(descriptor, False)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        signal.set_wakeup_fd(self._waking)
+
+    def _close(self) -> None:
+        """Let go of what belongs to the process that this one was forked from."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for news in (*self._news.values(), self._taught):
+            news.close()
+        for descriptor in (self._waking, self._woken, *self._ready):
+            os.close(descriptor)
+
+    def warm_up(self) -> bool:
+        """Import the pipeline; say whether steps can be forked from here."""
+        self._job.enter_environment()
+        try:
+            stamp = keep_in_memory(self._job.pipeline)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except BaseException as error:
+            self._tell(obstacle=f"its import failed ({type(error).__name__})")
+            return False
+        obstacle = self._fitness.obstacle(self._folder)
+        if obstacle:
+            self._tell(
+                obstacle=f"after the import of the pipeline, {obstacle}, which steps "
+                "cannot share; do that in download or process, or set warm: false"
+            )
+            return False
+        self._settle()
+        self._tell(stamp=stamp, files=self._files())
+        return True
+
+    def _settle(self) -> None:
+        self._renewals = self._fitness.renewals()
+        # What is there stays there: forked processes need not look for garbage in it,
+        # which would copy it.
+        gc.collect()
+        gc.freeze()
+
+    def _tell(self, **report: Any) -> None:
+        os.write(self._life, json.dumps(report).encode() + b"\n")
+
+    def _files(self) -> list[str]:
+        """Return the files of all that is imported, without the pipeline's own."""
+        found = {getattr(module, "__file__", None) for module in sys.modules.values()}
+        own = f"{self._folder}{os.sep}"
+        return sorted(f for f in found if isinstance(f, str) and not f.startswith(own))
+
+    def serve(self) -> None:
+        """Fork as long as somebody may ask for it."""
+        while self._channels or self._news:
+            waiting = [self._woken, self._taught, *self._ready]
+            ready, _, _ = select.select([*waiting, *self._channels.values()], [], [])
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._reap()
+            for descriptor in [d for d in self._ready if d in ready]:
+                self._hand_over(descriptor)
+            for kind, channel in list(self._channels.items()):
+                if channel in ready:
+                    self._take(kind, channel)
+            if self._taught in ready:
+                self._succeed(json.loads(self._taught.recv(_LONGEST_LESSON)))
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            news = self._news.pop(pid, None)
+            if news is not None:
+                end = Ended.of(status, usage)
+                _send(news, _END.pack(status, end.cpu_s, end.max_rss_mb))
+                news.close()
+
+    def _take(self, kind: str, channel: socket.socket) -> None:
+        """Take one request, and fork."""
+        try:
+            request, descriptors, _, _ = socket.recv_fds(channel, 1, _DESCRIPTORS)
+        except BlockingIOError:
+            # A successor was faster.
+            return
+        if not request:
+            self._channels.pop(kind).close()
+            return
+        if len(descriptors) == _DESCRIPTORS:
+            news = socket.socket(fileno=descriptors.pop(0))
+            self._fork(kind, news, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _fork(self, kind: str, news: socket.socket, descriptors: list[int]) -> None:
+        try:
+            pid = os.fork()
+        except OSError:
+            # No memory, say; whoever asked is told by the end of the socket.
+            news.close()
+            return
+        if pid == 0:
+            self._be_step(kind, news, *descriptors)
+        try:
+            # Here too, so that the group is there when its parent hears of it.
+            os.setpgid(pid, pid)
+        except (PermissionError, ProcessLookupError):
+            pass
+        self._news[pid] = news
+        _send(news, _PID.pack(pid))
+
+    def _be_step(
+        self, kind: str, news: socket.socket, results: int, start: int, *streams: int
+    ) -> None:
+        self._close()
+        news.close()
+        for channel in self._channels.values():
+            channel.close()
+        os.close(self._life)
+        for descriptor, stream in zip((1, 2), streams):
+            os.dup2(stream, descriptor)
+            os.close(stream)
+        for renew in self._renewals:
+            renew()
+        known = set(sys.modules)
+        end = quick_end()
+
+        def teach(status: int) -> None:
+            if self._successors[kind] < _MOST_SUCCESSORS:
+                names = lessons(known)
+                if names:
+                    _send(self._teacher, json.dumps([kind, names]).encode())
+            self._teacher.close()
+            end(status)
+
+        def task() -> tuple[Callable[[], Any], str]:
+            self._repeat_printed()
+            with open(start, "rb", closefd=False) as file:
+                return pickle.load(file)
+
+        be_child(results, start, task, teach)
+
+    def _repeat_printed(self) -> None:
+        """Print what the import has printed, as an import in the step would."""
+        position = 0
+        while content := os.pread(self._printed, 1 << 16, position):
+            position += os.write(1, content)
+        os.close(self._printed)
+
+    def _succeed(self, kind: str, names: list[str]) -> None:
+        """Fork a successor that imports what a step has imported."""
+        is_busy = any(kind == other for other in self._ready.values())
+        names = [name for name in names if name not in sys.modules]
+        exhausted = self._successors[kind] >= _MOST_SUCCESSORS
+        if is_busy or exhausted or kind not in self._channels or not names:
+            return
+        self._successors[kind] += 1
+        ready, done = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            os.close(ready)
+            self._be_successor(kind, names)
+            os.write(done, b".")
+        else:
+            self._ready[ready] = kind
+        os.close(done)
+
+    def _be_successor(self, kind: str, names: list[str]) -> None:
+        self._close()
+        self._channels = {kind: self._channels[kind]}
+        null = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(null, descriptor)
+        os.close(null)
+        fitness = Fitness()
+        learn(names)
+        if fitness.obstacle(self._folder):
+            # Each step goes on importing it by itself.
+            os._exit(0)
+        self._open()
+        self._settle()
+        self._tell(files=self._files())
+
+    def _hand_over(self, descriptor: int) -> None:
+        """Leave a channel to a successor that is ready, or give up having one."""
+        kind = self._ready.pop(descriptor)
+        if os.read(descriptor, 1):
+            self._channels.pop(kind).close()
+        else:
+            self._successors[kind] = _MOST_SUCCESSORS
+        os.close(descriptor)
+
+
+def _send(to: socket.socket, message: bytes) -> None:
+    try:
+        to.send(message)
+    except OSError:
+        # Nobody waits for it any more.
+        pass
