@@ -75,6 +75,7 @@ class Workspace:
             "raw_dir": str(self.raw_dir),
             "processed_dir": str(self.processed_dir),
             "brainsets": brainsets,
+            "warm": os.environ.get("WARM", "1") != "0",
             **settings,
         }
         path = self.root / "settings.json"

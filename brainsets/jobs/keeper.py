@@ -42,10 +42,8 @@ _BETWEEN_LOOKS_S = 1.0
 _SHARE_OF_LOOKS = 0.02
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _LONGEST_REQUEST = 1 << 22
-# What a shell sets for itself.
-_OF_THE_SHELL = {"_", "PWD", "OLDPWD", "SHLVL"}
-# Python sets it where the locale is C, and perl does not.
-_OF_PYTHON = {"LC_CTYPE"}
+# A shell sets the first for itself; Python sets the last where the locale is C.
+_OF_NO_CONCERN = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}
 
 
 class _Unfit(Exception):
@@ -95,7 +93,7 @@ class _Zygote:
     """What is known of the process that has imported the pipeline."""
 
     job: Job
-    channels: dict[str, socket.socket]
+    forkers: dict[str, partial]
     life: int
     pid: int
     started: float
@@ -138,6 +136,7 @@ class _Keeper:
         self._path = path
         self._clients: dict[int, _Client] = {}
         self._zygote: _Zygote | None = None
+        self._environment = dict(os.environ)
         self._main, self._main_start = map(int, path.name.split("-")[:2])
         self._last_work = time.monotonic()
         self._next_look = 0.0
@@ -227,7 +226,7 @@ class _Keeper:
             for signum in content:
                 if signum in _SIGNALS:
                     os.kill(client.step, signum)
-        else:
+        elif client.request is None:
             client.received += content
             try:
                 client.request = _Request.parsed(client.received)
@@ -265,13 +264,14 @@ class _Keeper:
                 return
             self._look_at_files()
             try:
+                # Here, as all memory that a forked process touches is copied for it.
+                step = self._prepared(client.request)
                 client.step = os.fork()
-            except OSError as error:
-                _answer(client.connection, f"Cno process can be had: {error}".encode())
-                self._forget(client)
+            except (_Unfit, OSError) as reason:
+                self._refuse(client, str(reason))
                 continue
             if client.step == 0:
-                self._be_step(client)
+                self._be_step(client, step)
 
     def _start_zygote(self, request: _Request) -> None:
         job = request.job()
@@ -288,8 +288,8 @@ class _Keeper:
         os.close(told)
         for _, theirs in ends.values():
             theirs.close()
-        ours = {kind: end for kind, (end, _) in ends.items()}
-        self._zygote = _Zygote(job, ours, life, pid, time.monotonic())
+        forkers = {kind: partial(WarmForker, ours) for kind, (ours, _) in ends.items()}
+        self._zygote = _Zygote(job, forkers, life, pid, time.monotonic())
 
     def _let_go(self) -> None:
         """Close, in a process that was forked, what belongs to this one."""
@@ -339,20 +339,40 @@ class _Keeper:
         took = time.monotonic() - started
         self._next_look = started + max(_BETWEEN_LOOKS_S, took / _SHARE_OF_LOOKS)
 
-    def _be_step(self, client: _Client) -> None:
+    def _prepared(self, request: _Request) -> partial:
+        """Return the step that a client asks for."""
+        zygote = self._zygote
+        if zygote.obstacle:
+            raise _Unfit(zygote.obstacle)
+        for name in {*self._environment, *request.environment} - _OF_NO_CONCERN:
+            given, ours = request.environment.get(name), self._environment.get(name)
+            if given != ours and _normal(name, given) != _normal(name, ours):
+                raise _Unfit(f"{name} in its environment is not that of other jobs")
+        job = request.job()
+        if code_stamp(job.pipeline) != zygote.stamp:
+            raise _Unfit("the pipeline's code has changed since it was imported")
+        function = _STEPS[Path(request.command[request.script]).stem]
+        return partial(function, job, zygote.forkers)
+
+    def _refuse(self, client: _Client, reason: str) -> None:
+        """Tell a client to run cold; it closes the connection when it has heard it."""
+        client.request = None
+        _answer(client.connection, b"C" + reason.encode(errors="replace"))
+        client.connection.shutdown(socket.SHUT_WR)
+
+    def _be_step(self, client: _Client, step: partial) -> None:
         """Run a client's step; never returns, unless in a child that was forked."""
         connection = client.connection
         self._clients.pop(connection.fileno())
         self._let_go()
+        connection.setblocking(True)
         try:
-            connection.setblocking(True)
-            try:
-                step = self._prepared(client)
-            except _Unfit as reason:
-                _answer(connection, b"C" + str(reason).encode(errors="replace"))
-                connection.shutdown(socket.SHUT_WR)
-                connection.recv(1)
-                os._exit(0)
+            _take_streams(client.pid)
+        except OSError as error:
+            _answer(connection, f"Cits streams cannot be reached ({error})".encode())
+            connection.shutdown(socket.SHUT_WR)
+            os._exit(0)
+        try:
             connection.sendall(b"A")
             status = step()
             sys.stdout.flush()
@@ -366,33 +386,14 @@ class _Keeper:
         _answer(connection, bytes([status]))
         os._exit(0)
 
-    def _prepared(self, client: _Client) -> partial:
-        """Return the step, with the client's streams as ours."""
-        request, zygote = client.request, self._zygote
-        if zygote.obstacle:
-            raise _Unfit(zygote.obstacle)
-        environment = {**os.environ}
-        names = {*environment, *request.environment} - _OF_THE_SHELL - _OF_PYTHON
-        for name in names:
-            given = request.environment.get(name)
-            if _normal(name, given) != _normal(name, environment.get(name)):
-                raise _Unfit(f"{name} in its environment is not that of other jobs")
-        job = request.job()
-        if code_stamp(job.pipeline) != zygote.stamp:
-            raise _Unfit("the pipeline's code has changed since it was imported")
-        try:
-            streams = [
-                os.open(f"/proc/{client.pid}/fd/{number}", os.O_WRONLY | os.O_APPEND)
-                for number in (1, 2)
-            ]
-        except OSError as error:
-            raise _Unfit(f"its streams cannot be reached ({error})") from error
-        for number, stream in zip((1, 2), streams):
-            os.dup2(stream, number)
-            os.close(stream)
-        function = _STEPS[Path(request.command[request.script]).stem]
-        forkers = {k: partial(WarmForker, end) for k, end in zygote.channels.items()}
-        return partial(function, job, forkers)
+
+def _take_streams(pid: int) -> None:
+    """Write from now on where the standard streams of another process go."""
+    for number in (1, 2):
+        path = f"/proc/{pid}/fd/{number}"
+        stream = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.dup2(stream, number)
+        os.close(stream)
 
 
 def _channel() -> tuple[socket.socket, socket.socket]:

@@ -15,11 +15,13 @@ from brainsets.shared.locks import lock_publishing
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.sentinels import DONE, read_sentinel, write_atomically
 
-__all__ = ["inspected_outputs", "needs_hdf5", "publish"]
+__all__ = ["inspected_outputs", "is_quickly_inspected", "publish"]
 
 _HDF5_SUFFIXES = {".h5", ".hdf5", ".hdf", ".nwb"}
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CHUNK = 1 << 20
+# Read and flushed within a fraction of a second.
+_QUICK_BYTES = 1 << 23
 
 
 def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
@@ -60,9 +62,12 @@ def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
     return outputs
 
 
-def needs_hdf5(staging: Path) -> bool:
-    """Whether the HDF5 library is needed to inspect what is in a staging folder."""
-    return any(map(_is_hdf5, _tree(staging)))
+def is_quickly_inspected(staging: Path) -> bool:
+    """Whether to inspect a staging folder takes neither time nor the HDF5 library."""
+    files = _tree(staging)
+    if any(map(_is_hdf5, files)):
+        return False
+    return sum(path.lstat().st_size for path in files) < _QUICK_BYTES
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -329,11 +329,7 @@ def _process(attempt: _Attempt) -> dict[str, Any] | None:
     attempt.running = attempt.read(sentinels.RUNNING)
     record = attempt.outcome.result
     if record is not None:
-        # In a child as well: opening a broken file can crash the HDF5 library.
-        inspected = attempt.supervised(
-            "inspect" if publishing.needs_hdf5(staging) else "",
-            partial(_inspect_in_child, attempt, staging),
-        )
+        inspected = _inspected(attempt, staging)
         if inspected.failure is None:
             publishing.publish(
                 attempt.folder, attempt.name, attempt.row.asset, inspected.result
@@ -345,6 +341,16 @@ def _process(attempt: _Attempt) -> dict[str, Any] | None:
             attempt.outcome.failure, record = inspected.failure, None
     shutil.rmtree(staging, ignore_errors=True)
     return record
+
+
+def _inspected(attempt: _Attempt, staging: Path) -> Outcome:
+    if publishing.is_quickly_inspected(staging):
+        try:
+            return Outcome(publishing.inspected_outputs(staging))
+        except (BrainsetError, OSError) as error:
+            return Outcome(failure=told(error))
+    # In a child as well: opening a broken file can crash the HDF5 library.
+    return attempt.supervised("inspect", partial(_inspect_in_child, attempt, staging))
 
 
 def _inspect_in_child(attempt: _Attempt, staging: Path) -> list[dict[str, Any]]:

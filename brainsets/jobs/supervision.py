@@ -8,7 +8,6 @@ nothing goes on writing behind the back of the next run.
 
 import contextlib
 import faulthandler
-import glob
 import json
 import os
 import pickle
@@ -16,13 +15,22 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from brainsets.jobs.failures import described, failure_of_kind
+from brainsets.jobs.orphans import adopt_orphans, has_other_children
 
-__all__ = ["Ended", "Forker", "Interrupted", "Outcome", "be_child", "run_supervised"]
+__all__ = [
+    "Ended",
+    "Forker",
+    "Interrupted",
+    "Outcome",
+    "be_child",
+    "end_marked",
+    "run_supervised",
+]
 
 # After its result is in, a child only has to close files and end.
 _EXIT_GRACE_S = 120
@@ -58,19 +66,25 @@ class Outcome:
 class Ended:
     """The end of a child: its wait status, None if nobody knows it, and what it cost.
 
-    `cpu_s` in seconds, `max_rss_mb` in MB, as in `Outcome`.
+    `cpu_s` in seconds, `max_rss_mb` in MB, as in `Outcome`. `was_alone` is true if
+    nothing that it has started can live on.
     """
 
     status: int | None
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
+    was_alone: bool = False
 
     @classmethod
-    def of(cls, status: int, usage: Any) -> "Ended":
-        """Return the end of a child as `os.wait4` tells it."""
+    def of(cls, status: int, usage: Any, known: Collection[int]) -> "Ended":
+        """Return the end of a child as `os.wait4` tells it.
+
+        `known` are the other children of this process.
+        """
         per_mb = 1024 * 1024 if sys.platform == "darwin" else 1024
         cpu_s = round(usage.ru_utime + usage.ru_stime, 3)
-        return cls(status, cpu_s, round(usage.ru_maxrss / per_mb, 1))
+        max_rss_mb = round(usage.ru_maxrss / per_mb, 1)
+        return cls(status, cpu_s, max_rss_mb, not has_other_children(known))
 
 
 class Forker(Protocol):
@@ -78,10 +92,14 @@ class Forker(Protocol):
 
     `fork` takes the descriptors that the child gets and returns its pid, None if the
     other process is gone. The child calls `be_child`, and finds its task, pickled, at
-    `start`. `ended` returns None while it lives.
+    `start`. `guard` makes sure that the child's group and all that is marked are killed
+    if this process is. `ended` returns None while the child lives. `close` is called
+    when it has ended.
     """
 
-    def fork(self, results: int, start: int) -> int | None: ...
+    def fork(self, results: int, start: int, mark: str) -> int | None: ...
+
+    def guard(self, mark: str) -> None: ...
 
     def ended(self) -> Ended | None: ...
 
@@ -89,20 +107,33 @@ class Forker(Protocol):
 
 
 class _OwnForker:
-    """Forks a child of this process."""
+    """Forks a child of this process, and a guardian."""
 
-    pid = 0
+    pid = guardian = 0
 
-    def fork(self, results: int, start: int) -> int:
+    def fork(self, results: int, start: int, mark: str) -> int:
+        adopt_orphans()
+        self._watched, self._lifeline = os.pipe()
         self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._watched)
+            os.close(self._lifeline)
         return self.pid
+
+    def guard(self, mark: str) -> None:
+        self.guardian = os.fork()
+        if self.guardian == 0:
+            _be_guardian(self.pid, mark, self._watched, self._lifeline)
+        os.close(self._watched)
 
     def ended(self) -> Ended | None:
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-        return Ended.of(status, usage) if pid else None
+        return Ended.of(status, usage, {self.guardian}) if pid else None
 
     def close(self) -> None:
-        pass
+        os.write(self._lifeline, b".")
+        os.close(self._lifeline)
+        os.waitpid(self.guardian, 0)
 
 
 @dataclass
@@ -110,8 +141,6 @@ class _Child:
     pid: int
     mark: str
     results: int
-    lifeline: int
-    guardian: int
     forker: Forker
     received: bytearray = field(default_factory=bytearray)
     closed: bool = False
@@ -182,17 +211,16 @@ def _fork(
 ) -> _Child:
     _flush()
     results_r, results_w = os.pipe()
-    lifeline_r, lifeline_w = os.pipe()
     start_r, start_w = os.pipe()
     mark = f"{os.getpid()}-{time.time_ns()}"
-    pid = forker.fork(results_w, start_r) if forker else None
+    pid = forker.fork(results_w, start_r, mark) if forker else None
     task = b"" if pid is None else pickle.dumps((function, mark))
     if pid is None:
         forker = _OwnForker()
-        pid = forker.fork(results_w, start_r)
+        pid = forker.fork(results_w, start_r, mark)
     if pid == 0:
-        for descriptor in (results_r, lifeline_r, lifeline_w, start_w):
-            os.close(descriptor)
+        os.close(results_r)
+        os.close(start_w)
         for signum, handler in handlers.items():
             signal.signal(signum, handler)
         be_child(results_w, start_r, lambda: (function, mark))
@@ -202,14 +230,11 @@ def _fork(
         os.setpgid(pid, pid)
     except (PermissionError, ProcessLookupError):
         pass
-    guardian = os.fork()
-    if guardian == 0:
-        _be_guardian(pid, mark, lifeline_r, lifeline_w)
-    for descriptor in (start_r, lifeline_r):
-        os.close(descriptor)
+    forker.guard(mark)
+    os.close(start_r)
     with contextlib.suppress(BrokenPipeError), open(start_w, "wb", 0):
         _write(start_w, b"." + task)
-    return _Child(pid, mark, results_r, lifeline_w, guardian, forker)
+    return _Child(pid, mark, results_r, forker)
 
 
 def be_child(
@@ -268,17 +293,22 @@ def _flush() -> None:
             pass
 
 
-def _end_marked(mark: str) -> None:
+def end_marked(mark: str) -> None:
     """Kill programs that the child started and that have left its process group.
 
     They carry the mark in their environment, which Linux shows; elsewhere they cannot
     be told apart from others.
     """
-    for environment in glob.iglob("/proc/[0-9]*/environ"):
+    marked = f"{_MARK}={mark}".encode()
+    try:
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return
+    for process in processes:
         try:
-            with open(environment, "rb") as file:
-                if f"{_MARK}={mark}".encode() in file.read().split(b"\0"):
-                    os.kill(int(environment.split("/")[2]), signal.SIGKILL)
+            with open(f"/proc/{process}/environ", "rb", 0) as file:
+                if marked in file.read().split(b"\0"):
+                    os.kill(int(process), signal.SIGKILL)
         except OSError:
             continue
 
@@ -300,7 +330,7 @@ def _be_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None
             try:
                 os.killpg(group, signal.SIGKILL)
             finally:
-                _end_marked(mark)
+                end_marked(mark)
     finally:
         os._exit(0)
 
@@ -374,12 +404,10 @@ def _wait(child: _Child, seconds: float) -> bool:
 def _put_away(child: _Child) -> None:
     # What the child started and left behind ends with it.
     child.kill_group(signal.SIGKILL)
-    _end_marked(child.mark)
-    os.write(child.lifeline, b".")
-    os.close(child.lifeline)
+    if child.end is None or not child.end.was_alone:
+        end_marked(child.mark)
     os.close(child.results)
     child.forker.close()
-    os.waitpid(child.guardian, 0)
 
 
 def _outcome(child: _Child, timeout_s: float | None) -> Outcome:

@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from brainsets.jobs.arguments import Job
@@ -23,12 +24,13 @@ from brainsets.jobs.ending import quick_end
 from brainsets.jobs.fitness import Fitness
 from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
-from brainsets.jobs.supervision import Ended, be_child
+from brainsets.jobs.orphans import adopt_orphans
+from brainsets.jobs.supervision import Ended, be_child, end_marked
 
 __all__ = ["WarmForker", "be_zygote"]
 
 _PID = struct.Struct("=q")
-_END = struct.Struct("=qdd")
+_END = struct.Struct("=qdd?")
 # A process with much memory is forked in milliseconds; this one is not well.
 _LONGEST_FORK_S = 60
 _DESCRIPTORS = 5
@@ -50,12 +52,12 @@ class WarmForker:
         self._channel = channel
         self._news: socket.socket | None = None
 
-    def fork(self, results: int, start: int) -> int | None:
+    def fork(self, results: int, start: int, mark: str) -> int | None:
         """Return the pid of a new child with our standard streams, None on failure."""
         self._news, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         descriptors = [theirs.fileno(), results, start, 1, 2]
         try:
-            socket.send_fds(self._channel, [b"F"], descriptors)
+            socket.send_fds(self._channel, [mark.encode()], descriptors)
         except OSError:
             return None
         finally:
@@ -63,6 +65,9 @@ class WarmForker:
         self._news.settimeout(_LONGEST_FORK_S)
         message = self._received()
         return _PID.unpack(message)[0] if message else None
+
+    def guard(self, mark: str) -> None:
+        """Do nothing: the zygote guards the child, as long as this process lives."""
 
     def ended(self) -> Ended | None:
         """Return the end of the child, None while it lives."""
@@ -119,6 +124,15 @@ def be_zygote(
     os._exit(0)
 
 
+@dataclass
+class _Step:
+    """A child that was forked, and how to reach its parent, who asked for it."""
+
+    news: socket.socket
+    mark: str
+    is_abandoned: bool = False
+
+
 class _Zygote:
     def __init__(
         self, job: Job, channels: dict[str, socket.socket], life: int, printed: int
@@ -134,7 +148,9 @@ class _Zygote:
 
     def _open(self) -> None:
         """Set up what belongs to this process, and not to one it is forked from."""
-        self._news: dict[int, socket.socket] = {}
+        adopt_orphans()
+        self._successor_pids: set[int] = set()
+        self._steps: dict[int, _Step] = {}
         self._ready: dict[int, str] = {}
         self._taught, self._teacher = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET
@@ -150,8 +166,9 @@ class _Zygote:
         """Let go of what belongs to the process that this one was forked from."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for news in (*self._news.values(), self._taught):
-            news.close()
+        for step in self._steps.values():
+            step.news.close()
+        self._taught.close()
         for descriptor in (self._waking, self._woken, *self._ready):
             os.close(descriptor)
 
@@ -194,19 +211,29 @@ class _Zygote:
 
     def serve(self) -> None:
         """Fork as long as somebody may ask for it."""
-        while self._channels or self._news:
-            waiting = [self._woken, self._taught, *self._ready]
-            ready, _, _ = select.select([*waiting, *self._channels.values()], [], [])
+        while self._channels or self._steps:
+            ready = self._ready_descriptors()
             if self._woken in ready:
                 os.read(self._woken, 4096)
                 self._reap()
-            for descriptor in [d for d in self._ready if d in ready]:
+            for pid, step in self._steps.items():
+                if step.news.fileno() in ready:
+                    self._end_abandoned(pid, step)
+            for descriptor in ready & {*self._ready}:
                 self._hand_over(descriptor)
             for kind, channel in list(self._channels.items()):
-                if channel in ready:
+                if channel.fileno() in ready:
                     self._take(kind, channel)
-            if self._taught in ready:
-                self._succeed(json.loads(self._taught.recv(_LONGEST_LESSON)))
+            if self._taught.fileno() in ready:
+                self._succeed(*json.loads(self._taught.recv(_LONGEST_LESSON)))
+
+    def _ready_descriptors(self) -> set[int]:
+        waiting = [self._woken, self._taught, *self._ready, *self._channels.values()]
+        waiting += [s.news for s in self._steps.values() if not s.is_abandoned]
+        poll = select.poll()
+        for descriptor in waiting:
+            poll.register(descriptor, select.POLLIN)
+        return {descriptor for descriptor, _ in poll.poll()}
 
     def _reap(self) -> None:
         while True:
@@ -216,50 +243,59 @@ class _Zygote:
                 return
             if not pid:
                 return
-            news = self._news.pop(pid, None)
-            if news is not None:
-                end = Ended.of(status, usage)
-                _send(news, _END.pack(status, end.cpu_s, end.max_rss_mb))
-                news.close()
+            step = self._steps.pop(pid, None)
+            if step is not None:
+                end = Ended.of(status, usage, {*self._steps, *self._successor_pids})
+                content = (status, end.cpu_s, end.max_rss_mb, end.was_alone)
+                _send(step.news, _END.pack(*content))
+                step.news.close()
+
+    @staticmethod
+    def _end_abandoned(pid: int, step: _Step) -> None:
+        """End a step whose parent is gone: nothing may write behind its back."""
+        step.is_abandoned = True
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        end_marked(step.mark)
 
     def _take(self, kind: str, channel: socket.socket) -> None:
         """Take one request, and fork."""
         try:
-            request, descriptors, _, _ = socket.recv_fds(channel, 1, _DESCRIPTORS)
+            mark, descriptors, _, _ = socket.recv_fds(channel, 256, _DESCRIPTORS)
         except BlockingIOError:
             # A successor was faster.
             return
-        if not request:
+        if not mark:
             self._channels.pop(kind).close()
             return
         if len(descriptors) == _DESCRIPTORS:
-            news = socket.socket(fileno=descriptors.pop(0))
-            self._fork(kind, news, descriptors)
+            step = _Step(socket.socket(fileno=descriptors.pop(0)), mark.decode())
+            self._fork(kind, step, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _fork(self, kind: str, news: socket.socket, descriptors: list[int]) -> None:
+    def _fork(self, kind: str, step: _Step, descriptors: list[int]) -> None:
         try:
             pid = os.fork()
         except OSError:
             # No memory, say; whoever asked is told by the end of the socket.
-            news.close()
+            step.news.close()
             return
         if pid == 0:
-            self._be_step(kind, news, *descriptors)
+            step.news.close()
+            self._be_step(kind, *descriptors)
         try:
             # Here too, so that the group is there when its parent hears of it.
             os.setpgid(pid, pid)
         except (PermissionError, ProcessLookupError):
             pass
-        self._news[pid] = news
-        _send(news, _PID.pack(pid))
+        self._steps[pid] = step
+        _send(step.news, _PID.pack(pid))
 
-    def _be_step(
-        self, kind: str, news: socket.socket, results: int, start: int, *streams: int
-    ) -> None:
+    def _be_step(self, kind: str, results: int, start: int, *streams: int) -> None:
         self._close()
-        news.close()
         for channel in self._channels.values():
             channel.close()
         os.close(self._life)
@@ -312,6 +348,7 @@ class _Zygote:
             os.write(done, b".")
         else:
             self._ready[ready] = kind
+            self._successor_pids.add(pid)
         os.close(done)
 
     def _be_successor(self, kind: str, names: list[str]) -> None:

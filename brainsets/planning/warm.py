@@ -49,8 +49,11 @@ def client_words(python: str, brainset: str, things: Sequence[object]) -> list[s
         return []
     perl = _perl()
     if perl is not None:
-        return [perl, f"{_CLIENT}.pl", path]
-    return [python, "-I", "-S", f"{_CLIENT}.py", path]
+        client = [perl, f"{_CLIENT}.pl", path]
+    else:
+        client = [python, "-I", "-S", f"{_CLIENT}.py", path]
+    # The shell need not stay and wait.
+    return ["exec", *client]
 
 
 @lru_cache(maxsize=1)
