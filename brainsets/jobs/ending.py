@@ -24,6 +24,8 @@ def quick_end() -> Callable[[int], None]:
 
     def end(status: int) -> None:
         if threading.active_count() > 1 or _is_new(open_descriptors(), before):
+            # What is frozen would not be taken apart, nor what is open flushed.
+            gc.unfreeze()
             sys.exit(status)
         atexit._run_exitfuncs()
         gc.collect()

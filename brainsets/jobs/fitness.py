@@ -14,11 +14,12 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Fitness", "open_descriptors"]
+__all__ = ["Fitness", "open_descriptors", "seeded_random", "unseeded_numpy"]
 
 # Their position is nobody's, so it does no harm to share them.
 _HARMLESS_DEVICES = {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}
@@ -55,7 +56,6 @@ class Fitness:
 
     def __init__(self) -> None:
         self._descriptors = open_descriptors()
-        self._random = random.getstate()
         self._made: list[str] = []
         self._watching = True
         sys.addaudithook(self._audit)
@@ -85,20 +85,6 @@ class Fitness:
             if found:
                 return found
         return None
-
-    def renewals(self) -> list[Callable[[], None]]:
-        """Return what gives a forked process random numbers of its own.
-
-        A generator that the import has seeded is left alone: it has to yield the same
-        numbers in each step, as it does where each step imports the pipeline.
-        """
-        found: list[Callable[[], None]] = []
-        if _is_unseeded_random(self._random):
-            found.append(random.seed)
-        numpy = sys.modules.get("numpy.random.mtrand")
-        if numpy is not None and _is_unseeded_numpy(numpy._rand._bit_generator):
-            found.append(numpy.seed)
-        return found
 
     @staticmethod
     def _python_thread() -> str | None:
@@ -134,6 +120,33 @@ class Fitness:
             where = kept[0] if kept else tempfile.gettempdir()
             return f"it has made a temporary file or folder ({where})"
         return None
+
+
+def seeded_random(before: tuple[Any, ...]) -> list[Callable[[], None]]:
+    """Return what a forked process must do for `random`: nothing, or one call.
+
+    Python gives each forked process another seed. Where the import has set one, each
+    step has to begin with that, as it does where each step imports the pipeline.
+
+    Parameters
+    ----------
+    before : tuple
+        What `random.getstate()` was before the import.
+    """
+    if _is_unseeded_random(before):
+        return []
+    return [partial(random.setstate, random.getstate())]
+
+
+def unseeded_numpy() -> list[Callable[[], None]]:
+    """Return what a forked process must do for `numpy.random`: nothing, or one call.
+
+    Where no import has set a seed, each step has to have one of its own.
+    """
+    numpy = sys.modules.get("numpy.random.mtrand")
+    if numpy is None or not _is_unseeded_numpy(numpy._rand._bit_generator):
+        return []
+    return [numpy.seed]
 
 
 def _native_thread() -> str | None:

@@ -8,6 +8,7 @@ It watches its clients: when one is killed, the step's process is killed like th
 wrapper of a cold job would be, and takes its children with it. It ends with the run.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -165,6 +166,8 @@ class _Keeper:
             self._start_steps()
             if self._listener and (not self._run_lives() or self._is_idle()):
                 self._close_listener()
+        if self._zygote and not self._zygote.is_settled:
+            os.killpg(self._zygote.pid, signal.SIGKILL)
 
     def _poll(self) -> list[tuple[int, int]]:
         poll = select.poll()
@@ -285,6 +288,9 @@ class _Keeper:
                 ours.close()
             theirs = {kind: end for kind, (_, end) in ends.items()}
             be_zygote(job, theirs, told, os.memfd_create("printed"))
+        with contextlib.suppress(OSError):
+            # Here too, so that the group can be killed whoever comes first.
+            os.setpgid(pid, pid)
         os.close(told)
         for _, theirs in ends.values():
             theirs.close()
@@ -325,7 +331,7 @@ class _Keeper:
         limit = min(_LONGEST_IMPORT_S, zygote.job.timeout_s or _LONGEST_IMPORT_S)
         if time.monotonic() - zygote.started > limit:
             zygote.obstacle = f"its import took longer than {limit:g} s"
-            os.kill(zygote.pid, signal.SIGKILL)
+            os.killpg(zygote.pid, signal.SIGKILL)
 
     def _look_at_files(self) -> None:
         """Notice when what is imported is no longer what is on disk."""

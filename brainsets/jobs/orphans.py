@@ -1,17 +1,20 @@
-"""Processes whose parent has ended: adopted on Linux, so that they can be counted.
+"""What happens on Linux to processes whose parent ends.
 
-Looking for what a step has left behind means to look at every process of the machine.
-That can be spared where nothing is left, which is nearly always.
+To look for what a step has left behind is to look at every process of the machine. That
+can be spared where nothing is left, which is nearly always: so orphans are adopted, as
+children can be counted. See `man 2 prctl`.
 """
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Collection
 from pathlib import Path
 
-__all__ = ["adopt_orphans", "has_other_children"]
+__all__ = ["adopt_orphans", "die_with_parent", "has_other_children"]
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _adopter = 0
 
@@ -19,15 +22,24 @@ _adopter = 0
 def adopt_orphans() -> None:
     """Make this process the parent of all descendants whose own parents end."""
     global _adopter
-    if sys.platform == "linux" and _adopter != os.getpid():
-        try:
-            import ctypes
+    if _adopter != os.getpid() and _prctl(_PR_SET_CHILD_SUBREAPER, 1):
+        _adopter = os.getpid()
 
-            failed = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        except (ImportError, OSError, AttributeError):
-            return
-        if not failed:
-            _adopter = os.getpid()
+
+def die_with_parent(yes: bool) -> None:
+    """Have this process killed when its parent ends, or no longer."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if yes else 0)
+
+
+def _prctl(option: int, value: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0
+    except (ImportError, OSError, AttributeError):
+        return False
 
 
 def has_other_children(known: Collection[int]) -> bool:

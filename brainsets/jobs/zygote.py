@@ -6,10 +6,12 @@ takes over the channel of that kind of step. So what a step finds imported is wh
 pipeline imports, and what steps of its own kind have imported.
 """
 
+import contextlib
 import gc
 import json
 import os
 import pickle
+import random
 import select
 import signal
 import socket
@@ -21,10 +23,10 @@ from typing import Any
 
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.ending import quick_end
-from brainsets.jobs.fitness import Fitness
+from brainsets.jobs.fitness import Fitness, seeded_random, unseeded_numpy
 from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
-from brainsets.jobs.orphans import adopt_orphans
+from brainsets.jobs.orphans import adopt_orphans, die_with_parent
 from brainsets.jobs.supervision import Ended, be_child, end_marked
 
 __all__ = ["WarmForker", "be_zygote"]
@@ -37,6 +39,8 @@ _DESCRIPTORS = 5
 # Most steps import the same things; a pipeline whose steps never do is not followed.
 _MOST_SUCCESSORS = 4
 _LONGEST_LESSON = 1 << 20
+# In case a library has taken the signal of an ended child for itself.
+_LONGEST_WAIT_MS = 2000
 
 
 class WarmForker:
@@ -110,6 +114,8 @@ def be_zygote(
     printed : int
         Descriptor of a file for what the import prints.
     """
+    # What an import starts and waits for ends with it.
+    os.setpgid(0, 0)
     for descriptor in (1, 2):
         os.dup2(printed, descriptor)
     zygote = _Zygote(job, dict(channels), life, printed)
@@ -141,10 +147,8 @@ class _Zygote:
         self._folder = job.pipeline.parent
         self._channels = channels
         self._life, self._printed = life, printed
-        self._renewals: list[Callable[[], None]] = []
+        self._generators: list[Callable[[], None]] = []
         self._successors = dict.fromkeys(channels, 0)
-        self._open()
-        self._fitness = Fitness()
 
     def _open(self) -> None:
         """Set up what belongs to this process, and not to one it is forked from."""
@@ -174,7 +178,9 @@ class _Zygote:
 
     def warm_up(self) -> bool:
         """Import the pipeline; say whether steps can be forked from here."""
+        die_with_parent(True)
         self._job.enter_environment()
+        fitness, numbers = Fitness(), random.getstate()
         try:
             stamp = keep_in_memory(self._job.pipeline)
             sys.stdout.flush()
@@ -182,19 +188,23 @@ class _Zygote:
         except BaseException as error:
             self._tell(obstacle=f"its import failed ({type(error).__name__})")
             return False
-        obstacle = self._fitness.obstacle(self._folder)
+        obstacle = fitness.obstacle(self._folder)
         if obstacle:
             self._tell(
                 obstacle=f"after the import of the pipeline, {obstacle}, which steps "
                 "cannot share; do that in download or process, or set warm: false"
             )
             return False
+        self._generators = seeded_random(numbers) + unseeded_numpy()
         self._settle()
+        # From now on, steps may need it although its keeper was killed.
+        die_with_parent(False)
         self._tell(stamp=stamp, files=self._files())
         return True
 
     def _settle(self) -> None:
-        self._renewals = self._fitness.renewals()
+        # Not before: imports may have handlers and descriptors of their own.
+        self._open()
         # What is there stays there: forked processes need not look for garbage in it,
         # which would copy it.
         gc.collect()
@@ -214,7 +224,8 @@ class _Zygote:
         while self._channels or self._steps:
             ready = self._ready_descriptors()
             if self._woken in ready:
-                os.read(self._woken, 4096)
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._woken, 4096)
                 self._reap()
             for pid, step in self._steps.items():
                 if step.news.fileno() in ready:
@@ -233,7 +244,8 @@ class _Zygote:
         poll = select.poll()
         for descriptor in waiting:
             poll.register(descriptor, select.POLLIN)
-        return {descriptor for descriptor, _ in poll.poll()}
+        ready = {descriptor for descriptor, _ in poll.poll(_LONGEST_WAIT_MS)}
+        return ready or {self._woken}
 
     def _reap(self) -> None:
         while True:
@@ -302,8 +314,8 @@ class _Zygote:
         for descriptor, stream in zip((1, 2), streams):
             os.dup2(stream, descriptor)
             os.close(stream)
-        for renew in self._renewals:
-            renew()
+        for set_generator in self._generators:
+            set_generator()
         known = set(sys.modules)
         end = quick_end()
 
@@ -312,7 +324,6 @@ class _Zygote:
                 names = lessons(known)
                 if names:
                     _send(self._teacher, json.dumps([kind, names]).encode())
-            self._teacher.close()
             end(status)
 
         def task() -> tuple[Callable[[], Any], str]:
@@ -359,11 +370,13 @@ class _Zygote:
             os.dup2(null, descriptor)
         os.close(null)
         fitness = Fitness()
+        had_numpy = "numpy.random" in sys.modules
         learn(names)
+        if not had_numpy:
+            self._generators += unseeded_numpy()
         if fitness.obstacle(self._folder):
             # Each step goes on importing it by itself.
             os._exit(0)
-        self._open()
         self._settle()
         self._tell(files=self._files())
 
