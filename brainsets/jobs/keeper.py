@@ -77,7 +77,10 @@ class _Request:
         return next(n for n, word in enumerate(self.command) if word.endswith(".py"))
 
     def job(self) -> Job:
-        return parse_job(self.command[self.script + 1 :])
+        try:
+            return parse_job(self.command[self.script + 1 :])
+        except (StopIteration, SystemExit) as error:
+            raise _Unfit("its command cannot be understood") from error
 
 
 @dataclass
@@ -261,14 +264,15 @@ class _Keeper:
         for client in list(self._clients.values()):
             if client.request is None or client.step is not None:
                 continue
-            if self._zygote is None:
-                self._start_zygote(client.request)
-            if not self._zygote.is_settled:
-                return
-            self._look_at_files()
             try:
                 # Here, as all memory that a forked process touches is copied for it.
-                step = self._prepared(client.request)
+                job = client.request.job()
+                if self._zygote is None:
+                    self._start_zygote(job)
+                if not self._zygote.is_settled:
+                    return
+                self._look_at_files()
+                step = self._prepared(client.request, job)
                 client.step = os.fork()
             except (_Unfit, OSError) as reason:
                 self._refuse(client, str(reason))
@@ -276,8 +280,7 @@ class _Keeper:
             if client.step == 0:
                 self._be_step(client, step)
 
-    def _start_zygote(self, request: _Request) -> None:
-        job = request.job()
+    def _start_zygote(self, job: Job) -> None:
         ends = {kind: _channel() for kind in _KINDS}
         life, told = os.pipe()
         pid = os.fork()
@@ -345,7 +348,7 @@ class _Keeper:
         took = time.monotonic() - started
         self._next_look = started + max(_BETWEEN_LOOKS_S, took / _SHARE_OF_LOOKS)
 
-    def _prepared(self, request: _Request) -> partial:
+    def _prepared(self, request: _Request, job: Job) -> partial:
         """Return the step that a client asks for."""
         zygote = self._zygote
         if zygote.obstacle:
@@ -354,10 +357,11 @@ class _Keeper:
             given, ours = request.environment.get(name), self._environment.get(name)
             if given != ours and _normal(name, given) != _normal(name, ours):
                 raise _Unfit(f"{name} in its environment is not that of other jobs")
-        job = request.job()
         if code_stamp(job.pipeline) != zygote.stamp:
             raise _Unfit("the pipeline's code has changed since it was imported")
-        function = _STEPS[Path(request.command[request.script]).stem]
+        function = _STEPS.get(Path(request.command[request.script]).stem)
+        if function is None:
+            raise _Unfit("its command is no step of an asset")
         return partial(function, job, zygote.forkers)
 
     def _refuse(self, client: _Client, reason: str) -> None:
