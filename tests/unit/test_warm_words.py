@@ -1,0 +1,59 @@
+"""Where jobs look for their warm process, and how the end of a run is noticed."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+from brainsets.planning import warm
+from brainsets.shared.processes import start_time
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def words(things=("pipeline.py", 1)):
+    return warm.client_words("/env/bin/python", "mine", things)
+
+
+def test_socket_is_that_of_this_process_user_and_brainset():
+    path = words()[-1]
+    folder, name = os.path.split(path)
+    assert os.path.basename(folder) == f"brainsets-{os.getuid()}"
+    assert name.startswith(f"{os.getpid()}-{start_time(os.getpid())}-")
+    assert words() == words() and path != words(("pipeline.py", 2))[-1]
+
+
+def test_temporary_folder_with_a_long_name_is_not_used(monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/" + "é" * 50)
+    assert words()[-1].startswith("/tmp/brainsets-")
+
+
+def test_python_does_what_perl_would_do(monkeypatch):
+    monkeypatch.setattr(warm, "_perl", lambda: None)
+    assert words()[1:4] == ["/env/bin/python", "-I", "-S"]
+    monkeypatch.setattr(warm, "_perl", lambda: "/usr/bin/perl")
+    assert words()[1] == "/usr/bin/perl"
+
+
+def test_other_systems_have_no_warm_processes(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert words() == []
+
+
+def test_a_process_has_a_start_until_it_has_ended(tmp_path):
+    program = tmp_path / "a ) R 1"
+    program.symlink_to("/bin/sleep")
+    process = subprocess.Popen([program, "60"])
+    started = start_time(process.pid)
+    assert started >= start_time(os.getpid())
+    process.kill()
+    # It has ended once it waits to be asked how.
+    end = time.monotonic() + 10
+    while start_time(process.pid) is not None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.wait()
+    assert start_time(process.pid) is None
