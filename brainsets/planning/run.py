@@ -290,7 +290,7 @@ class Run:
             words += ["--selection", json.dumps(selection, ensure_ascii=False)]
         client = []
         if self.settings.warm and warm_threads is not None:
-            common = (source.path, brainset.raw_dir, brainset.processed_dir)
+            common = (brainset.pipeline, brainset.raw_dir, brainset.processed_dir)
             threads = max(warm_threads, 1)
             client = client_words(python, brainset.id, [*common, threads])
         return shlex.join([*client, python, *map(str, words), "--", *brainset.args])
