@@ -152,8 +152,7 @@ class _Attempt:
     def code_now(self) -> str:
         """Return the hash of the code as it lies on disk at this moment."""
         path = self.job.pipeline
-        # The code of a published package has no stamp, as nobody edits it.
-        if not self.job.code_stamp or code_stamp(path) == self.job.code_stamp:
+        if code_stamp(path) == self.job.code_stamp:
             return self.job.code
         return code_hash(path)
 
@@ -164,6 +163,9 @@ class _Attempt:
         imported: then the asset must not be taken for one made by the planned code.
         """
         planned = self.job.code
+        # The code of a published package has no stamp, as nobody edits it.
+        if not self.job.code_stamp:
+            return planned
         return self.code_before if self.code_before != planned else self.code_now()
 
     @property
