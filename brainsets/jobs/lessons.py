@@ -10,16 +10,18 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from brainsets.jobs.modules import imported_since
+
 __all__ = ["learn", "lessons"]
 
 
-def lessons(before: set[str]) -> list[str]:
-    """Return the modules that were imported since, in the order of their import.
+def lessons() -> list[str]:
+    """Return what this process has imported since it was forked, in that order.
 
     Those of Python and of installed packages only. What lies beside the pipeline is the
     pipeline's own, and quickly imported.
     """
-    return [name for name in sys.modules if name not in before and _is_installed(name)]
+    return [name for name in imported_since() if _is_installed(name)]
 
 
 def learn(names: Iterable[str]) -> None:

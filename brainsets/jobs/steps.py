@@ -15,6 +15,7 @@ from brainsets.jobs import handoff, publishing
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.failures import told
 from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
+from brainsets.jobs.modules import versions
 from brainsets.jobs.supervision import Forker, Interrupted, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
@@ -411,12 +412,8 @@ def _ask_for_redownload(args: Any) -> None:
 
 def _versions() -> dict[str, str]:
     """Return the versions of all packages that the step has imported."""
-    found = {
-        name: getattr(module, "__dict__", {}).get("__version__")
-        for name, module in sorted(sys.modules.items())
-        if module is not None and "." not in name and not name.startswith("_")
+    return {
+        "brainsets-workflow": VERSION,
+        "python": sys.version.split()[0],
+        **versions(),
     }
-    versions = {k: v for k, v in found.items() if isinstance(v, str) and k.islower()}
-    # The standard library's modules carry versions of their own that nobody cares for.
-    own = {k: v for k, v in versions.items() if k not in sys.stdlib_module_names}
-    return {"brainsets-workflow": VERSION, "python": sys.version.split()[0], **own}

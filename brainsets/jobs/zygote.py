@@ -26,6 +26,7 @@ from brainsets.jobs.ending import quick_end
 from brainsets.jobs.fitness import Fitness, seeded_random, unseeded_numpy
 from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
+from brainsets.jobs.modules import remember_modules
 from brainsets.jobs.orphans import adopt_orphans, die_with_parent
 from brainsets.jobs.supervision import Ended, be_child, end_marked
 
@@ -205,6 +206,7 @@ class _Zygote:
     def _settle(self) -> None:
         # Not before: imports may have handlers and descriptors of their own.
         self._open()
+        remember_modules()
         # What is there stays there: forked processes need not look for garbage in it,
         # which would copy it.
         gc.collect()
@@ -316,13 +318,11 @@ class _Zygote:
             os.close(stream)
         for set_generator in self._generators:
             set_generator()
-        known = set(sys.modules)
         end = quick_end()
 
         def teach(status: int) -> None:
             if self._successors[kind] < _MOST_SUCCESSORS:
-                names = lessons(known)
-                if names:
+                if names := lessons():
                     _send(self._teacher, json.dumps([kind, names]).encode())
             end(status)
 

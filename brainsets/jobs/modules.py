@@ -1,0 +1,52 @@
+"""What a process has imported, without touching what it shares with another process.
+
+To look at all modules of a forked process is to copy the memory that they are in, for
+a count of references in each. So what was there before the fork is looked at once, and
+after it only what has come since.
+"""
+
+import sys
+from collections.abc import Iterator
+
+__all__ = ["imported_since", "remember_modules", "versions"]
+
+_known: frozenset[str] = frozenset()
+_known_versions: dict[str, str] = {}
+
+
+def remember_modules() -> None:
+    """Take note of what is imported, for processes that are forked from this one."""
+    global _known, _known_versions
+    _known_versions = versions()
+    _known = frozenset(sys.modules)
+
+
+def imported_since() -> list[str]:
+    """Return the modules that were not there before the fork, in order of import."""
+    return [*_newest_first()][::-1]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all packages that are imported."""
+    found = {name: _version(name) for name in imported_since()}
+    # The standard library's modules carry versions of their own that nobody cares for.
+    own = {
+        name: version
+        for name, version in found.items()
+        if isinstance(version, str) and name not in sys.stdlib_module_names
+    }
+    return dict(sorted({**_known_versions, **own}.items()))
+
+
+def _newest_first() -> Iterator[str]:
+    for name in reversed(sys.modules):
+        if name in _known:
+            return
+        yield name
+
+
+def _version(name: str) -> object:
+    if "." in name or name.startswith("_") or not name.islower():
+        return None
+    # Whatever stands there, it need not be a module.
+    return getattr(sys.modules[name], "__dict__", {}).get("__version__")
