@@ -1,11 +1,11 @@
 """Keeps a zygote for the jobs of one brainset in one run, and runs their steps.
 
-`warm_client` starts it. For each client it forks a process that does what the wrapper
-of a cold job does: `brainsets.jobs.steps`. Only the children of that are forked by the
-zygote. This process itself imports no pipeline, so what is forked from it is small.
+`warm_client` starts it. For each client it has a worker that does what the wrapper of a
+cold job does; only the children of that are forked by the zygote. This process itself
+imports no pipeline, so the workers, which are forked from it, are small.
 
-It watches its clients: when one is killed, the step's process is killed like the
-wrapper of a cold job would be, and takes its children with it. It ends with the run.
+It watches its clients: when one is killed, its worker is killed like the wrapper of a
+cold job would be, and takes its children with it. It ends with the run.
 """
 
 import contextlib
@@ -16,23 +16,20 @@ import select
 import signal
 import socket
 import struct
-import sys
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from brainsets.jobs import steps
 from brainsets.jobs.arguments import Job, parse_job
+from brainsets.jobs.worker import STEPS, answer, assign, be_worker
 from brainsets.jobs.zygote import WarmForker, be_zygote
 from brainsets.shared.code import code_stamp
 from brainsets.shared.processes import start_time
 
 __all__ = ["keep"]
 
-_STEPS = {"download_asset": steps.download_asset, "process_asset": steps.process_asset}
 _KINDS = ("download", "process", "inspect")
 _LONGEST_IMPORT_S = 120
 # Whatever comes later imports anew, which takes a second or two; memory is free.
@@ -76,6 +73,11 @@ class _Request:
         """Where the wrapper stands in the command."""
         return next(n for n, word in enumerate(self.command) if word.endswith(".py"))
 
+    @property
+    def rule(self) -> str:
+        """The rule whose wrapper it is."""
+        return Path(self.command[self.script]).stem
+
     def job(self) -> Job:
         try:
             return parse_job(self.command[self.script + 1 :])
@@ -89,7 +91,14 @@ class _Client:
     pid: int
     received: bytes = b""
     request: _Request | None = None
-    step: int | None = None
+    worker: "_Worker | None" = None
+
+
+@dataclass
+class _Worker:
+    pid: int
+    socket: socket.socket
+    client: _Client | None = None
 
 
 @dataclass
@@ -139,6 +148,7 @@ class _Keeper:
         self._listener: socket.socket | None = listener
         self._path = path
         self._clients: dict[int, _Client] = {}
+        self._workers: dict[int, _Worker] = {}
         self._zygote: _Zygote | None = None
         self._environment = dict(os.environ)
         self._main, self._main_start = map(int, path.name.split("-")[:2])
@@ -155,7 +165,7 @@ class _Keeper:
 
     def serve(self) -> None:
         while self._listener or self._clients:
-            for descriptor, events in self._poll():
+            for descriptor in self._ready():
                 if descriptor == self._woken:
                     os.read(self._woken, 4096)
                     self._reap()
@@ -164,7 +174,9 @@ class _Keeper:
                 elif self._zygote and descriptor == self._zygote.life:
                     self._listen_to_zygote()
                 elif descriptor in self._clients:
-                    self._listen_to(self._clients[descriptor], events)
+                    self._listen_to(self._clients[descriptor])
+                elif descriptor in self._workers:
+                    self._listen_to_worker(self._workers[descriptor])
             self._limit_import()
             self._start_steps()
             if self._listener and (not self._run_lives() or self._is_idle()):
@@ -172,16 +184,16 @@ class _Keeper:
         if self._zygote and not self._zygote.is_settled:
             os.killpg(self._zygote.pid, signal.SIGKILL)
 
-    def _poll(self) -> list[tuple[int, int]]:
+    def _ready(self) -> list[int]:
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         if self._listener:
             poll.register(self._listener, select.POLLIN)
         if self._zygote and self._zygote.life >= 0:
             poll.register(self._zygote.life, select.POLLIN)
-        for descriptor in self._clients:
+        for descriptor in (*self._clients, *self._workers):
             poll.register(descriptor, select.POLLIN)
-        return poll.poll(_TICK_S * 1000)
+        return [descriptor for descriptor, _ in poll.poll(_TICK_S * 1000)]
 
     def _run_lives(self) -> bool:
         return start_time(self._main) == self._main_start
@@ -199,7 +211,7 @@ class _Keeper:
             pass
         self._listener.close()
         self._listener = None
-        for client in [c for c in self._clients.values() if c.step is None]:
+        for client in [c for c in self._clients.values() if c.worker is None]:
             self._forget(client)
 
     def _accept(self) -> None:
@@ -216,7 +228,7 @@ class _Keeper:
         connection.setblocking(False)
         self._clients[connection.fileno()] = _Client(connection, pid)
 
-    def _listen_to(self, client: _Client, events: int) -> None:
+    def _listen_to(self, client: _Client) -> None:
         try:
             content = client.connection.recv(1 << 16)
         except BlockingIOError:
@@ -224,14 +236,16 @@ class _Keeper:
         except OSError:
             content = b""
         if not content:
-            # Killed, with its run or alone: so is its step.
-            if client.step is not None:
-                os.kill(client.step, signal.SIGKILL)
+            # Ended, or killed, with its run or alone: then so is its step.
+            if client.worker is not None:
+                self._listen_to_worker(client.worker)
+            if client.worker is not None:
+                os.kill(client.worker.pid, signal.SIGKILL)
             self._forget(client)
-        elif client.step is not None:
+        elif client.worker is not None:
             for signum in content:
                 if signum in _SIGNALS:
-                    os.kill(client.step, signum)
+                    os.kill(client.worker.pid, signum)
         elif client.request is None:
             client.received += content
             try:
@@ -253,32 +267,65 @@ class _Keeper:
                 return
             if not pid:
                 return
-            for client in [c for c in self._clients.values() if c.step == pid]:
-                if os.WIFSIGNALED(status):
-                    # It could not say so itself.
-                    _answer(client.connection, bytes([128 + os.WTERMSIG(status)]))
-                self._forget(client)
+            for worker in [w for w in self._workers.values() if w.pid == pid]:
+                del self._workers[worker.socket.fileno()]
+                worker.socket.close()
+                if worker.client is not None:
+                    if os.WIFSIGNALED(status):
+                        # It could not say so itself.
+                        end = bytes([128 + os.WTERMSIG(status)])
+                        answer(worker.client.connection, end)
+                    self._forget(worker.client)
 
     def _start_steps(self) -> None:
-        """Fork for those clients whose request is there."""
+        """Give those clients a worker whose request is there."""
         for client in list(self._clients.values()):
-            if client.request is None or client.step is not None:
+            if client.request is None or client.worker is not None:
                 continue
             try:
-                # Here, as all memory that a forked process touches is copied for it.
                 job = client.request.job()
                 if self._zygote is None:
                     self._start_zygote(job)
                 if not self._zygote.is_settled:
                     return
                 self._look_at_files()
-                step = self._prepared(client.request, job)
-                client.step = os.fork()
+                self._check(client.request, job)
+                self._employ(client, job)
             except (_Unfit, OSError) as reason:
                 self._refuse(client, str(reason))
-                continue
-            if client.step == 0:
-                self._be_step(client, step)
+
+    def _employ(self, client: _Client, job: Job) -> None:
+        """Give a client's step to a worker that has none, or to a new one."""
+        free = [worker for worker in self._workers.values() if worker.client is None]
+        # The latest, which others may not need to be there at all.
+        worker = free[-1] if free else self._new_worker()
+        assign(worker.socket, client.connection, client.request.rule, job, client.pid)
+        client.worker, worker.client = worker, client
+
+    def _new_worker(self) -> _Worker:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            self._let_go()
+            be_worker(theirs, self._zygote.forkers)
+        theirs.close()
+        ours.setblocking(False)
+        self._workers[ours.fileno()] = _Worker(pid, ours)
+        return self._workers[ours.fileno()]
+
+    def _listen_to_worker(self, worker: _Worker) -> None:
+        """Hear whether a step is over; then its worker is free."""
+        try:
+            is_over = worker.socket.recv(1)
+        except BlockingIOError:
+            return
+        except OSError:
+            is_over = b""
+        if is_over and worker.client is not None:
+            client, worker.client = worker.client, None
+            client.worker = None
+            self._forget(client)
 
     def _start_zygote(self, job: Job) -> None:
         ends = {kind: _channel() for kind in _KINDS}
@@ -310,6 +357,8 @@ class _Keeper:
             self._listener.close()
         for client in self._clients.values():
             client.connection.close()
+        for worker in self._workers.values():
+            worker.socket.close()
 
     def _listen_to_zygote(self) -> None:
         zygote = self._zygote
@@ -348,8 +397,8 @@ class _Keeper:
         took = time.monotonic() - started
         self._next_look = started + max(_BETWEEN_LOOKS_S, took / _SHARE_OF_LOOKS)
 
-    def _prepared(self, request: _Request, job: Job) -> partial:
-        """Return the step that a client asks for."""
+    def _check(self, request: _Request, job: Job) -> None:
+        """Make sure that the step that a client asks for can be forked."""
         zygote = self._zygote
         if zygote.obstacle:
             raise _Unfit(zygote.obstacle)
@@ -359,51 +408,15 @@ class _Keeper:
                 raise _Unfit(f"{name} in its environment is not that of other jobs")
         if code_stamp(job.pipeline) != zygote.stamp:
             raise _Unfit("the pipeline's code has changed since it was imported")
-        function = _STEPS.get(Path(request.command[request.script]).stem)
-        if function is None:
+        if request.rule not in STEPS:
             raise _Unfit("its command is no step of an asset")
-        return partial(function, job, zygote.forkers)
 
     def _refuse(self, client: _Client, reason: str) -> None:
         """Tell a client to run cold; it closes the connection when it has heard it."""
         client.request = None
-        _answer(client.connection, b"C" + reason.encode(errors="replace"))
-        client.connection.shutdown(socket.SHUT_WR)
-
-    def _be_step(self, client: _Client, step: partial) -> None:
-        """Run a client's step; never returns, unless in a child that was forked."""
-        connection = client.connection
-        self._clients.pop(connection.fileno())
-        self._let_go()
-        connection.setblocking(True)
-        try:
-            _take_streams(client.pid)
-        except OSError as error:
-            _answer(connection, f"Cits streams cannot be reached ({error})".encode())
-            connection.shutdown(socket.SHUT_WR)
-            os._exit(0)
-        try:
-            connection.sendall(b"A")
-            status = step()
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except SystemExit:
-            # Of a child that was forked off here: it ends as an interpreter does.
-            raise
-        except BaseException:
-            traceback.print_exc()
-            status = 1
-        _answer(connection, bytes([status]))
-        os._exit(0)
-
-
-def _take_streams(pid: int) -> None:
-    """Write from now on where the standard streams of another process go."""
-    for number in (1, 2):
-        path = f"/proc/{pid}/fd/{number}"
-        stream = os.open(path, os.O_WRONLY | os.O_APPEND)
-        os.dup2(stream, number)
-        os.close(stream)
+        answer(client.connection, b"C" + reason.encode(errors="replace"))
+        with contextlib.suppress(OSError):
+            client.connection.shutdown(socket.SHUT_WR)
 
 
 def _channel() -> tuple[socket.socket, socket.socket]:
@@ -411,14 +424,6 @@ def _channel() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     theirs.setblocking(False)
     return ours, theirs
-
-
-def _answer(connection: socket.socket, answer: bytes) -> None:
-    try:
-        connection.send(answer)
-    except OSError:
-        # It is gone; then nobody wants to know.
-        pass
 
 
 def _normal(name: str, value: str | None) -> str | None:

@@ -277,7 +277,9 @@ class _Zygote:
     def _take(self, kind: str, channel: socket.socket) -> None:
         """Take one request, and fork."""
         try:
-            mark, descriptors, _, _ = socket.recv_fds(channel, 256, _DESCRIPTORS)
+            mark, descriptors, _, _ = socket.recv_fds(
+                channel, 256, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
         except BlockingIOError:
             # A successor was faster.
             return

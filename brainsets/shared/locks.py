@@ -20,7 +20,13 @@ from typing import Any
 from brainsets.errors import RunLockedError
 from brainsets.shared.sentinels import now
 
-__all__ = ["lock_asset", "lock_publishing", "lock_run", "run_in_the_way"]
+__all__ = [
+    "lock_asset",
+    "lock_publishing",
+    "lock_run",
+    "release_locks",
+    "run_in_the_way",
+]
 
 _RUN_BYTE = 0
 _PUBLISHING_BYTE = 1
@@ -98,6 +104,12 @@ def _holder(path: Path) -> dict[str, Any]:
         return json.loads(os.pread(_descriptor(path), 4096, 0))
     except ValueError:
         return {}
+
+
+def release_locks() -> None:
+    """Release all locks of this process, as its end would do."""
+    for path in [*_descriptors]:
+        os.close(_descriptors.pop(path))
 
 
 def lock_publishing(path: Path) -> None:
