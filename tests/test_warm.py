@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import pytest
 from conftest import ROOT, Workspace
 
@@ -327,13 +328,17 @@ def test_whatever_a_step_dies_of_the_next_one_is_forked(jobs):
 
 def test_what_is_left_open_is_whole(jobs):
     process = (
-        "global kept; kept = open(self.processed_dir / 'left.txt', 'w'); "
-        "kept.write('x' * 1000); ctypes.CDLL(None).puts(b'words of a C library')"
+        "global text, data; text = open(self.processed_dir / 'left.txt', 'w'); "
+        "text.write('x' * 1000); import h5py; "
+        "data = h5py.File(self.processed_dir / 'left.h5', 'w'); data['x'] = [1, 2]; "
+        "ctypes.CDLL(None).puts(b'words of a C library')"
     )
     made = jobs(process=process)
     status, log = made.both("a")
     assert status == 0, log
     assert (made.folder.root / "left.txt").read_text() == "x" * 1000
+    with h5py.File(made.folder.root / "left.h5") as file:
+        assert list(file["x"]) == [1, 2]
     assert "words of a C library" in log
 
 
