@@ -1,0 +1,1 @@
+"""Measures this workflow beside the published Ray runner: see README.md."""
