@@ -16,38 +16,44 @@ from benchmarks.archive import link_recordings, served
 from benchmarks.machine import ROOT, commit, machine, versions
 from benchmarks.meter import MeasuringError
 from benchmarks.planning import measured_planning
-from benchmarks.report import report, summary, write_into
+from benchmarks.report import readme_part, report, summary, write_into
 from benchmarks.sides import OurWorkflow, RayRunner, clear
 from benchmarks.workloads import CORES, FULL, QUICK, Sizes, Workload
 
 NAMES = ("waiting", "edf", "nothing", "memory", "planning")
 LATEST = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
+CAN_DRAW = find_spec("matplotlib") is not None
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
-    options = _options(argv)
-    if find_spec("matplotlib") is None:
+    options = parsed_options(argv)
+    partly = options.quick or options.only
+    if not partly and not CAN_DRAW:
+        # Said before half an hour has passed.
         print('benchmarks: matplotlib is missing; pip install -e ".[bench]"')
         return 2
     try:
         if options.source:
             results = json.loads(options.source.read_text(encoding="utf-8"))
+            if not (results["whole"] and "took_s" in results):
+                raise MeasuringError(f"{options.source} is not of a whole run.")
             _publish(results)
             return 0
         results = _Benchmark(options).run()
     except MeasuringError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    if options.quick or options.only:
-        print("The README keeps its table: that is for a whole run.")
-    else:
+    if results["whole"]:
         _publish(results)
+    else:
+        print("The README keeps its table: that is for a whole run.")
     return 0
 
 
-def _options(argv: list[str] | None) -> argparse.Namespace:
+def parsed_options(argv: list[str] | None) -> argparse.Namespace:
+    """Return the options of a command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure this workflow beside the published Ray runner. A whole "
@@ -69,7 +75,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--work",
         type=Path,
-        default=ROOT / "data" / "benchmarks",
+        default=Path("data/benchmarks"),
         metavar="DIR",
         help="where it runs and leaves all results and logs (data/benchmarks)",
     )
@@ -105,6 +111,7 @@ class _Benchmark:
             "format": 1,
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "quick": options.quick,
+            "whole": not options.quick and self.chosen == {*NAMES},
             "repeats": self.pairs,
             "machine": machine(),
             "commit": commit(),
@@ -223,9 +230,10 @@ def _write(results: dict[str, Any], folder: Path, name: str) -> None:
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
     if "took_s" not in results:
         return
-    from benchmarks.plot import draw
+    if CAN_DRAW:
+        from benchmarks.plot import draw
 
-    draw(results, folder / f"{name}.svg")
+        draw(results, folder / f"{name}.svg")
     text = report(results, f"{name}.svg")
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
@@ -233,7 +241,7 @@ def _write(results: dict[str, Any], folder: Path, name: str) -> None:
 def _publish(results: dict[str, Any]) -> None:
     """Make results the latest: in benchmarks/results, and in the README."""
     _write(results, LATEST, "latest")
-    write_into(README, summary(results))
+    write_into(README, readme_part(results, "benchmarks/results/latest.svg"))
     print("benchmarks/results and README.md show these results now")
 
 

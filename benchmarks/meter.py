@@ -226,6 +226,14 @@ def _own_s() -> float:
     return time.process_time()
 
 
+def _wait_for_all() -> None:
+    try:
+        while True:
+            os.wait()
+    except ChildProcessError:
+        pass
+
+
 def _main() -> None:
     task = json.loads(sys.argv[1])
     libc = ctypes.CDLL(None, use_errno=True)
@@ -241,6 +249,7 @@ def _main() -> None:
         sys.exit(1)
     finally:
         _Meter.kill_all()
+        _wait_for_all()
 
 
 if __name__ == "__main__":

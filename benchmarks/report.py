@@ -8,7 +8,14 @@ from typing import Any
 
 from benchmarks.figures import OURS, Figure, Planned, figures, planned
 
-__all__ = ["MARKERS", "report", "summary", "with_summary", "write_into"]
+__all__ = [
+    "MARKERS",
+    "readme_part",
+    "report",
+    "summary",
+    "with_part",
+    "write_into",
+]
 
 MARKERS = ("<!-- benchmarks: begin -->", "<!-- benchmarks: end -->")
 """What the README's part stands between."""
@@ -113,6 +120,11 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 88, break_on_hyphens=False)) + "\n"
 
 
+def readme_part(results: Mapping[str, Any], figure: str) -> str:
+    """Return what stands in the README: the summary and the plot."""
+    return f"{summary(results)}\n![Ratios, times and planning]({figure})"
+
+
 def report(results: Mapping[str, Any], figure: str) -> str:
     """Return the whole report: the summary, the plot, and every run."""
     parts = [
@@ -154,7 +166,7 @@ def _runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
     return _table(["pair", "side", *(f"`{key}`" for key in columns)], rows)
 
 
-def with_summary(document: str, part: str) -> str:
+def with_part(document: str, part: str) -> str:
     """Return a document with the part between the markers replaced."""
     begin, end = MARKERS
     before, found, rest = document.partition(begin)
@@ -166,5 +178,5 @@ def with_summary(document: str, part: str) -> str:
 
 def write_into(path: Path, part: str) -> None:
     """Replace the part between the markers of a file."""
-    text = with_summary(path.read_text(encoding="utf-8"), part)
+    text = with_part(path.read_text(encoding="utf-8"), part)
     path.write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from settings_table import main as compare_settings_table
 from settings_table import settings_table, with_table
 
+from benchmarks.__main__ import NAMES, parsed_options
 from brainsets.planning.declaration import read_declaration
 from brainsets.planning.settings import read_schema, read_settings
 from brainsets.planning.status import STATES
@@ -24,7 +25,7 @@ from brainsets.planning.summary import COLUMNS
 
 DOCUMENTS = sorted(
     path
-    for folder in ("", "config", "docs", "profiles")
+    for folder in ("", "benchmarks", "benchmarks/results", "config", "docs", "profiles")
     for path in (ROOT / folder).glob("*.md")
 )
 TEXTS = {
@@ -212,7 +213,8 @@ def test_commands_are_shell(shell, command):
 
 
 def test_every_command_is_one_that_a_test_runs_or_that_installs():
-    run = {p.values[0] for p in starting_with("snakemake ", "python -m brainsets")}
+    run = ("snakemake ", "python -m brainsets", "python -m benchmarks")
+    run = {p.values[0] for p in starting_with(*run)}
     others = {p.values[0] for p in ALL_COMMANDS} - run
     # Of the guide, all are run in order, in test_guide.py.
     others -= {*commands(TEXTS["docs/write_a_pipeline.md"])}
@@ -221,6 +223,7 @@ def test_every_command_is_one_that_a_test_runs_or_that_installs():
         marked_command("tests").strip(),
         "conda env create -f environment.yml",
         "conda activate brainsets-workflow",
+        'pip install -e ".[bench]"',
     }
 
 
@@ -240,6 +243,12 @@ def test_brainsets_commands_are_understood(command, folder):
     assert run.returncode == 0, run.stdout
     for option in re.findall(r"--[a-z-]+", command if help_only else ""):
         assert option in run.stdout
+
+
+@pytest.mark.parametrize("command", starting_with("python -m benchmarks"))
+def test_benchmark_commands_are_understood(command):
+    parsed = parsed_options(shlex.split(command)[3:])
+    assert parsed.only is None or {*parsed.only} <= {*NAMES}
 
 
 def test_readmes_pipeline_makes_what_the_readme_says(folder):
@@ -444,10 +453,12 @@ def test_every_dependency_has_its_reason():
         for row in re.findall(r"^\| ([\w, -]+?) \| ", text, re.M)
         for name in row.split(", ")
     }
-    declared = [*project()["dependencies"], *project()["optional-dependencies"]["dev"]]
+    declared = [*project()["dependencies"]]
+    declared += sum(project()["optional-dependencies"].values(), [])
     assert {Requirement(text).name for text in declared} == listed - {
         "package",
         "for development",
+        "for benchmarks",
     }
 
 
