@@ -19,15 +19,13 @@ rule download_asset:
     threads: 0
     resources:
         downloads=1,
-        mem_mb=lambda wildcards, attempt: RUN.brainset(wildcards).download.mem_mb
-        * attempt,
-        runtime=lambda wildcards, attempt: RUN.brainset(wildcards).download.runtime
-        * attempt,
+        mem_mb=download_mem_mb,
+        runtime=download_runtime,
     params:
-        row=RUN.row_hash,
+        row=row_hash,
         args=pipeline_args,
-        asset=lambda wildcards, output: RUN.asset(wildcards),
-        reason=lambda wildcards, output: RUN.reason(wildcards),
+        asset=asset_shown,
+        reason=asset_reason,
         command=download_command,
     message:
         "download {wildcards.brainset} {params.asset} ({params.reason})"
@@ -49,18 +47,16 @@ rule process_asset:
     priority: 10
     conda:
         "../../environment.yml"
-    threads: lambda wildcards: RUN.brainset(wildcards).process.threads
+    threads: process_threads
     resources:
-        mem_mb=lambda wildcards, attempt: RUN.brainset(wildcards).process.mem_mb
-        * attempt,
-        runtime=lambda wildcards, attempt: RUN.brainset(wildcards).process.runtime
-        * attempt,
+        mem_mb=process_mem_mb,
+        runtime=process_runtime,
     params:
-        row=RUN.row_hash,
+        row=row_hash,
         code=pipeline_code,
         args=pipeline_args,
-        asset=lambda wildcards, output: RUN.asset(wildcards),
-        reason=lambda wildcards, output: RUN.reason(wildcards),
+        asset=asset_shown,
+        reason=asset_reason,
         command=process_command,
     message:
         "process {wildcards.brainset} {params.asset} ({params.reason})"
