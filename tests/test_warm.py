@@ -269,7 +269,8 @@ def test_warm_jobs_can_be_switched_off(workspace):
 @pytest.mark.parametrize("alone", [True, False])
 def test_warm_process_ends_when_snakemake_is_killed(workspace, alone):
     wait = "while not (self.raw_dir / 'go').exists(): time.sleep(0.05)"
-    run = workspace.start(str(write(workspace, process=wait)), warm=True)
+    limited = [{"pipeline": str(write(workspace, process=wait)), "limit": 1}]
+    run = workspace.start(limited, warm=True)
     try:
         path = workspace.raw_dir / "recorder" / "found" / "process a"
         assert within(120, path.exists)

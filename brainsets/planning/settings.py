@@ -69,18 +69,18 @@ class Brainset:
         """The brainset's processed folder."""
         return BrainsetFolder(self.processed_dir / self.id)
 
-    @property
+    @cached_property
     def counted_args(self) -> list[str]:
         """The arguments whose change means that everything is done again."""
         return counted(self.args)
 
-    @property
+    @cached_property
     def is_isolated(self) -> bool:
         """Whether it runs in an interpreter of its own."""
         needs_one = self.source.environment_key is not None
         return self.environment == "isolated" and needs_one
 
-    @property
+    @cached_property
     def pipeline(self) -> Path:
         """The pipeline's file; that of a published one is in its environment."""
         return self.source.file(self.folder.environment)

@@ -5,6 +5,7 @@ folder, beside the data it speaks of, so that it travels with them.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 __all__ = ["WORKFLOW_FOLDER", "BrainsetFolder"]
@@ -18,42 +19,42 @@ class BrainsetFolder:
 
     root: Path
 
-    @property
+    @cached_property
     def workflow(self) -> Path:
         """Everything here that is not data."""
         return self.root / WORKFLOW_FOLDER
 
-    @property
+    @cached_property
     def manifest(self) -> Path:
         """The table of assets."""
         return self.workflow / "manifest.tsv"
 
-    @property
+    @cached_property
     def listing_failure(self) -> Path:
         """Why the last attempt to list the assets failed; absent if it did not."""
         return self.workflow / "manifest.FAILED"
 
-    @property
+    @cached_property
     def environment(self) -> Path:
         """The interpreter built for the pipeline."""
         return self.workflow / "environment"
 
-    @property
+    @cached_property
     def environment_failure(self) -> Path:
         """Why the interpreter could not be built; absent if it could."""
         return self.workflow / "environment.FAILED"
 
-    @property
+    @cached_property
     def summary(self) -> Path:
         """The table of what came out."""
         return self.workflow / "summary.tsv"
 
-    @property
+    @cached_property
     def lock(self) -> Path:
         """The file whose kernel locks keep two runs, and two attempts, apart."""
         return self.workflow / "lock"
 
-    @property
+    @cached_property
     def status(self) -> Path:
         """The folder of all sentinels."""
         return self.workflow / "status"
