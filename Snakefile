@@ -31,6 +31,7 @@ include: "workflow/rules/summaries.smk"
 
 
 onstart:
+    end_when_told()
     lock_brainsets()
 
 

@@ -110,15 +110,27 @@ def test_an_interrupted_run_is_taken_up_again(recorder, signum):
     wait_for(lambda: recorder.sentinel("b", "DONE"))
     wait_for(lambda: recorder.sentinel("a", "RUNNING"))
     os.killpg(run.pid, signum)
-    try:
-        run.wait(timeout=60)
-    except subprocess.TimeoutExpired:
-        # Seen once with SIGTERM on a busy machine: Snakemake itself did not end.
-        kill_group(run)
+    run.wait(timeout=60)
     assert recorder.sentinel("a", "DONE") is None
     recorder.events()
     assert recorder.run(str(recorder.pipeline)).returncode == 0
     assert "process 'a'" in recorder.events()
+
+
+def test_a_run_that_plans_when_it_is_told_to_end_ends(recorder):
+    # Enough to be planning for seconds once they are listed.
+    recorder.write_rows([{"id": f"s{n}"} for n in range(3000)])
+    run = recorder.start(str(recorder.pipeline))
+    try:
+        wait_for(recorder.folder().manifest.exists)
+        time.sleep(2)
+        os.kill(run.pid, signal.SIGTERM)
+        run.communicate(timeout=120)
+    finally:
+        if run.returncode is None:
+            kill_group(run)
+    assert run.returncode > 0
+    assert len(recorder.events()) < 100
 
 
 def test_second_run_stops_at_once_and_names_the_first(recorder):

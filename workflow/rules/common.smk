@@ -5,6 +5,8 @@ import functools
 import gc
 import inspect
 import json
+import signal
+import threading
 from pathlib import Path
 
 from brainsets.errors import BrainsetError
@@ -207,6 +209,20 @@ def process_command(wildcards, output, threads):
 def check_free():
     """End Snakemake if another run works on one of the brainsets."""
     ended_by_error(RUN.check_free)
+
+
+def end_when_told():
+    """Have SIGTERM end a run whatever Snakemake is doing.
+
+    Its handler waits for a lock that the thread it interrupts may hold, always while it
+    plans anew after a listing, and then waits for ever. A thread of its own gets it.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if callable(handler):
+        signal.signal(
+            signal.SIGTERM,
+            lambda *args: threading.Thread(target=handler, args=args).start(),
+        )
 
 
 def lock_brainsets():
