@@ -74,7 +74,7 @@ def build_environment(
     _uv(["pip", "install", "--python", python, *declaration.requirements], step)
     frozen = _uv(["pip", "freeze", "--python", python], step)
     if isinstance(source, PublishedPipeline):
-        _link_pipeline(source, folder)
+        _link_pipeline(source, folder, step)
     folder.environment_failure.unlink(missing_ok=True)
     record = {
         "brainset": source.brainset_id,
@@ -98,7 +98,8 @@ def _fetched_declaration(source: PublishedPipeline, step: str) -> Declaration:
         )
         file = source.package.file(Path(site), source.name)
         if not file.is_file():
-            names = sorted(path.parent.name for path in file.parents[1].glob("*/*.py"))
+            files = file.parents[1].glob("*/pipeline.py")
+            names = sorted(path.parent.name for path in files)
             hint = (
                 nearest(source.name, names) or f"it has {', '.join(names) or 'none'}."
             )
@@ -116,22 +117,19 @@ def _fetched_declaration(source: PublishedPipeline, step: str) -> Declaration:
     return declared.implying([source.requirement])
 
 
-def _link_pipeline(source: PublishedPipeline, folder: BrainsetFolder) -> None:
+def _link_pipeline(
+    source: PublishedPipeline, folder: BrainsetFolder, step: str
+) -> None:
     """Give the pipeline a place that does not depend on the version of Python."""
-    found = subprocess.run(
-        [
-            interpreter(folder),
-            "-I",
-            "-c",
-            "import sysconfig as s; print(s.get_path('purelib'))",
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    site = Path(found.stdout.strip())
-    target = source.package.file(site, source.name).parent
+    sites = folder.environment.glob("lib/python3.*/site-packages")
+    files = [source.package.file(site, source.name) for site in sites]
+    target = next((file.parent for file in files if file.is_file()), None)
+    if target is None:
+        raise EnvironmentBuildError(
+            f"{step}: the {source.package.name} that was installed has no pipeline "
+            f"{source.name!r}; see the log for its version, or give the path of a "
+            "folder with the pipeline."
+        )
     link = source.file(folder.environment).parent
     link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
 
