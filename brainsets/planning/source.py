@@ -11,7 +11,8 @@ from typing import Any
 
 from brainsets.errors import PipelineError
 from brainsets.planning.declaration import Declaration, read_declaration
-from brainsets.planning.published import imported_packages, is_importable, pinned
+from brainsets.planning.imports import imported_packages, is_importable
+from brainsets.planning.published import pinned
 from brainsets.shared.code import code_files, code_hash, code_stamp
 
 __all__ = ["PipelineSource"]
