@@ -54,6 +54,7 @@ import pandas as pd
 from temporaldata import ArrayDict, Data, Interval, RegularTimeSeries
 
 from brainsets.archives.downloads import download_file
+from brainsets.archives.edf import read_units
 from brainsets.archives.physionet import file_url, read_listing
 from brainsets.pipeline import BrainsetPipeline
 
@@ -248,18 +249,6 @@ def read_eeg(path: Path) -> tuple[RegularTimeSeries, ArrayDict]:
         unit=np.full(len(names), "V"),
     )
     return eeg, channels
-
-
-def read_units(path: Path) -> list[str]:
-    """Return the physical unit of each signal in an EDF file's header.
-
-    Where the unit is none that it knows, mne takes it for volts without a word. The
-    form of the header is in https://www.edfplus.info/specs/edf.html.
-    """
-    with open(path, "rb") as file:
-        signals = int(file.read(256)[252:])
-        file.seek(256 + signals * (16 + 80))
-        return [file.read(8).decode("latin-1").strip() for _ in range(signals)]
 
 
 def read_trials(path: Path, task: Task, recording_end: float) -> Interval:

@@ -56,6 +56,7 @@ import pandas as pd
 from temporaldata import ArrayDict, Data, Interval, RegularTimeSeries
 
 from brainsets.archives.downloads import download_file
+from brainsets.archives.edf import read_units
 from brainsets.archives.physionet import file_url, read_listing
 from brainsets.pipeline import BrainsetPipeline
 
@@ -287,18 +288,6 @@ def read_signals(
         reference=np.array([REFERENCE[name] for name in names]),
     )
     return series(names), channels, series(["ECG"])
-
-
-def read_units(path: Path) -> list[str]:
-    """Return the physical unit of each signal in an EDF file's header.
-
-    Where the unit is none that it knows, mne takes it for volts without a word. The
-    form of the header is in https://www.edfplus.info/specs/edf.html.
-    """
-    with open(path, "rb") as file:
-        signals = int(file.read(256)[252:])
-        file.seek(256 + signals * (16 + 80))
-        return [file.read(8).decode("latin-1").strip() for _ in range(signals)]
 
 
 def cut_in_time(samples: int, sampling_rate: float) -> list[Interval]:
