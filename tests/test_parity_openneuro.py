@@ -5,10 +5,11 @@ import json
 import pytest
 from parity.compare import compare_folders
 from parity.index import skip_without_package
-from parity.openneuro import openneuro_proxy
+from parity.openneuro import OpenNeuro
 from parity.published import run_published
 from parity.recordings import write_boas, write_sleep_edf
 from parity.s3 import s3_server
+from parity.stand_in import StandIn
 
 from brainsets.planning.environments import interpreter
 
@@ -24,42 +25,51 @@ ARGUMENTS = ["--on-version-mismatch", "abort"]
 
 
 @pytest.fixture
-def archive(workspace, shared_data):
-    """What was asked of OpenNeuro so far; the workspace's programs are led to it."""
+def buckets(workspace, shared_data):
+    """The stores of two archives, to which the workspace's programs are led."""
     names = ("openneuro.org", "physionet-open")
-    buckets = {name: workspace.root / name for name in names}
-    write_boas(shared_data, buckets["openneuro.org"])
-    write_sleep_edf(shared_data, buckets["physionet-open"])
-    with (
-        s3_server(buckets) as bucket,
-        openneuro_proxy(DATASETS, workspace.root) as (service, asked),
-    ):
-        workspace.environment = {**bucket, **service}
-        yield asked
+    folders = {name: workspace.root / name for name in names}
+    write_boas(shared_data, folders["openneuro.org"])
+    write_sleep_edf(shared_data, folders["physionet-open"])
+    with s3_server(folders) as variables:
+        workspace.environment = variables
+        yield
 
 
-def check_parity(workspace, asked, package, runner, *beside):
+def asked_ids(stand_in):
+    """Return which datasets OpenNeuro was asked about, in order."""
+    asked = [json.loads(request.body) for request in stand_in.requests]
+    return [request["variables"]["datasetId"] for request in asked]
+
+
+def check_parity(workspace, package, runner, *beside):
     """Run klinzing here, with others beside it, and there; compare all it made."""
     skip_without_package(package)
-    published = workspace.root / "published"
-    pipeline = {"pipeline": f"{package}:{NAME}", "args": ARGUMENTS}
-    run = workspace.run([pipeline, *beside])
-    assert run.returncode == 0, run.stdout
-    # For the version and for the species, by the only job that lists assets.
-    ids = [request["variables"]["datasetId"] for request in asked]
-    assert ids == ["ds005555", "ds005555"]
-    folder = workspace.folder(NAME)
-    theirs = run_published(
-        interpreter(folder),
-        folder.environment / "pipeline" / "pipeline.py",
-        published / "raw",
-        published / "processed",
-        *("-c", "2", *ARGUMENTS),
-        environment=workspace.environment,
-        runner=runner,
-    )
-    assert theirs.returncode == 0, theirs.stdout
-    assert len(asked) == 4
+    folder, published = workspace.folder(NAME), workspace.root / "published"
+    pipelines = [{"pipeline": f"{package}:{NAME}", "args": ARGUMENTS}, *beside]
+    # Packages are not what the service has.
+    built = workspace.run(pipelines, "--until", "build_environment")
+    assert built.returncode == 0, built.stdout
+    with StandIn(OpenNeuro(DATASETS).hosts, workspace.root) as stand_in:
+        variables = {**workspace.environment, **stand_in.environment}
+        workspace.environment = variables
+        run = workspace.run(pipelines)
+        assert run.returncode == 0, run.stdout
+        # For the version and for the species, by the only job that lists assets.
+        assert asked_ids(stand_in) == ["ds005555"] * 2
+        theirs = run_published(
+            interpreter(folder),
+            folder.environment / "pipeline" / "pipeline.py",
+            published / "raw",
+            published / "processed",
+            *("-c", "2", *ARGUMENTS),
+            environment=variables,
+            runner=runner,
+        )
+        assert theirs.returncode == 0, theirs.stdout
+        assert asked_ids(stand_in) == ["ds005555"] * 4
+        assert stand_in.refused == []
+    assert "build the environment" not in run.stdout
     ours, its = folder.root, published / "processed" / NAME
     assert sorted(path.name for path in ours.glob("*.h5")) == [
         "sub-1_task-Sleep_acq-headband.h5",
@@ -69,18 +79,16 @@ def check_parity(workspace, asked, package, runner, *beside):
     assert compare_folders(workspace.raw_dir / NAME, published / "raw" / NAME) == []
 
 
-def test_naming_klinzing_of_brainsets_gives_the_files_of_its_runner(workspace, archive):
-    check_parity(workspace, archive, "brainsets", "brainsets.runner")
+def test_naming_klinzing_of_brainsets_gives_the_files_of_its_runner(workspace, buckets):
+    check_parity(workspace, "brainsets", "brainsets.runner")
 
 
 def test_naming_klinzing_of_torch_brain_beside_another_gives_the_files_of_its_runner(
-    workspace, archive
+    workspace, buckets
 ):
     kemp = "kemp_sleep_edf_2013"
     other = {"pipeline": kemp, "args": ["--study_type", "st"]}
-    check_parity(
-        workspace, archive, "torch_brain", "torch_brain.pipeline.runner", other
-    )
+    check_parity(workspace, "torch_brain", "torch_brain.pipeline.runner", other)
     assert (workspace.folder(kemp).root / "ST7011J0-PSG.h5").exists()
     versions = {}
     for brainset in (NAME, kemp):

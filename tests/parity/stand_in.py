@@ -121,9 +121,14 @@ class _Connection(BaseHTTPRequestHandler):
         self.send_response(200, "Connection established")
         self.end_headers()
         self.host = host
-        self.request = self.connection = stand_in.context.wrap_socket(
-            self.connection, server_side=True
-        )
+        try:
+            self.request = self.connection = stand_in.context.wrap_socket(
+                self.connection, server_side=True
+            )
+        except OSError:
+            # The client does not believe the certificate.
+            self.close_connection = True
+            return
         self.rfile = self.connection.makefile("rb")
         self.wfile = self.connection.makefile("wb")
         self.close_connection = False
