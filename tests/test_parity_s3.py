@@ -76,6 +76,15 @@ def test_naming_kemp_is_enough_and_its_files_are_those_of_the_published_runner(
         assert (ours / "SC4001E0-PSG.h5").read_bytes() == whole
         assert cut(its / "SC4001E0-PSG.h5") == whole
         one = ("--single", COMPLETE)
+        # So does the command, which is given the name alone.
+        cut(ours / "SC4001E0-PSG.h5")
+        where_ours = ("--raw-dir", workspace.raw_dir)
+        where_ours += ("--processed-dir", workspace.processed_dir)
+        for left_to_do in (True, False):
+            prepared = workspace.brainsets("prepare", NAME, *one, *where_ours)
+            assert prepared.returncode == 0, prepared.stderr
+            assert ("Nothing to be done" in prepared.stderr) != left_to_do
+            assert (ours / "SC4001E0-PSG.h5").read_bytes() == whole
         theirs = run_published(*where, *one, environment=variables)
         assert theirs.returncode == 0 and "DONE" in theirs.stdout, theirs.stdout
         assert len((its / "SC4001E0-PSG.h5").read_bytes()) == len(whole) // 2
