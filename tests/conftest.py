@@ -162,3 +162,11 @@ def shared_data():
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real recordings: {SHARED_DATA} is not there")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory):
+    """What came of preparing both datasets of PhysioNet."""
+    from physionet_story import told_story
+
+    return told_story(tmp_path_factory)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from small_pipeline import data, write
 
 BAD = {
     "raises": "raise",
@@ -164,3 +165,40 @@ class Pipeline(BrainsetPipeline):
     [other] = set("ab") - {done}
     message = workspace.sentinel(other, "FAILED")["attempts"][-1]["message"]
     assert "same.txt" in message and repr(done) in message
+
+
+@pytest.mark.parametrize(
+    "statement, error",
+    [
+        ("raise type('Odd', (Exception,), {'__str__': lambda s: 1 / 0})()", "Odd"),
+        ("raise ValueError('byte \\udcff')", "ValueError"),
+        ("raise ValueError('x' * 10_000_000)", "ValueError"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise MemoryError", "MemoryError"),
+        ("input('which version?')", "EOFError"),
+    ],
+)
+def test_odd_errors_are_told_as_what_they_are(workspace, statement, error):
+    body = f"""
+    def process(self, row):
+        {statement}
+"""
+    run = workspace.run(str(write(workspace, body)))
+    assert run.returncode == 1
+    failed = workspace.sentinel("a", "FAILED")
+    assert failed["attempts"][0]["error"] == error
+    assert len(failed["attempts"][0]["message"]) < 5000
+    assert f"FAILED recorder a (process): {error}" in run.stdout
+
+
+def test_closed_streams_and_odd_modules_are_no_failure(workspace):
+    body = """
+    def process(self, row):
+        super().process(row)
+        sys.modules["odd"] = 42
+        sys.stdout.close()
+        sys.stderr = None
+"""
+    run = workspace.run(str(write(workspace, body)))
+    assert run.returncode == 0, run.stdout
+    assert data(workspace) == {"a.txt": "whole"}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from archive_server import ArchiveServer
 from conftest import ROOT
-from test_documents import blocks, commands, saved_files, stripped
+from documents import blocks, commands, saved_files, stripped
 
 from brainsets.planning.settings import read_settings
 
@@ -120,7 +120,7 @@ def test_guide_leads_from_an_empty_folder_to_a_finished_brainset(reader, archive
 
     fails_and_is_mended(reader, archive, failure)
 
-    # Whether these are right is a matter of dry-runs, in test_documents.py.
+    # Whether these are right is a matter of dry-runs, in test_documented_runs.py.
     assert next(typed).endswith("--forcerun process_asset")
     assert next(typed).endswith("--forcerun write_manifest")
     assert next(typed) == "pip install pytest h5py"

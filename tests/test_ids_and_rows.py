@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from small_pipeline import data, write
 
 LONG = "recording of a very long day " * 11
 IDS = ["a/b", "..", ".hidden", "run 1", "é", "{x}", "A", "a", "007", LONG[:300]]
@@ -198,3 +199,35 @@ def test_broken_manifest_gives_one_sentence(workspace, frame, words):
         "Traceback" not in workspace.folder("cells").log("write_manifest").read_text()
     )
     assert not workspace.folder("cells").status.exists()
+
+
+def test_id_that_differs_only_in_case_leaves_the_other_one_done(workspace):
+    pipeline = write(workspace, "")
+    ids = workspace.raw_dir / "recorder" / "ids.txt"
+    ids.parent.mkdir(parents=True)
+    ids.write_text("A b")
+    assert workspace.run(str(pipeline)).returncode == 0
+    workspace.events()
+    ids.write_text("A b a")
+    run = workspace.run(str(pipeline), "--forcerun", "write_manifest")
+    assert run.returncode == 0, run.stdout
+    assert workspace.events() == ["download a", "process a"]
+    ids.write_text("A b")
+    run = workspace.run(str(pipeline), "--forcerun", "write_manifest")
+    assert workspace.events() == []
+    assert workspace.sentinel("A", "DONE")
+
+
+def test_respelled_ids_take_their_files_over(workspace):
+    body = """
+    assets = ["A"]
+    def process(self, row):
+        (self.processed_dir / "session 1.txt").write_text(row.Index)
+"""
+    pipeline = write(workspace, body)
+    assert workspace.run(str(pipeline)).returncode == 0
+    ids = workspace.raw_dir / "recorder" / "ids.txt"
+    ids.write_text("sub-A")
+    run = workspace.run(str(pipeline), "--forcerun", "write_manifest")
+    assert run.returncode == 0, run.stdout
+    assert data(workspace) == {"session 1.txt": "sub-A"}

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest import ROOT
+from small_pipeline import write
 
 from brainsets.shared.manifest import schema_path
 
@@ -302,3 +303,49 @@ def test_the_schema_says_who_listed(done):
     listing = json.loads(schema_path(done.folder().manifest).read_text())
     assert listing["code"] == done.sentinel("a", "DONE")["code"]
     assert [c["name"] for c in listing["columns"]][0] == "id"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: folder.manifest.with_name("manifest.schema.json").unlink(),
+        lambda folder: folder.manifest.with_name("manifest.schema.json").write_text(
+            "{"
+        ),
+        lambda folder: folder.manifest.write_text("wrong\theader\n"),
+        lambda folder: folder.manifest.write_text("id\na\textra\n"),
+    ],
+    ids=["no schema", "broken schema", "header", "row"],
+)
+def test_broken_manifest_is_mended_as_the_sentence_says(workspace, damage):
+    pipeline = write(workspace, "")
+    assert workspace.run(str(pipeline)).returncode == 0
+    workspace.events()
+    damage(workspace.folder())
+    run = workspace.run(str(pipeline))
+    assert "Traceback" not in run.stdout
+    mended = workspace.run(str(pipeline), "--forcerun", "write_manifest")
+    assert mended.returncode == 0, mended.stdout
+    assert workspace.events() == []
+
+
+def test_asset_that_is_new_in_the_archive_can_be_selected(workspace):
+    pipeline = write(workspace, "")
+    assert workspace.run(str(pipeline)).returncode == 0
+    workspace.events()
+    (workspace.raw_dir / "recorder" / "ids.txt").write_text("a new")
+    settings = [{"pipeline": str(pipeline), "assets": ["new"]}]
+    assert workspace.run(settings).returncode == 1
+    run = workspace.run(settings, "--forcerun", "write_manifest")
+    assert run.returncode == 0, run.stdout
+    assert workspace.events() == ["download new", "process new"]
+
+
+def test_raw_file_of_another_row_is_not_taken_when_the_handoff_is_lost(recorder):
+    recorder.write_rows([{"id": "a", "value": 1}])
+    assert recorder.run(str(recorder.pipeline)).returncode == 0
+    recorder.folder().handoff("a").unlink()
+    recorder.write_rows([{"id": "a", "value": 2}])
+    recorder.run(str(recorder.pipeline), "--forcerun", "write_manifest")
+    log = recorder.folder().log("download_asset", "a").read_text()
+    assert "--redownload is set" in log

@@ -1,0 +1,66 @@
+"""Code that is edited while a run goes on is not taken for the planned one."""
+
+import time
+
+from small_pipeline import data, write
+
+
+def test_code_edited_during_the_run_is_not_taken_for_the_planned_one(workspace):
+    body = """
+    VALUE = 1
+    def process(self, row):
+        time.sleep(3)
+        (self.processed_dir / "a.txt").write_text(str(self.VALUE))
+"""
+    pipeline = write(workspace, body)
+    planned = pipeline.read_text()
+    run = workspace.start(str(pipeline))
+    deadline = time.monotonic() + 60
+    while not workspace.folder().sentinel("a", "RUNNING").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    pipeline.write_text(planned.replace("VALUE = 1", "VALUE = 2"))
+    assert run.wait(timeout=60) == 0
+    pipeline.write_text(planned)
+    before = data(workspace)
+    again = workspace.run(str(pipeline))
+    assert ": process recorder a (pipeline code changed)" in again.stdout
+    assert data(workspace) == {"a.txt": "1"}, before
+
+
+def test_code_edited_before_a_step_and_mended_within_it_is_noticed(workspace):
+    """The step imports the edit, and no trace of it is left when the step ends."""
+    body = """
+    assets = ["a", "b"]
+    VALUE = 1
+    def process(self, row):
+        (self.raw_dir / f"started {row.Index}").touch()
+        while not (self.raw_dir / f"go {row.Index}").exists():
+            time.sleep(0.05)
+        (self.processed_dir / f"{row.Index}.txt").write_text(str(self.VALUE))
+"""
+    pipeline = write(workspace, body)
+    planned = pipeline.read_text()
+    raw = workspace.raw_dir / "recorder"
+
+    def wait_for_start(number):
+        deadline = time.monotonic() + 60
+        while len(list(raw.glob("started *"))) < number:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return {path.name.split()[-1] for path in raw.glob("started *")}
+
+    run = workspace.start(str(pipeline), cores=1)
+    [first] = wait_for_start(1)
+    # The second step starts with the edit, and ends without it.
+    pipeline.write_text(planned.replace("VALUE = 1", "VALUE = 2"))
+    pipeline.touch()
+    (raw / f"go {first}").touch()
+    [second] = wait_for_start(2) - {first}
+    pipeline.write_text(planned)
+    (raw / f"go {second}").touch()
+    assert run.wait(timeout=60) == 0
+    assert data(workspace)[f"{second}.txt"] == "2"
+    again = workspace.run(str(pipeline))
+    assert f": process recorder {second} (pipeline code changed)" in again.stdout
+    assert data(workspace) == {"a.txt": "1", "b.txt": "1"}
