@@ -93,6 +93,39 @@ def test_a_changed_block_is_noticed_without_snakemakes_records(workspace):
     assert json.loads(ready.read_text())["dependencies"] == ["tinynetrc>=1.3.0"]
 
 
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_changed_block_does_not_keep_other_work_for_the_next_run(
+    workspace, is_forgotten
+):
+    path = write(workspace)
+    assert workspace.run(str(path)).returncode == 0
+    workspace.events("isolated")
+
+    def edited(*changes):
+        """Run once with an edit; return what ran, and what a dry-run said before."""
+        if is_forgotten:
+            shutil.rmtree(workspace.root / ".snakemake")
+        text = path.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text)
+        planned = workspace.run(str(path), "--dry-run").stdout
+        run = workspace.run(str(path))
+        assert run.returncode == 0, run.stdout
+        assert run.stdout.count("build the environment of isolated") == 1
+        ran = sorted(workspace.events("isolated"))
+        assert "Nothing to be done" in workspace.run(str(path)).stdout
+        return ran, planned
+
+    workspace.folder("isolated").sentinel("b", "DONE").unlink()
+    ran, planned = edited((PACKAGE, "tinynetrc>=1.3.0"))
+    assert ran == ["process b"] and "process isolated b (" in planned
+    ran, planned = edited((">=1.3.0", ">=1.3"), ("import sys\n", "import os, sys\n"))
+    assert ran == ["manifest", "process a", "process b"]
+    assert "list the assets of isolated (code changed)" in planned
+
+
 def test_environment_that_is_gone_or_broken_is_built_again(workspace):
     path = write(workspace)
     assert workspace.run(str(path)).returncode == 0

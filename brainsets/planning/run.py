@@ -150,18 +150,18 @@ class Run:
         folder = brainset.folder
         if self._needs_listing(brainset):
             force([str(folder.manifest)])
-        if brainset.is_isolated and environments.is_outdated(
-            folder, brainset.source.environment_key
-        ):
-            force([str(folder.environment / environments.READY)])
+        # The manifest always: a rule without any input is one that always runs.
+        targets = [str(folder.manifest)]
+        if self.is_outdated(brainset):
+            # Also where nothing else wants it.
+            targets.append(str(folder.environment / environments.READY))
+            force(targets[-1:])
         checkpoints.write_manifest.get(brainset=brainset_id)
         state = DOWNLOADED if self.settings.download_only else DONE
         pending = self.pending(brainset)
         force(
             [str(folder.sentinel(p.name, stale)) for p in pending for stale in p.stale]
         )
-        # The manifest always: a rule without any input is one that always runs.
-        targets = [str(folder.manifest)]
         targets += [str(folder.sentinel(p.name, state)) for p in pending]
         if not self.settings.download_only and (
             pending or not folder.summary.exists() or self._summary_is_old(folder)
@@ -219,12 +219,21 @@ class Run:
         listed = brainset.folder.manifest.exists() and not self._needs_listing(brainset)
         if not listed or self._is_forced("write_manifest"):
             return needed
-        return needed if environments.is_ready(brainset.folder) else []
+        if self.is_outdated(brainset) or not environments.is_ready(brainset.folder):
+            return []
+        return needed
 
     @staticmethod
     def _needs_listing(brainset: Brainset) -> bool:
         failed = brainset.folder.listing_failure.exists()
         return failed or outdated_listing(brainset) is not None
+
+    @staticmethod
+    def is_outdated(brainset: Brainset) -> bool:
+        """Whether a brainset's interpreter is there, but has to be built anew."""
+        return brainset.is_isolated and environments.is_outdated(
+            brainset.folder, brainset.source.environment_key
+        )
 
     def environment(self, brainset: Brainset, *, repair: bool) -> list[str]:
         """Return the file that says a brainset's interpreter is ready, if it has one.

@@ -7,7 +7,7 @@
 rule download_asset:
     """Fetch one recording, and hand what the pipeline returned on to process_asset."""
     input:
-        environment=ancient(environment_ready),
+        environment=environment_ready,
         manifest=ancient(brainset_file("manifest.tsv")),
     output:
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
@@ -36,7 +36,7 @@ rule download_asset:
 rule process_asset:
     """Turn one downloaded recording into its files, published only when whole."""
     input:
-        environment=ancient(environment_ready),
+        environment=environment_ready,
         manifest=ancient(brainset_file("manifest.tsv")),
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
     output:

@@ -117,11 +117,22 @@ def is_on_this_machine():
 
 @asked_often
 def environment_ready(wildcards):
-    return RUN.environment(RUN.brainset(wildcards), repair=is_executing())
+    brainset = RUN.brainset(wildcards)
+    return aged(brainset, RUN.environment(brainset, repair=is_executing()))
 
 
 def environment_to_list(wildcards):
-    return RUN.environment_to_list(RUN.brainset(wildcards), repair=is_executing())
+    brainset = RUN.brainset(wildcards)
+    return aged(brainset, RUN.environment_to_list(brainset, repair=is_executing()))
+
+
+def aged(brainset, files):
+    """Flag files as older than all else, but for those that are to be built anew.
+
+    Snakemake does not look at jobs behind one that will run, other than through files
+    that are not ancient: those that wait for an outdated environment were left out.
+    """
+    return files if RUN.is_outdated(brainset) else [ancient(file) for file in files]
 
 
 def environment_key(wildcards):

