@@ -47,6 +47,7 @@ class Run:
         self.brainsets = settings.brainsets
         self._manifests: dict[str, tuple[tuple, Manifest]] = {}
         self._wanted: dict[str, dict[str, Pending]] = {}
+        self._outdated: dict[str, tuple[int, bool]] = {}
 
     @property
     def brainset_pattern(self) -> str:
@@ -228,12 +229,22 @@ class Run:
         failed = brainset.folder.listing_failure.exists()
         return failed or outdated_listing(brainset) is not None
 
-    @staticmethod
-    def is_outdated(brainset: Brainset) -> bool:
+    def is_outdated(self, brainset: Brainset) -> bool:
         """Whether a brainset's interpreter is there, but has to be built anew."""
-        return brainset.is_isolated and environments.is_outdated(
-            brainset.folder, brainset.source.environment_key
-        )
+        if not brainset.is_isolated:
+            return False
+        ready = brainset.folder.environment / environments.READY
+        try:
+            built = os.stat(ready).st_mtime_ns
+        except OSError:
+            return False
+        # Asked for each asset, so the file is read once.
+        known = self._outdated.get(brainset.id)
+        if known is None or known[0] != built:
+            key = brainset.source.environment_key
+            known = built, environments.is_outdated(brainset.folder, key)
+            self._outdated[brainset.id] = known
+        return known[1]
 
     def environment(self, brainset: Brainset, *, repair: bool) -> list[str]:
         """Return the file that says a brainset's interpreter is ready, if it has one.
