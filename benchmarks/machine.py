@@ -30,7 +30,7 @@ def machine() -> dict[str, Any]:
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(memory_kb * 1024 / 1e9, 1),
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",
         "architecture": platform.machine(),
         "load_before": round(os.getloadavg()[0], 2),
     }

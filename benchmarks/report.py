@@ -107,8 +107,9 @@ def _others(results: Mapping[str, Any]) -> str:
     """Say how much else the machine had to do meanwhile."""
     runs = list(results["planning"])
     for name, workload in results["workloads"].items():
-        # There, the archive's server is among the others.
-        runs += workload["runs"] if name != "edf" else []
+        # There, the archive's server is among the others; and Ray's workers always are.
+        known = [run for run in workload["runs"] if run["side"] == OURS]
+        runs += known if name != "edf" else []
     if not runs:
         return ""
     most = max(run["other_cpu_s"] / run["settled_s"] for run in runs)
