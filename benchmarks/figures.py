@@ -92,8 +92,8 @@ def _waiting(workload: Mapping[str, Any], walls: list[dict]) -> list[Figure]:
 
 def _nothing(workload: Mapping[str, Any]) -> list[Figure]:
     runs, assets = workload["runs"], workload["assets"]
-    # Of the whole machine: Ray's raylet does not wait for the workers that it starts, so
-    # what they have used is in nobody's account.
+    # Of the whole machine: Ray's raylet does not wait for the workers that it starts,
+    # so what they have used is in nobody's account.
     machine_s = [run["cpu_s"] + run["other_cpu_s"] for run in runs]
     per_asset = [
         {**run, "all_ms": 1000 * used_s / assets}
