@@ -27,6 +27,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/environments.smk"
 include: "workflow/rules/manifests.smk"
 include: "workflow/rules/assets.smk"
+include: "workflow/rules/batches.smk"
 include: "workflow/rules/summaries.smk"
 
 

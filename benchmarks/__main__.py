@@ -172,6 +172,7 @@ class _Benchmark:
 
     def _compare(self, compared: list[Workload]) -> None:
         ours, ray = OurWorkflow(self.work), RayRunner(self.work)
+        batches = OurWorkflow(self.work, "batches", {"batch_size": "auto"})
         self.say("building the environments of both sides")
         theirs = ray.prepare(compared)
         self.results["versions"] |= {"ours": {}, "ray": theirs}
@@ -184,7 +185,11 @@ class _Benchmark:
                 )
             self.results["versions"]["ours"] |= found
         for workload in compared:
-            self._compare_one(workload, ours, ray)
+            sides = [ours, ray]
+            if workload.name == "nothing":
+                batches.prepare(workload)
+                sides.append(batches)
+            self._compare_one(workload, *sides)
 
     def _compare_one(self, workload: Workload, *sides: Any) -> None:
         runs: list[dict[str, Any]] = []

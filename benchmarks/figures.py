@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["Figure", "Planned", "figures", "planned"]
 
-OURS, RAY = "ours", "ray"
+OURS, RAY, BATCHES = "ours", "ray", "batches"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,12 @@ def _nothing(workload: Mapping[str, Any]) -> list[Figure]:
         | {"jobs_ms": 1000 * (used_s - run["main_cpu_s"]) / assets}
         for run, used_s in zip(runs, machine_s)
     ]
+    batches = _pairs(runs, "wall_s", BATCHES)
+    in_batches = [
+        _figure("batches", "the same, with `batch_size: auto`", "s", batches, 1.0)
+    ]
     return [
+        *(in_batches if batches else []),
         _figure(
             "cpu",
             "the same: CPU for each asset",
@@ -118,11 +123,15 @@ def _nothing(workload: Mapping[str, Any]) -> list[Figure]:
     ]
 
 
-def _pairs(runs: Sequence[Mapping[str, Any]], key: str) -> list[dict[str, float]]:
+def _pairs(
+    runs: Sequence[Mapping[str, Any]], key: str, ours: str = OURS
+) -> list[dict[str, float]]:
     """Return what both sides measured, for each pair that is complete."""
+    names = {ours: OURS, RAY: RAY}
     found: dict[int, dict[str, float]] = {}
     for run in runs:
-        found.setdefault(run["pair"], {})[run["side"]] = run[key]
+        if run["side"] in names:
+            found.setdefault(run["pair"], {})[names[run["side"]]] = run[key]
     return [pair for pair in found.values() if {*pair} == {OURS, RAY}]
 
 

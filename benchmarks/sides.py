@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.machine import ROOT, packages_in
@@ -69,6 +69,7 @@ class OurWorkflow:
 
     work: Path
     name: str = "ours"
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def _run(self, workload: Workload) -> Path:
         return self.work / self.name / workload.name
@@ -85,6 +86,7 @@ class OurWorkflow:
             "raw_dir": str(run / "raw"),
             "processed_dir": str(run / "processed"),
             "brainsets": [{**brainset, **settings}],
+            **self.settings,
         }
         path = run / "config" / "config.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)

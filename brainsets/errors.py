@@ -5,6 +5,7 @@ these to a user shows the sentence alone, without a traceback.
 """
 
 __all__ = [
+    "BatchError",
     "BrainsetError",
     "DownloadError",
     "EnvironmentBuildError",
@@ -40,6 +41,10 @@ class ManifestError(BrainsetError):
 
 class SelectionError(BrainsetError):
     """A setting names an asset that the manifest does not have."""
+
+
+class BatchError(BrainsetError):
+    """A job is to run a batch of assets that nobody plans any more."""
 
 
 class RunLockedError(BrainsetError):

@@ -89,8 +89,11 @@ class Workspace:
 
     def start(self, brainsets, *arguments: str, **settings) -> subprocess.Popen:
         """Start Snakemake in a process group of its own."""
+        return self.start_command(self.command(brainsets, *arguments, **settings))
+
+    def start_command(self, command: list) -> subprocess.Popen:
         return subprocess.Popen(
-            self.command(brainsets, *arguments, **settings),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -101,7 +104,11 @@ class Workspace:
 
     def run(self, brainsets, *arguments: str, **settings):
         """Run Snakemake to its end; all it prints is in ``stdout``."""
-        process = self.start(brainsets, *arguments, **settings)
+        return self.finish(self.start(brainsets, *arguments, **settings))
+
+    @staticmethod
+    def finish(process: subprocess.Popen):
+        """Wait for the end of a run that was started."""
         try:
             output, _ = process.communicate(timeout=300)
         except BaseException:

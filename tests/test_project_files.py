@@ -26,7 +26,9 @@ def test_rule_script_and_log_have_one_name():
     assert {*rules()} == scripts
     common = (ROOT / "workflow/rules/common.smk").read_text("utf-8")
     for name, text in rules().items():
-        [log] = re.findall(r'brainset_file\("logs/(\w+)(?:/\{asset\})?\.log"\)', text)
+        [log] = re.findall(
+            r'brainset_file\("logs/(\w+)(?:/\{(?:asset|batch)\})?\.log"\)', text
+        )
         assert log == name
         # Its command, in the rule itself or in the function that makes it.
         functions = re.findall(r"command=(\w+)", text)
@@ -90,6 +92,7 @@ def test_every_dependency_has_its_reason():
     declared = [*project()["dependencies"], *(text for each in extras for text in each)]
     assert {Requirement(text).name for text in declared} == listed - {
         "package",
+        "for a cluster",
         "for development",
         "for benchmarks",
     }

@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 
 __all__ = ["adopt_orphans", "die_with_parent", "has_other_children"]
@@ -32,14 +33,20 @@ def die_with_parent(yes: bool) -> None:
 
 
 def _prctl(option: int, value: int) -> bool:
-    if sys.platform != "linux":
-        return False
     try:
-        import ctypes
-
-        return ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0
+        return _process_control()(option, value, 0, 0, 0) == 0
     except (ImportError, OSError, AttributeError):
         return False
+
+
+@cache
+def _process_control() -> Callable[..., int]:
+    # Once in a process and those that are forked from it: it takes milliseconds.
+    import ctypes
+
+    if sys.platform != "linux":
+        raise OSError("there is no prctl")
+    return ctypes.CDLL(None).prctl
 
 
 def has_other_children(known: Collection[int]) -> bool:

@@ -21,13 +21,15 @@ class Pending:
     """An asset that is not up to date.
 
     `reason` is for people; `stale` are states whose sentinels are there although they
-    speak of something else: what Snakemake takes for finished, and is not.
+    speak of something else: what Snakemake takes for finished, and is not. `fetch` says
+    whether the download is to be run, too.
     """
 
     asset: str
     name: str
     reason: str
     stale: Sequence[str] = ()
+    fetch: bool = True
 
 
 def outdated_listing(brainset: Brainset) -> str | None:
@@ -73,7 +75,7 @@ def _not_done(
     if f"{name}.{DONE}" not in existing:
         pending = _not_downloaded(brainset, manifest, asset, name, existing)
         if pending is None:
-            return Pending(asset, name, _unfinished(name, existing))
+            return Pending(asset, name, _unfinished(name, existing), fetch=False)
         return pending
     done = read_sentinel(brainset.folder.sentinel(name, DONE)) or {}
     reason = _difference(brainset, manifest, asset, done, with_code=True)
@@ -81,9 +83,10 @@ def _not_done(
         missing = _missing_output(brainset, done)
         if missing is None:
             return None
-        return Pending(asset, name, f"{missing} is missing or changed", (DONE,))
+        reason = f"{missing} is missing or changed"
     before = _not_downloaded(brainset, manifest, asset, name, existing)
-    return Pending(asset, name, reason, (DONE, *(before.stale if before else ())))
+    stale = (DONE, *(before.stale if before else ()))
+    return Pending(asset, name, reason, stale, before is not None)
 
 
 def _not_downloaded(

@@ -5,14 +5,27 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from brainsets.errors import ManifestError, RunLockedError
 from brainsets.planning import environments
+from brainsets.planning.batches import (
+    BATCH_PATTERN,
+    Batch,
+    Capacity,
+    automatic_size,
+    cut,
+    leftovers,
+    planned_batch,
+    read_batch,
+    remove_batches,
+    write_batch,
+)
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
-from brainsets.planning.settings import Brainset, Settings
+from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.planning.warm import client_words
 from brainsets.shared.locks import lock_run, run_in_the_way
 from brainsets.shared.manifest import Manifest, read_manifest, schema_path
@@ -22,6 +35,7 @@ from brainsets.shared.sentinels import DONE, DOWNLOADED
 __all__ = ["Run"]
 
 _UNKNOWN = "unknown"
+_STEP_RULES = ("download_asset", "process_asset", "download_batch", "process_batch")
 
 
 class Run:
@@ -34,6 +48,8 @@ class Run:
     is_forced : callable
         Whether Snakemake was told to run one of some rules although it need not; known
         only after the Snakefile was parsed.
+    capacity : callable
+        What there is to run jobs; known only then, too.
     """
 
     def __init__(
@@ -41,13 +57,16 @@ class Run:
         settings: Settings,
         *,
         is_forced: Callable[..., bool] = lambda *rules: False,
+        capacity: Callable[[], Capacity] = Capacity,
     ) -> None:
         self.settings = settings
         self._is_forced = is_forced
+        self._capacity = capacity
         self.brainsets = settings.brainsets
         self._manifests: dict[str, tuple[tuple, Manifest]] = {}
         self._wanted: dict[str, dict[str, Pending]] = {}
         self._outdated: dict[str, tuple[int, bool]] = {}
+        self._batches: dict[str, dict[str, Batch]] = {}
 
     @property
     def brainset_pattern(self) -> str:
@@ -59,6 +78,11 @@ class Run:
         """What the wildcard of an asset, its name in file names, may be."""
         return NAME_PATTERN
 
+    @property
+    def batch_pattern(self) -> str:
+        """What the wildcard of a batch may be."""
+        return BATCH_PATTERN
+
     @cached_property
     def processed_dir(self) -> str:
         """The folder of all results, as Snakemake's paths start with it."""
@@ -68,6 +92,15 @@ class Run:
     def brainset(self, wildcards: Any) -> Brainset:
         """Return the brainset that a job is for."""
         return self.brainsets[wildcards.brainset]
+
+    def step(self, wildcards: Any, name: str) -> Step:
+        """Return the settings of a brainset's download or process."""
+        return getattr(self.brainset(wildcards), name)
+
+    def resource_names(self, step: str) -> list[str]:
+        """Return which other resources any brainset asks for in a step."""
+        steps = [getattr(brainset, step) for brainset in self.brainsets.values()]
+        return sorted({name for each in steps for name in each.resources})
 
     def manifest(self, brainset: Brainset) -> Manifest:
         """Return a brainset's manifest, read anew only when its files have changed."""
@@ -94,6 +127,8 @@ class Run:
         """Keep other runs away from the brainsets until this process ends."""
         for brainset in self.brainsets.values():
             self._refuse(brainset, lock_run(brainset.folder.lock))
+            # Jobs of an earlier run that still wait would find their assets taken.
+            remove_batches(brainset.folder, {*self._batches.get(brainset.id, ())})
 
     @staticmethod
     def _refuse(brainset: Brainset, holder: Mapping[str, Any] | None) -> None:
@@ -126,10 +161,13 @@ class Run:
             existing=existing,
         )
         wanted.update({pending.asset: pending for pending in found})
-        if self._is_forced("download_asset", "process_asset"):
+        if self._is_forced(*_STEP_RULES):
+            fetch = self._is_forced("download_asset", "download_batch")
             for asset in selected:
                 name = manifest.names[asset]
-                wanted.setdefault(asset, Pending(asset, name, "asked for"))
+                asked = Pending(asset, name, "asked for", fetch=False)
+                known = wanted.get(asset, asked)
+                wanted[asset] = replace(known, fetch=known.fetch or fetch)
         return [wanted[asset] for asset in manifest.rows if asset in wanted]
 
     def targets(
@@ -160,10 +198,14 @@ class Run:
         checkpoints.write_manifest.get(brainset=brainset_id)
         state = DOWNLOADED if self.settings.download_only else DONE
         pending = self.pending(brainset)
-        force(
-            [str(folder.sentinel(p.name, stale)) for p in pending for stale in p.stale]
-        )
-        targets += [str(folder.sentinel(p.name, state)) for p in pending]
+        if brainset.batch_size == 1:
+            targets += [str(folder.sentinel(p.name, state)) for p in pending]
+            stale = [(p.name, outdated) for p in pending for outdated in p.stale]
+            force([str(folder.sentinel(*each)) for each in stale])
+        else:
+            batches = self.batches(brainset)
+            targets += [str(folder.batch(name, state)) for name in batches]
+            force([str(path) for path in leftovers(folder, batches)])
         if not self.settings.download_only and (
             pending or not folder.summary.exists() or self._summary_is_old(folder)
         ):
@@ -178,10 +220,49 @@ class Run:
         """Return the sentinels that a summary waits for."""
         brainset = self.brainset(wildcards)
         checkpoints.write_manifest.get(brainset=brainset.id)
-        return [
-            str(brainset.folder.sentinel(pending.name, DONE))
-            for pending in self.pending(brainset)
-        ]
+        folder = brainset.folder
+        if brainset.batch_size != 1:
+            return [str(folder.batch(name, DONE)) for name in self.batches(brainset)]
+        return [str(folder.sentinel(p.name, DONE)) for p in self.pending(brainset)]
+
+    def batches(self, brainset: Brainset) -> dict[str, Batch]:
+        """Return the batches of the assets that are to be run, by their names.
+
+        They stay as they are while this process lives.
+        """
+        found = self._batches.setdefault(brainset.id, {})
+        planned = {asset for batch in found.values() for asset in batch.assets}
+        pending = [p for p in self.pending(brainset) if p.asset not in planned]
+        if not pending:
+            return found
+        manifest, capacity = self.manifest(brainset), self._capacity()
+        size = brainset.batch_size
+        if size == "auto":
+            size = automatic_size(brainset.folder, manifest, len(pending), capacity)
+        for name, members in cut(pending, size):
+            found[name] = planned_batch(name, members)
+            if capacity.is_executing:
+                write_batch(brainset.folder, manifest, name, members, capacity)
+        return found
+
+    def batch(self, wildcards: Any) -> Batch:
+        """Return the batch of a job, which this process or another one has planned."""
+        brainset = self.brainset(wildcards)
+        planned = self._batches.get(brainset.id, {}).get(wildcards.batch)
+        return planned or read_batch(brainset.folder, wildcards.batch)
+
+    def batch_downloads(self, wildcards: Any) -> list[str]:
+        """Return what the processing of a batch waits for."""
+        folder, batch = self.brainset(wildcards).folder, self.batch(wildcards)
+        return [str(folder.batch(batch.name, DOWNLOADED))] if batch.fetches else []
+
+    def batch_members(self, wildcards: Any) -> str:
+        """Return the ids of a batch's assets for people, on one line."""
+        batch = self.batch(wildcards)
+        count = len(batch.assets)
+        noun = "asset" if count == 1 else "assets"
+        named = ", ".join(map(spelled, batch.assets))
+        return f"{count} {noun}: {named} ({batch.reason})"
 
     def listing_reason(self, wildcards: Any) -> str:
         """Return why the assets of a brainset are listed, for people."""
@@ -288,6 +369,43 @@ class Run:
             The job's threads, where a warm process may run it: libraries are told of
             threads when they are imported.
         """
+        words = self._words(script, brainset, asset, step)
+        client = self._client(words[0], brainset, warm_threads)
+        return shlex.join([*client, *words])
+
+    def batch_command(
+        self,
+        script: Path,
+        brainset: Brainset,
+        batch: str,
+        step: Step,
+        warm_threads: int | None = None,
+    ) -> str:
+        """Return the command line of a job that runs a step of several assets.
+
+        After ``--``, that of the step of one asset follows; parameters are those of
+        `command`. Without `warm_threads` the job has a warm process of its own.
+        """
+        single = script.with_name(script.name.replace("_batch", "_asset"))
+        words = self._words(single, brainset, "_", step)
+        python = words[: words.index(str(single))]
+        options = ["--batch", str(brainset.folder.batch(batch))]
+        client = self._client(words[0], brainset, warm_threads)
+        options += ["--socket", client[-1]] if client else []
+        options += ["--warm"] if self.settings.warm else []
+        return shlex.join(["exec", *python, str(script), *options, "--", *words])
+
+    def _client(
+        self, python: str, brainset: Brainset, warm_threads: int | None
+    ) -> list[str]:
+        if not self.settings.warm or warm_threads is None:
+            return []
+        common = (brainset.pipeline, brainset.raw_dir, brainset.processed_dir)
+        return client_words(python, brainset.id, [*common, max(warm_threads, 1)])
+
+    def _words(
+        self, script: Path, brainset: Brainset, asset: str, step: Step | None
+    ) -> list[str]:
         python = sys.executable
         words: list[object] = []
         if brainset.is_isolated:
@@ -308,12 +426,7 @@ class Run:
         else:
             selection = vars(brainset.selection)
             words += ["--selection", json.dumps(selection, ensure_ascii=False)]
-        client = []
-        if self.settings.warm and warm_threads is not None:
-            common = (brainset.pipeline, brainset.raw_dir, brainset.processed_dir)
-            threads = max(warm_threads, 1)
-            client = client_words(python, brainset.id, [*common, threads])
-        return shlex.join([*client, python, *map(str, words), "--", *brainset.args])
+        return [python, *map(str, words), "--", *brainset.args]
 
 
 def _quoted(brainset_id: str) -> str:

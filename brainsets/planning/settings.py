@@ -7,7 +7,7 @@ types and defaults. What is wrong is said in one sentence.
 import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,15 +35,28 @@ _TYPE_NAMES = {
     "object": "a mapping",
 }
 
+_OWN_RESOURCES = {
+    "mem_mb": "set mem_mb beside resources, not in it",
+    "mem": "set mem_mb beside resources",
+    "runtime": "set runtime beside resources, not in it",
+    "threads": "set threads beside resources, not in it",
+    "downloads": "set downloads for the whole run",
+    "tmpdir": "set it with --default-resources",
+}
+
 
 @dataclass(frozen=True)
 class Step:
-    """Resources of one step: memory (MB), runtime (minutes), cores, time-out (s)."""
+    """Resources of one step: memory (MB), runtime (minutes), cores, time-out (s).
+
+    `resources` are others, by the names that Snakemake's executors know.
+    """
 
     mem_mb: int
     runtime: int
     threads: int = 0
     timeout: float | None = None
+    resources: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,7 @@ class Brainset:
     environment: str
     download: Step
     process: Step
+    batch_size: int | str
 
     @property
     def id(self) -> str:
@@ -91,6 +105,7 @@ class Settings:
     """All settings of a run, complete and checked."""
 
     downloads: int
+    downloads_on: str
     download_only: bool
     catalog: dict[str, str]
     warm: bool
@@ -137,6 +152,7 @@ def read_settings(
     complete = _completed(config, schema)
     brainsets = complete["brainsets"]
     entries = brainsets if isinstance(brainsets, list) else [brainsets]
+    entries = [_mapping(entry, complete["batch_size"]) for entry in entries]
     raw_dir, processed_dir = (
         Path(complete[key]).expanduser().absolute()
         for key in ("raw_dir", "processed_dir")
@@ -154,6 +170,7 @@ def read_settings(
     _check_ids(found)
     return Settings(
         downloads=complete["downloads"],
+        downloads_on=complete["downloads_on"],
         download_only=complete["download_only"],
         catalog=complete["catalog"],
         warm=complete["warm"],
@@ -321,9 +338,13 @@ def _sentence(error: Any) -> str:
         )
     if error.validator == "enum":
         hint = nearest(str(value), wanted, 1)
+        # Words beside numbers, as in a number or "auto".
+        is_choice = error.parent and error.parent.absolute_path == error.absolute_path
+        others = error.parent.validator_value if is_choice else []
+        kinds = [_TYPE_NAMES[c["type"]] for c in others if "enum" not in c]
         return (
             f"{path} is {value!r}; {hint + ' ' if hint else ''}"
-            f"allowed are {', '.join(wanted)}."
+            f"allowed are {', '.join([*wanted, *kinds])}."
         )
     if error.validator in ("minLength", "minItems"):
         return f"{path} is empty; fill it in."
@@ -350,7 +371,7 @@ def _completed(value: Any, part: Mapping[str, Any]) -> Any:
         return [_completed(item, choice.get("items", {})) for item in value]
     if isinstance(value, float) and choice.get("type") == "integer":
         return int(value)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or "properties" not in choice:
         return value
     return {
         key: _completed(
@@ -360,11 +381,21 @@ def _completed(value: Any, part: Mapping[str, Any]) -> Any:
     }
 
 
-def _brainset(
-    entry: str | dict, raw_dir: Path, processed_dir: Path, versions: Mapping[str, str]
-) -> Brainset:
+def _mapping(entry: str | dict, batch_size: int | str) -> dict[str, Any]:
+    """Return a brainset's settings, completed by those of the run."""
     if isinstance(entry, str):
         entry = _completed({"pipeline": entry}, {"$ref": "#/$defs/settings"})
+    if entry["batch_size"] is None:
+        entry = {**entry, "batch_size": batch_size}
+    return entry
+
+
+def _brainset(
+    entry: dict[str, Any],
+    raw_dir: Path,
+    processed_dir: Path,
+    versions: Mapping[str, str],
+) -> Brainset:
     args = entry["args"]
     if isinstance(args, str):
         try:
@@ -386,9 +417,23 @@ def _brainset(
             _as_list(entry["assets"]), _as_list(entry["exclude"]), entry["limit"]
         ),
         environment=entry["environment"],
-        download=Step(**entry["download"]),
-        process=Step(**entry["process"]),
+        download=_step(entry, "download"),
+        process=_step(entry, "process"),
+        batch_size=entry["batch_size"],
     )
+
+
+def _step(entry: Mapping[str, Any], name: str) -> Step:
+    step = Step(**entry[name])
+    for key in step.resources:
+        if key in _OWN_RESOURCES or not key.isidentifier():
+            advice = _OWN_RESOURCES.get(
+                key, "resources have names like slurm_partition"
+            )
+            raise SettingsError(
+                f"{name}: resources of {entry['pipeline']} has {key!r}; {advice}."
+            )
+    return step
 
 
 def _as_list(value: str | Sequence[str]) -> list[str]:

@@ -3,27 +3,21 @@
 import hashlib
 import os
 import shutil
-import sys
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from brainsets.shared.processes import start_time
+from brainsets.shared.sockets import socket_path
 
 __all__ = ["client_words"]
 
 _CLIENT = Path(__file__).resolve().parents[1] / "jobs" / "warm_client"
-# The kernel's limit for the path of a socket is 108 bytes.
-_LONGEST_PATH = 107
 
 
 def client_words(python: str, brainset: str, things: Sequence[object]) -> list[str]:
     """Return what to put before a job's command, so that a warm process may run it.
 
-    Empty where this cannot be: what an import must not leave behind in a process that
-    is forked can only be seen on Linux, and on macOS system libraries do not survive a
-    fork.
+    Empty where this cannot be.
 
     Parameters
     ----------
@@ -34,18 +28,9 @@ def client_words(python: str, brainset: str, things: Sequence[object]) -> list[s
     things : sequence
         All that jobs must have in common to be run by one process.
     """
-    started = start_time(os.getpid())
-    if sys.platform != "linux" or started is None:
-        return []
     digest = hashlib.sha256(repr([python, brainset, *map(str, things)]).encode())
-    name = f"{os.getpid()}-{started}-{digest.hexdigest()[:12]}"
-    # Not under XDG_RUNTIME_DIR, which is emptied when a person logs out; a run may last
-    # longer than that.
-    for folder in (tempfile.gettempdir(), "/tmp"):
-        path = f"{folder}/brainsets-{os.getuid()}/{name}"
-        if len(os.fsencode(path)) <= _LONGEST_PATH:
-            break
-    else:
+    path = socket_path(digest.hexdigest()[:12])
+    if not path:
         return []
     perl = _perl()
     if perl is not None:

@@ -68,6 +68,15 @@ class BrainsetFolder:
         stem = f"{rule}/{name}" if name else rule
         return self.workflow / "logs" / f"{stem}.log"
 
+    @property
+    def batches(self) -> Path:
+        """The folder of the plans of jobs that run several assets."""
+        return self.workflow / "batches"
+
+    def batch(self, name: str, suffix: str = "json") -> Path:
+        """Return the plan of a batch; with another suffix, what says how far it is."""
+        return self.batches / f"{name}.{suffix}"
+
     def handoff(self, name: str) -> Path:
         """Return the file that carries what download returned to process."""
         return self.workflow / "handoff" / f"{name}.pkl"

@@ -13,14 +13,17 @@ rule download_asset:
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
     log:
         brainset_file("logs/download_asset/{asset}.log"),
+    # Compute nodes often have no network.
+    localrule: DOWNLOADS_ON_HEAD
     conda:
         "../../environment.yml"
     # Waiting for an archive takes no core: what limits downloads is their own resource.
-    threads: 0
+    threads: cores("download")
     resources:
+        **site_resources("download"),
         downloads=1,
-        mem_mb=download_mem_mb,
-        runtime=download_runtime,
+        mem_mb=memory("download"),
+        runtime=minutes("download"),
     params:
         row=row_hash,
         args=pipeline_args,
@@ -47,10 +50,11 @@ rule process_asset:
     priority: 10
     conda:
         "../../environment.yml"
-    threads: process_threads
+    threads: cores("process")
     resources:
-        mem_mb=process_mem_mb,
-        runtime=process_runtime,
+        **site_resources("process"),
+        mem_mb=memory("process"),
+        runtime=minutes("process"),
     params:
         row=row_hash,
         code=pipeline_code,

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from brainsets.errors import BrainsetError
+from brainsets.planning.batches import Capacity
 from brainsets.planning.outcome import show_outcome
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
@@ -41,16 +42,33 @@ def planned_run():
     """Return the run that the settings ask for; ends Snakemake if they are wrong."""
     files = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
     given = workflow.config_settings.config
-    return Run(read_settings(config, given=given, where=files), is_forced=is_forced)
+    settings = read_settings(config, given=given, where=files)
+    return Run(settings, is_forced=is_forced, capacity=capacity)
+
+
+def capacity():
+    """Return what there is to run jobs."""
+    resources = workflow.resource_settings
+    return Capacity(
+        slots=(resources.cores if workflow.local_exec else resources.nodes) or 1,
+        # Here a job costs moments, on a cluster several seconds.
+        least_s=2 if workflow.local_exec else 60,
+        retries=workflow.execution_settings.retries,
+        is_executing=is_executing(),
+    )
 
 
 RUN = ended_by_error(planned_run)
 DATA = RUN.processed_dir
+DOWNLOADS_ON_HEAD = RUN.settings.downloads_on == "head"
+# What Snakemake itself takes in a job of a cluster, beside the step.
+SNAKEMAKE_MB = 300
 
 
 wildcard_constraints:
     brainset=RUN.brainset_pattern,
     asset=RUN.asset_pattern,
+    batch=RUN.batch_pattern,
 
 
 # Downloads are limited apart from cores; --resources downloads=N has the last word.
@@ -110,9 +128,72 @@ def is_executing():
     return runs and workflow.is_main_process
 
 
-def is_on_this_machine():
+def is_on_this_machine(step):
     """Whether jobs are started by this process itself, and share what it has."""
-    return is_executing() and workflow.local_exec
+    return is_executing() and is_near(step)
+
+
+def is_near(step):
+    """Whether a step runs on the machine that runs Snakemake, not on a cluster."""
+    return workflow.local_exec or step == "download" and DOWNLOADS_ON_HEAD
+
+
+def memory(step):
+    """Return a function: the MB to ask for, more with each attempt."""
+
+    @asked_often
+    def mem_mb(wildcards, attempt):
+        asked = RUN.step(wildcards, step).mem_mb * attempt
+        return asked if is_near(step) else asked + SNAKEMAKE_MB
+
+    return mem_mb
+
+
+def minutes(step):
+    """Return a function: the minutes to ask for, more with each attempt."""
+    return asked_often(
+        lambda wildcards, attempt: RUN.step(wildcards, step).runtime * attempt
+    )
+
+
+def minutes_of_batch(step):
+    """Return a function: the minutes of all assets of a batch together."""
+
+    def runtime(wildcards, attempt):
+        assets = len(RUN.batch(wildcards).assets)
+        return RUN.step(wildcards, step).runtime * assets * attempt
+
+    return runtime
+
+
+def cores(step):
+    """Return a function: the cores to ask for; waiting for an archive takes none."""
+    least = {"download": 0, "process": 1}[step]
+
+    @asked_often
+    def threads(wildcards):
+        asked = max(RUN.step(wildcards, step).threads, least)
+        return asked if is_near(step) else max(asked, 1)
+
+    return threads
+
+
+def site_resources(step):
+    """Return functions by name: what else the settings ask a scheduler for."""
+    return {
+        name: functools.partial(site_resource, step, name)
+        for name in RUN.resource_names(step)
+    }
+
+
+def site_resource(step, name, wildcards, input, attempt, threads):
+    asked = RUN.step(wildcards, step).resources.get(name)
+    # A brainset that does not ask for it, when others do, gets what the profile says.
+    default = (workflow.resource_settings.default_resources or {}).get(name)
+    if asked is None and hasattr(default, "evaluate"):
+        aux = {"input": input, "attempt": attempt, "threads": threads}
+        default = default.evaluate(wildcards, **aux).value
+    return default if asked is None else asked
 
 
 @asked_often
@@ -169,31 +250,6 @@ def asset_reason(wildcards, output):
 
 
 @asked_often
-def download_mem_mb(wildcards, attempt):
-    return RUN.brainset(wildcards).download.mem_mb * attempt
-
-
-@asked_often
-def download_runtime(wildcards, attempt):
-    return RUN.brainset(wildcards).download.runtime * attempt
-
-
-@asked_often
-def process_mem_mb(wildcards, attempt):
-    return RUN.brainset(wildcards).process.mem_mb * attempt
-
-
-@asked_often
-def process_runtime(wildcards, attempt):
-    return RUN.brainset(wildcards).process.runtime * attempt
-
-
-@asked_often
-def process_threads(wildcards):
-    return RUN.brainset(wildcards).process.threads
-
-
-@asked_often
 def download_command(wildcards, output, threads):
     brainset = RUN.brainset(wildcards)
     return RUN.command(
@@ -201,7 +257,7 @@ def download_command(wildcards, output, threads):
         brainset,
         wildcards.asset,
         brainset.download,
-        threads if is_on_this_machine() else None,
+        threads if is_on_this_machine("download") else None,
     )
 
 
@@ -213,7 +269,29 @@ def process_command(wildcards, output, threads):
         brainset,
         wildcards.asset,
         brainset.process,
-        threads if is_on_this_machine() else None,
+        threads if is_on_this_machine("process") else None,
+    )
+
+
+def download_batch_command(wildcards, output, threads):
+    brainset = RUN.brainset(wildcards)
+    return RUN.batch_command(
+        SCRIPTS / "download_batch.py",
+        brainset,
+        wildcards.batch,
+        brainset.download,
+        threads if is_on_this_machine("download") else None,
+    )
+
+
+def process_batch_command(wildcards, output, threads):
+    brainset = RUN.brainset(wildcards)
+    return RUN.batch_command(
+        SCRIPTS / "process_batch.py",
+        brainset,
+        wildcards.batch,
+        brainset.process,
+        threads if is_on_this_machine("process") else None,
     )
 
 

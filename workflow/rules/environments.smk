@@ -8,6 +8,8 @@ rule build_environment:
         ready=brainset_file("environment/ready.json"),
     log:
         brainset_file("logs/build_environment.log"),
+    # Never on a cluster: nodes may have no network.
+    localrule: True
     conda:
         "../../environment.yml"
     params:

@@ -13,6 +13,8 @@ checkpoint write_manifest:
         schema=update(brainset_file("manifest.schema.json")),
     log:
         brainset_file("logs/write_manifest.log"),
+    # Never on a cluster: nodes may have no network.
+    localrule: True
     conda:
         "../../environment.yml"
     params:

@@ -11,6 +11,8 @@ rule summarize_brainset:
         summary=brainset_file("summary.tsv"),
     log:
         brainset_file("logs/summarize_brainset.log"),
+    # Never on a cluster: it takes no time.
+    localrule: True
     conda:
         "../../environment.yml"
     params:

@@ -46,6 +46,9 @@ class Pipeline(BrainsetPipeline):
         self.update_status("DOWNLOADING")
         name = manifest_item.Index.encode().hex()[:80]
         note(self.raw_dir, f"download {manifest_item.Index!r}")
+        answers = (self.raw_dir / "the archive answers").exists()
+        if manifest_item.behave == "no answer" and not answers:
+            raise ConnectionError("the archive does not answer")
         path = self.raw_dir / f"{name}.raw"
         if path.exists() and not self.args.redownload:
             return self.output(manifest_item, path)
@@ -103,5 +106,7 @@ class Pipeline(BrainsetPipeline):
             print("words of Python")
             print("complaint of Python", file=sys.stderr)
             raise RuntimeError("chatter ends badly")
+        while behave == "wait while told" and (self.raw_dir / "wait").exists():
+            time.sleep(0.05)
         if behave in ("sleep", "wait to be killed"):
             time.sleep(600)
