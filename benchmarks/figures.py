@@ -101,11 +101,9 @@ def _nothing(workload: Mapping[str, Any]) -> list[Figure]:
         for run, used_s in zip(runs, machine_s)
     ]
     batches = _pairs(runs, "wall_s", BATCHES)
-    in_batches = [
-        _figure("batches", "the same, with `batch_size: auto`", "s", batches, 1.0)
-    ]
+    title = "the same, with `batch_size: auto`"
     return [
-        *(in_batches if batches else []),
+        *([_figure("batches", title, "s", batches, 1.0)] if batches else []),
         _figure(
             "cpu",
             "the same: CPU for each asset",
