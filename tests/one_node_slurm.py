@@ -10,6 +10,7 @@ time.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -47,14 +48,23 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 # Over its time, a job gets SIGTERM; and SIGKILL so many seconds after that.
 KillWait=5
+# A node that is silent for so many seconds is down, and its jobs are lost.
+SlurmdTimeout=10
+JobRequeue=0
+# A job of "urgent" takes the place of others, which get SIGTERM, and SIGKILL after the
+# grace time.
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SlurmdParameters=config_overrides
 ReturnToService=2
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Features=local
-PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
-PartitionName=short Nodes={host} Default=NO MaxTime=60 DefMemPerCPU=500 State=UP
+PartitionName=DEFAULT Nodes={host} DefMemPerCPU=500 GraceTime=5 State=UP
+PartitionName=main Default=YES MaxTime=INFINITE
+PartitionName=short MaxTime=60
+PartitionName=urgent PriorityTier=10 PreemptMode=OFF
 """
 
 
@@ -161,6 +171,19 @@ class OneNodeSlurm:
             for line in lines
         ]
 
+    def lose_node(self) -> None:
+        """Have the node vanish: its daemon, and all that runs there."""
+        node = self._daemons[-1]
+        left = [node.pid]
+        while left:
+            pid = left.pop()
+            left += _children(pid)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        node.wait()
+
     def stop(self) -> None:
         """End all jobs and the daemons."""
         self.ask("scancel", "--user", _user())
@@ -174,6 +197,11 @@ class OneNodeSlurm:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 def _user() -> str:

@@ -246,6 +246,52 @@ def test_batches_on_a_cluster_are_cut_off_and_continued(site):
     assert len({*site.jobs()} - {*before, *jobs}) == 1
 
 
+def test_a_preempted_step_is_taken_up_again(site):
+    asset = "S001R03"
+    site.behave(process__S001R03="wait")
+    selected = {"assets": [asset], "process": {"mem_mb": 400, "runtime": 5}}
+    run = site.start(**selected)
+    wait_for(lambda: site.is_processing(asset))
+    job = site.sentinel(asset, "RUNNING")["slurm_job"]
+    wanted = ("--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+    site.cluster.ask("sbatch", *wanted)
+    ended = site.workspace.finish(run)
+    assert ended.returncode == 1, ended.stdout
+    assert site.jobs()[job]["JobState"] == "PREEMPTED"
+    assert site.sentinel(asset, "DONE") is None
+    site.behave()
+    site.events()
+    second = site.run(**selected)
+    assert second.returncode == 0, second.stdout
+    assert site.events() == [f"process {asset}"]
+
+
+def test_a_step_on_a_node_that_vanishes_is_taken_up_again(site, workspace):
+    asset = "S001R03"
+    site.behave(process__S001R03="wait")
+    selected = {"assets": [asset], "process": {"mem_mb": 400, "runtime": 5}}
+    with one_node_slurm(cpus=2) as cluster:
+        site.cluster = cluster
+        run = site.start(**selected)
+        wait_for(lambda: site.is_processing(asset))
+        cluster.lose_node()
+        ended = site.workspace.finish(run)
+        assert ended.returncode == 1, ended.stdout
+        [job] = cluster.jobs()
+        assert job["JobState"] == "NODE_FAIL"
+    status = workspace.brainsets(
+        "status", "--json", "--processed-dir", workspace.processed_dir
+    )
+    [told] = json.loads(status.stdout)["brainsets"]
+    assert [each["asset"] for each in told["interrupted"]] == [asset]
+    site.behave()
+    site.events()
+    with one_node_slurm(cpus=2) as site.cluster:
+        second = site.run(**selected)
+    assert second.returncode == 0, second.stdout
+    assert site.events() == [f"process {asset}"]
+
+
 def test_a_site_without_the_plugin_has_another_profile(site):
     pytest.importorskip(
         "snakemake_executor_plugin_cluster_generic",

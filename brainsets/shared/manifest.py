@@ -8,6 +8,7 @@ Reading needs the standard library only, so planning a run imports no pandas.
 
 import hashlib
 import json
+import os
 from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -195,32 +196,77 @@ class RowText:
 def find_row(path: Path, name: str) -> RowText:
     """Find the row of one asset by its name in file names, without parsing the others.
 
+    A process that asks for several assets reads the manifest once, as long as nobody
+    changes it.
+
     Raises
     ------
     ManifestError
         The manifest cannot be read, or has no such asset.
     """
-    columns = _columns(path)
-    lines = _lines(path)
-    _check_header(path, lines[0], columns)
-    is_text = columns[0].type == "str"
-    # Most names are the id itself or its encoding: then no id has to be encoded.
-    plain = None if "~" in name else names.guessed_id(name)
-    if plain is not None and is_text:
-        plain = cells.escape(plain)
-    for number, line in enumerate(lines[1:], start=2):
-        text, _, _ = line.partition("\t")
-        if not line or (plain is not None and text != plain):
-            continue
-        asset = _parsed(path, number, columns[0], text) if is_text else text
-        if plain is None and names.asset_name(asset, hashed=True) != name:
-            continue
-        fields = _fields(path, number, line, columns)
-        return RowText(path, number, asset, _row_hash(columns, fields), columns, fields)
-    raise ManifestError(
-        f"{path} has no asset that is called {name!r} in file names; "
-        "it may have vanished from the archive since this run was planned."
-    )
+    stamp = _stamp(path)
+    table = _table(path, stamp) if stamp else _Table(path)
+    number = table.number(name)
+    if number is None:
+        raise ManifestError(
+            f"{path} has no asset that is called {name!r} in file names; "
+            "it may have vanished from the archive since this run was planned."
+        )
+    columns, line = table.columns, table.lines[number - 1]
+    asset, fields = table.asset(number), _fields(path, number, line, columns)
+    return RowText(path, number, asset, _row_hash(columns, fields), columns, fields)
+
+
+class _Table:
+    """The lines of a manifest, and where in them an asset is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.columns = _columns(path)
+        self.lines = _lines(path)
+        _check_header(path, self.lines[0], self.columns)
+        self._is_text = self.columns[0].type == "str"
+
+    @cached_property
+    def _by_text(self) -> dict[str, int]:
+        """Numbers of lines by the text of their first field."""
+        # Backwards, so that the first of two lines counts.
+        numbered = [*enumerate(self.lines, start=1)][:0:-1]
+        return {line.partition("\t")[0]: n for n, line in numbered if line}
+
+    @cached_property
+    def _by_hash(self) -> dict[str, int]:
+        """Numbers of lines by names that cannot be turned back into ids."""
+        found = {}
+        for number in self._by_text.values():
+            found[names.asset_name(self.asset(number), hashed=True)] = number
+        return found
+
+    def asset(self, number: int) -> str:
+        text = self.lines[number - 1].partition("\t")[0]
+        if not self._is_text:
+            return text
+        return _parsed(self.path, number, self.columns[0], text)
+
+    def number(self, name: str) -> int | None:
+        """Return the line of an asset, counted from 1, by its name in file names."""
+        # Most names are the id itself or its encoding: then no id has to be encoded.
+        plain = None if "~" in name else names.guessed_id(name)
+        if plain is None:
+            return self._by_hash.get(name)
+        return self._by_text.get(cells.escape(plain) if self._is_text else plain)
+
+
+_table = lru_cache(maxsize=1)(lambda path, stamp: _Table(path))
+
+
+def _stamp(path: Path) -> tuple | None:
+    """Return what changes when a manifest does, None if that cannot be told."""
+    try:
+        stats = [os.stat(file) for file in (path, schema_path(path))]
+    except OSError:
+        return None
+    return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)
 
 
 @lru_cache(maxsize=8)

@@ -107,6 +107,7 @@ def test_empty_lines_are_no_assets(table):
 
 def test_an_edited_value_is_what_counts(table):
     before = read_manifest(table)
+    assert find_row(table, "b").row() == ("b", 2, "y")
     table.write_text(table.read_text().replace("b\t2", "b\t20"))
     assert find_row(table, "b").row() == ("b", 20, "y")
     after = read_manifest(table)
