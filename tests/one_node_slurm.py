@@ -174,15 +174,30 @@ class OneNodeSlurm:
     def lose_node(self) -> None:
         """Have the node vanish: its daemon, and all that runs there."""
         node = self._daemons[-1]
-        left = [node.pid]
-        while left:
-            pid = left.pop()
-            left += _children(pid)
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        pids = [node.pid, *self._on_node()]
+        # First of all, so that none sees another one end.
+        for signum in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                try:
+                    os.kill(pid, signum)
+                except ProcessLookupError:
+                    pass
         node.wait()
+
+    def _on_node(self) -> list[int]:
+        """Return all processes of jobs, and those of SLURM that watch them."""
+        configuration = f"SLURM_CONF={self.root / 'slurm.conf'}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                variables = (process / "environ").read_bytes().split(b"\0")
+                program = (process / "comm").read_text()
+            except OSError:
+                continue
+            in_job = any(each.startswith(b"SLURM_JOB_ID=") for each in variables)
+            if configuration in variables and (in_job or "slurmstepd" in program):
+                found.append(int(process.name))
+        return found
 
     def stop(self) -> None:
         """End all jobs and the daemons."""
@@ -197,11 +212,6 @@ class OneNodeSlurm:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
-
-
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 def _user() -> str:
