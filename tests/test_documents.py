@@ -21,7 +21,7 @@ from settings_table import main as compare_settings_table
 from settings_table import settings_table, with_table
 
 from brainsets.planning.declaration import read_declaration
-from brainsets.planning.settings import read_schema
+from brainsets.planning.schema import read_schema
 from brainsets.planning.status import STATES
 from brainsets.planning.summary import COLUMNS
 

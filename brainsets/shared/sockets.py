@@ -6,7 +6,10 @@ import tempfile
 
 from brainsets.shared.processes import start_time
 
-__all__ = ["socket_path"]
+__all__ = ["SHORT_FOLDER", "socket_path"]
+
+SHORT_FOLDER = "/tmp"
+"""Where a socket is whose path would be too long elsewhere; each Linux has it."""
 
 # The kernel's limit is 108 bytes.
 _LONGEST_PATH = 107
@@ -29,7 +32,7 @@ def socket_path(last: str) -> str:
         return ""
     # Not under XDG_RUNTIME_DIR, which is emptied when a person logs out; a run may last
     # longer than that.
-    for folder in (tempfile.gettempdir(), "/tmp"):
+    for folder in (tempfile.gettempdir(), SHORT_FOLDER):
         path = f"{folder}/brainsets-{os.getuid()}/{os.getpid()}-{started}-{last}"
         if len(os.fsencode(path)) <= _LONGEST_PATH:
             return path

@@ -11,7 +11,8 @@ from brainsets.planning.catalog import catalog, find_pipeline
 from brainsets.planning.environments import uv_program
 from brainsets.planning.imports import imported_packages
 from brainsets.planning.published import PACKAGES, PublishedPipeline
-from brainsets.planning.settings import read_schema, read_settings
+from brainsets.planning.schema import read_schema
+from brainsets.planning.settings import read_settings
 from brainsets.planning.source import PipelineSource
 
 SHIPPED = "rokem_grasshopper_auditory_2006"

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from brainsets.errors import PipelineError, SettingsError
-from brainsets.planning.settings import Step, read_schema, read_settings
+from brainsets.planning.schema import read_schema
+from brainsets.planning.settings import Step, read_settings
 
 SHIPPED = "rokem_grasshopper_auditory_2006"
 PIPELINE = """class Pipeline:

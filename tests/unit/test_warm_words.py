@@ -9,6 +9,7 @@ import time
 import pytest
 
 from brainsets.planning import warm
+from brainsets.shared import sockets
 from brainsets.shared.processes import start_time
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -28,7 +29,7 @@ def test_socket_is_that_of_this_process_user_and_brainset():
 
 def test_temporary_folder_with_a_long_name_is_not_used(monkeypatch):
     monkeypatch.setattr(tempfile, "gettempdir", lambda: "/" + "é" * 50)
-    assert words()[-1].startswith("/tmp/brainsets-")
+    assert words()[-1].startswith(f"{sockets.SHORT_FOLDER}/brainsets-")
 
 
 def test_python_does_what_perl_would_do(monkeypatch):
