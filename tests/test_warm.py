@@ -13,7 +13,7 @@ import h5py
 import pytest
 from conftest import ROOT, Workspace
 
-from brainsets.planning.run import Run
+from brainsets.planning.command_lines import job_command
 from brainsets.planning.settings import read_settings
 from brainsets.shared.processes import start_time
 
@@ -134,7 +134,7 @@ class Jobs:
         [brainset] = settings.brainsets.values()
         script = ROOT / "workflow" / "scripts" / f"{rule}.py"
         options = getattr(brainset, rule.split("_")[0], None)
-        command = Run(settings).command(script, brainset, asset, options)
+        command = job_command(settings, script, brainset, asset, options)
         if asset and self.client:
             client = ROOT / "brainsets" / "jobs" / f"warm_client.{self.client}"
             start = ["perl"] if self.client == "pl" else [sys.executable, "-I", "-S"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from brainsets.errors import BrainsetError
 from brainsets.planning.batches import Capacity
+from brainsets.planning.command_lines import batch_command, job_command
 from brainsets.planning.outcome import show_outcome
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
@@ -231,7 +232,9 @@ def pipeline_args(wildcards):
 
 
 def listing_command(wildcards, output):
-    return RUN.command(SCRIPTS / "write_manifest.py", RUN.brainset(wildcards), "", None)
+    return job_command(
+        RUN.settings, SCRIPTS / "write_manifest.py", RUN.brainset(wildcards), "", None
+    )
 
 
 @asked_often
@@ -249,50 +252,39 @@ def asset_reason(wildcards, output):
     return RUN.reason(wildcards)
 
 
+def step_command(make, step, script, subject, wildcards, threads):
+    return make(
+        RUN.settings,
+        SCRIPTS / script,
+        RUN.brainset(wildcards),
+        subject,
+        RUN.step(wildcards, step),
+        threads if is_on_this_machine(step) else None,
+    )
+
+
 @asked_often
 def download_command(wildcards, output, threads):
-    brainset = RUN.brainset(wildcards)
-    return RUN.command(
-        SCRIPTS / "download_asset.py",
-        brainset,
-        wildcards.asset,
-        brainset.download,
-        threads if is_on_this_machine("download") else None,
-    )
+    what = (job_command, "download", "download_asset.py", wildcards.asset)
+    return step_command(*what, wildcards, threads)
 
 
 @asked_often
 def process_command(wildcards, output, threads):
-    brainset = RUN.brainset(wildcards)
-    return RUN.command(
-        SCRIPTS / "process_asset.py",
-        brainset,
-        wildcards.asset,
-        brainset.process,
-        threads if is_on_this_machine("process") else None,
-    )
+    what = (job_command, "process", "process_asset.py", wildcards.asset)
+    return step_command(*what, wildcards, threads)
 
 
+@asked_often
 def download_batch_command(wildcards, output, threads):
-    brainset = RUN.brainset(wildcards)
-    return RUN.batch_command(
-        SCRIPTS / "download_batch.py",
-        brainset,
-        wildcards.batch,
-        brainset.download,
-        threads if is_on_this_machine("download") else None,
-    )
+    what = (batch_command, "download", "download_batch.py", wildcards.batch)
+    return step_command(*what, wildcards, threads)
 
 
+@asked_often
 def process_batch_command(wildcards, output, threads):
-    brainset = RUN.brainset(wildcards)
-    return RUN.batch_command(
-        SCRIPTS / "process_batch.py",
-        brainset,
-        wildcards.batch,
-        brainset.process,
-        threads if is_on_this_machine("process") else None,
-    )
+    what = (batch_command, "process", "process_batch.py", wildcards.batch)
+    return step_command(*what, wildcards, threads)
 
 
 def check_free():
