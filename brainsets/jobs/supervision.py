@@ -7,7 +7,6 @@ nothing goes on writing behind the back of the next run.
 """
 
 import contextlib
-import faulthandler
 import json
 import os
 import pickle
@@ -19,7 +18,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from brainsets.jobs.failures import described, failure_of_kind
+from brainsets.jobs.children import (
+    be_child,
+    be_guardian,
+    end_marked,
+    flush_streams,
+    write_all,
+)
+from brainsets.jobs.failures import failure_of_kind
 from brainsets.jobs.orphans import adopt_orphans, has_other_children
 
 __all__ = [
@@ -27,8 +33,6 @@ __all__ = [
     "Forker",
     "Interrupted",
     "Outcome",
-    "be_child",
-    "end_marked",
     "run_supervised",
 ]
 
@@ -36,7 +40,6 @@ __all__ = [
 _EXIT_GRACE_S = 120
 _TERM_GRACE_S = 5
 _TICK_S = 0.5
-_MARK = "BRAINSETS_STEP"
 
 
 class Interrupted(BaseException):
@@ -123,7 +126,7 @@ class _OwnForker:
     def guard(self, mark: str) -> None:
         self.guardian = os.fork()
         if self.guardian == 0:
-            _be_guardian(self.pid, mark, self._watched, self._lifeline)
+            be_guardian(self.pid, mark, self._watched, self._lifeline)
         os.close(self._watched)
 
     def ended(self) -> Ended | None:
@@ -209,7 +212,7 @@ def run_supervised(
 def _fork(
     function: Callable[[], Any], handlers: dict[int, Any], forker: Forker | None
 ) -> _Child:
-    _flush()
+    flush_streams()
     results_r, results_w = os.pipe()
     start_r, start_w = os.pipe()
     mark = f"{os.getpid()}-{time.time_ns()}"
@@ -233,106 +236,8 @@ def _fork(
     forker.guard(mark)
     os.close(start_r)
     with contextlib.suppress(BrokenPipeError), open(start_w, "wb", 0):
-        _write(start_w, b"." + task)
+        write_all(start_w, b"." + task)
     return _Child(pid, mark, results_r, forker)
-
-
-def be_child(
-    results: int,
-    start: int,
-    task: Callable[[], tuple[Callable[[], Any], str]],
-    end: Callable[[int], None] = sys.exit,
-) -> None:
-    """Do what a child does; to be called in a process that was just forked.
-
-    Parameters
-    ----------
-    results, start : int
-        Descriptors: where the report goes, and where the parent says that it is ready.
-    task : callable
-        Returns the function and the mark, once the parent is ready.
-    end : callable
-        Ends this process with a status, as an ordinary interpreter ends. Not os._exit:
-        what is left open (an HDF5 file, say) must be flushed and closed.
-    """
-    os.setpgid(0, 0)
-    # Nothing starts before the guardian is there, or if the parent is gone already.
-    if not os.read(start, 1):
-        os._exit(1)
-    status = 0
-    try:
-        function, os.environ[_MARK] = task()
-        os.close(start)
-        faulthandler.enable()
-        try:
-            report = {"result": function()}
-        except BaseException as error:
-            report = {"failure": described(error)}
-        _flush()
-        # The line's end says that the report is whole: its pipe may be held open by
-        # processes that the function has forked and left behind.
-        _write(results, json.dumps(report).encode() + b"\n")
-        os.close(results)
-    except BaseException:
-        # Above us are frames of the parent, which must not take this for their own.
-        status = 1
-    end(status)
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            # The function has closed or replaced it; its work may be fine.
-            pass
-
-
-def end_marked(mark: str) -> None:
-    """Kill programs that the child started and that have left its process group.
-
-    They carry the mark in their environment, which Linux shows; elsewhere they cannot
-    be told apart from others.
-    """
-    marked = f"{_MARK}={mark}".encode()
-    try:
-        processes = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return
-    for process in processes:
-        try:
-            with open(f"/proc/{process}/environ", "rb", 0) as file:
-                if marked in file.read().split(b"\0"):
-                    os.kill(int(process), signal.SIGKILL)
-        except OSError:
-            continue
-
-
-def _be_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None:
-    """Wait for the parent's end or its all-clear; on the former, kill the group."""
-    try:
-        os.setsid()
-        os.close(parents_end)
-        # Nobody who waits for the end of the log may wait for the guardian.
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        os.closerange(3, lifeline)
-        os.closerange(lifeline + 1, 256)
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(signum, signal.SIG_IGN)
-        if not os.read(lifeline, 1):
-            try:
-                os.killpg(group, signal.SIGKILL)
-            finally:
-                end_marked(mark)
-    finally:
-        os._exit(0)
 
 
 def _attend(

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.children import be_child, end_marked
 from brainsets.jobs.ending import quick_end
 from brainsets.jobs.fitness import Fitness, seeded_random, unseeded_numpy
 from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
 from brainsets.jobs.modules import remember_modules
 from brainsets.jobs.orphans import adopt_orphans, die_with_parent
-from brainsets.jobs.supervision import Ended, be_child, end_marked
+from brainsets.jobs.supervision import Ended
 
 __all__ = ["WarmForker", "be_zygote"]
 

@@ -180,7 +180,7 @@ def test_an_exception_is_told_with_its_message_and_traceback(start):
     assert found["error"] == "ValueError"
     assert found["message"] == "no such\nsession é"
     assert "in inner" in found["traceback"]
-    assert "in _be_child" not in found["traceback"]
+    assert "in be_child" not in found["traceback"]
     assert found["traceback"].endswith("ValueError: no such\nsession é")
     assert (found["signal"], found["timeout_s"], found["transient"]) == (
         None,

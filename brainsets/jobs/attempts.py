@@ -1,0 +1,201 @@
+"""One attempt at one step of one asset: what is known before it, and what it leaves.
+
+Its sentinels are written here: RUNNING while it lasts, then DOWNLOADED or DONE, or
+FAILED with what earlier attempts failed of.
+"""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brainsets.jobs import handoff
+from brainsets.jobs.arguments import Job
+from brainsets.jobs.supervision import Forker, Outcome, run_supervised
+from brainsets.jobs.tracker import StatusTracker
+from brainsets.shared import sentinels
+from brainsets.shared.arguments import counted
+from brainsets.shared.code import code_hash, code_stamp
+from brainsets.shared.manifest import RowText
+from brainsets.shared.version import VERSION
+
+__all__ = ["Attempt", "Forkers"]
+
+Forkers = Mapping[str, Callable[[], Forker]]
+"""Makes who forks the child of a step, by kind: download, process, inspect."""
+
+_ATTEMPTS_KEPT = 20
+
+
+class Attempt:
+    """One attempt at one step of one asset, and what is known of earlier ones."""
+
+    def __init__(self, job: Job, step: str, forkers: Forkers | None) -> None:
+        self.job = job
+        self._forkers = forkers or {}
+        self.step = step
+        self.folder = job.folder
+        self.name = job.asset
+        self.log = self.folder.log(f"{step}_asset", self.name)
+        self.row: RowText | None = None
+        self.started, self.started_s = sentinels.now(), time.monotonic()
+        self.outcome = Outcome()
+        self.running: dict[str, Any] = {}
+        self.tracker: StatusTracker | None = None
+        self.code_before = job.code
+        self.failed = self.read(sentinels.FAILED)
+        self.leftover = self.read(sentinels.RUNNING)
+        self.attempts = [a for a in self.failed.get("attempts", []) if a]
+        if self.failed.get("step") != step:
+            self.attempts = []
+        self.number = 1 + max(len(self.attempts), int(self.leftover.get("attempt", 0)))
+
+    def read(self, state: str) -> dict[str, Any]:
+        return sentinels.read_sentinel(self.folder.sentinel(self.name, state)) or {}
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether its children start with the pipeline imported."""
+        return bool(self._forkers)
+
+    @property
+    def success(self) -> str:
+        return sentinels.DONE if self.step == "process" else sentinels.DOWNLOADED
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What a download depends on."""
+        return {"row": self.row.hash, "args": counted(self.job.arguments)}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What says which asset, in which version, this is about."""
+        return {
+            "asset": self.row.asset if self.row else self.name,
+            "brainset": self.job.brainset,
+            "step": self.step,
+            "row": self.row.hash if self.row else None,
+            "args": counted(self.job.arguments),
+            "code": self.job.code,
+            "pipeline": str(self.job.pipeline),
+            "attempt": self.number,
+            "log": str(self.log),
+        }
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What the attempt cost, and where it ran."""
+        return {
+            "started": self.started,
+            "ended": sentinels.now(),
+            "wall_s": round(time.monotonic() - self.started_s, 3),
+            "cpu_s": self.outcome.cpu_s,
+            "max_rss_mb": self.outcome.max_rss_mb,
+            "host": socket.gethostname(),
+            "pid": self.running.get("pid"),
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "status": self.running.get("status", ""),
+        }
+
+    @property
+    def was_something_else(self) -> bool:
+        """Whether raw files may be those of another row or of other arguments."""
+        known = handoff.handoff_key(self.folder.handoff(self.name))
+        if known is None:
+            known = self.read(sentinels.DONE) or self.failed
+        return bool(known) and any(
+            known.get(key) != value for key, value in self.key.items()
+        )
+
+    def code_now(self) -> str:
+        """Return the hash of the code as it lies on disk at this moment."""
+        path = self.job.pipeline
+        if code_stamp(path) == self.job.code_stamp:
+            return self.job.code
+        return code_hash(path)
+
+    def code_loaded(self) -> str:
+        """Return the hash of the code that this step has run.
+
+        That of the plan, unless somebody edited the code before or since it was
+        imported: then the asset must not be taken for one made by the planned code.
+        """
+        planned = self.job.code
+        # The code of a published package has no stamp, as nobody edits it.
+        if not self.job.code_stamp:
+            return planned
+        return self.code_before if self.code_before != planned else self.code_now()
+
+    @property
+    def may_have_truncated(self) -> bool:
+        """Whether an earlier attempt may have left a part of a raw file."""
+        return bool(self.leftover) or self.failed.get("step") == self.step
+
+    def succeed(self, record: dict[str, Any]) -> None:
+        record = {**self.identity, **self.measured, **record}
+        path = self.folder.sentinel(self.name, self.success)
+        sentinels.write_sentinel(path, record, durable=True)
+        self._remove(sentinels.RUNNING)
+        if self.failed.get("step") == self.step or self.step == "process":
+            self._remove(sentinels.FAILED)
+        print(f"{self.step}: {self.success} after {record['wall_s']} s", flush=True)
+
+    def fail(self, failure: dict[str, Any]) -> None:
+        if failure["error"] == "Timeout":
+            # A server that hangs may answer next time; a computation takes as long.
+            failure["transient"] = self.step == "download"
+        attempts = [*self.attempts, {"time": sentinels.now(), **failure}]
+        record = {
+            **self.identity,
+            **self.measured,
+            "versions": {"brainsets-workflow": VERSION},
+            "attempts": attempts[-_ATTEMPTS_KEPT:],
+        }
+        path = self.folder.sentinel(self.name, sentinels.FAILED)
+        sentinels.write_sentinel(path, record)
+        self._remove(sentinels.RUNNING)
+        print(
+            f"{self.step}: FAILED after {record['wall_s']} s: "
+            f"{failure['error']}: {failure['message']}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _remove(self, state: str) -> None:
+        self.folder.sentinel(self.name, state).unlink(missing_ok=True)
+
+    def already_done(self) -> bool:
+        """Whether somebody has finished the same thing while this attempt waited."""
+        record = self.read(self.success)
+        wanted = {k: self.identity[k] for k in ("row", "args", "code")}
+        if self.step == "download":
+            wanted.pop("code")
+        return all(record.get(key) == value for key, value in wanted.items())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A child starts none of its own.
+        return {**vars(self), "_forkers": {}}
+
+    def supervised(self, kind: str, function: Callable[[], Any]) -> Outcome:
+        running = self.folder.sentinel(self.name, sentinels.RUNNING)
+
+        def beat() -> None:
+            try:
+                os.utime(running)
+            except OSError:
+                pass
+
+        return run_supervised(
+            function,
+            timeout_s=self.job.timeout_s,
+            heartbeat=beat,
+            heartbeat_s=sentinels.HEARTBEAT_S,
+            forker=self._forkers[kind]() if kind in self._forkers else None,
+        )
+
+    def announce(self, status: str) -> None:
+        """Say that this process is the one that works on the asset."""
+        path = self.folder.sentinel(self.name, sentinels.RUNNING)
+        self.tracker = StatusTracker(path, self.identity, status)
