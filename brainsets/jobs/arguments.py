@@ -43,6 +43,10 @@ class Job:
         Seconds after which the step is killed.
     arguments : list of str
         The pipeline's own arguments.
+    batch : Path or None
+        The plan of a batch, where a job is for the assets that it names.
+    brings_warmth : bool
+        Whether the job is to start a warm process of its own.
     """
 
     brainset: str
@@ -57,6 +61,8 @@ class Job:
     isolated: bool
     selection: Selection
     arguments: list[str]
+    batch: Path | None = None
+    brings_warmth: bool = False
 
     def enter_environment(self) -> None:
         """Set up what a pipeline expects around it: folders, programs, no questions."""
@@ -97,6 +103,8 @@ def parse_job(argv: Sequence[str]) -> Job:
     parser.add_argument("--download-only", action="store_true")
     parser.add_argument("--isolated", action="store_true")
     parser.add_argument("--selection", type=json.loads, default={})
+    parser.add_argument("--batch", type=Path)
+    parser.add_argument("--warm", action="store_true")
     options = parser.parse_args(argv[:split])
     return Job(
         brainset=options.brainset,
@@ -111,4 +119,6 @@ def parse_job(argv: Sequence[str]) -> Job:
         isolated=options.isolated,
         selection=Selection(**options.selection),
         arguments=argv[split + 1 :],
+        batch=options.batch,
+        brings_warmth=options.warm,
     )

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
-from brainsets.jobs import steps
+from brainsets.jobs import batches, steps
 from brainsets.shared.locks import release_locks
 
 __all__ = ["STEPS", "answer", "assign", "be_worker"]
@@ -20,6 +20,8 @@ __all__ = ["STEPS", "answer", "assign", "be_worker"]
 STEPS: dict[str, Callable[..., int]] = {
     "download_asset": steps.download_asset,
     "process_asset": steps.process_asset,
+    "download_batch": batches.download_batch,
+    "process_batch": batches.process_batch,
 }
 _LONGEST_REQUEST = 1 << 18
 
