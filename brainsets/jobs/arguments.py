@@ -71,16 +71,21 @@ class Job:
         if self.isolated:
             # As if the environment were activated: programs of its packages are found.
             os.environ["VIRTUAL_ENV"] = sys.prefix
-            scripts = os.path.dirname(sys.executable)
-            os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"
+            scripts = f"{os.path.dirname(sys.executable)}{os.pathsep}"
+            path = os.environ.get("PATH", "")
+            # A process that watches the steps of many assets comes here for each.
+            if not path.startswith(scripts):
+                os.environ["PATH"] = f"{scripts}{path}"
             for name in ("PYTHONPATH", "PYTHONHOME"):
                 os.environ.pop(name, None)
         for name in _THREADS:
             # A download has none, which not every library understands.
             if os.environ.get(name) == "0":
                 os.environ[name] = "1"
-        with open(os.devnull) as null:
-            os.dup2(null.fileno(), 0)
+        null = os.open(os.devnull, os.O_RDONLY)
+        if null:
+            os.dup2(null, 0)
+            os.close(null)
         # A process that is killed does not flush: what it printed must be in the log.
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")

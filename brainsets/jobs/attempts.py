@@ -13,6 +13,7 @@ from typing import Any
 
 from brainsets.jobs import handoff
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.spares import put_away, spare
 from brainsets.jobs.supervision import Forker, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
@@ -164,7 +165,7 @@ class Attempt:
         )
 
     def _remove(self, state: str) -> None:
-        self.folder.sentinel(self.name, state).unlink(missing_ok=True)
+        put_away(self.folder.sentinel(self.name, state))
 
     def already_done(self) -> bool:
         """Whether somebody has finished the same thing while this attempt waited."""
@@ -178,7 +179,10 @@ class Attempt:
         # A child starts none of its own.
         return {**vars(self), "_forkers": {}}
 
-    def supervised(self, kind: str, function: Callable[[], Any]) -> Outcome:
+    def supervised(
+        self, kind: str, function: Callable[[], Any], status: str = "starting"
+    ) -> Outcome:
+        """Run a function in a child, which RUNNING speaks of from its beginning."""
         running = self.folder.sentinel(self.name, sentinels.RUNNING)
 
         def beat() -> None:
@@ -187,15 +191,40 @@ class Attempt:
             except OSError:
                 pass
 
-        return run_supervised(
+        outcome = run_supervised(
             function,
+            born=lambda pid: self._announce(pid, status),
             timeout_s=self.job.timeout_s,
             heartbeat=beat,
             heartbeat_s=sentinels.HEARTBEAT_S,
             forker=self._forkers[kind]() if kind in self._forkers else None,
         )
+        self.running = self.read(sentinels.RUNNING)
+        return outcome
 
-    def announce(self, status: str) -> None:
-        """Say that this process is the one that works on the asset."""
+    def _announce(self, pid: int, status: str) -> None:
+        """Write RUNNING for the process that works on the asset."""
+        self.running = {
+            **self.identity,
+            "status": status,
+            "started": sentinels.now(),
+            "host": socket.gethostname(),
+            "pid": pid,
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        }
         path = self.folder.sentinel(self.name, sentinels.RUNNING)
-        self.tracker = StatusTracker(path, self.identity, status)
+        sentinels.write_sentinel(path, self.running, spare=spare(path.parent))
+
+    def make_tracker(self) -> StatusTracker:
+        """Return what the child tells its status."""
+        if self.running.get("pid") != os.getpid():
+            # It was forked before its parent could write this down.
+            self.running = self.read(sentinels.RUNNING)
+
+        def write(status: str) -> None:
+            self.running["status"] = status
+            path = self.folder.sentinel(self.name, sentinels.RUNNING)
+            sentinels.write_sentinel(path, self.running)
+
+        self.tracker = StatusTracker(write)
+        return self.tracker

@@ -173,11 +173,10 @@ class _Batch:
     def run(self, member: Member) -> bool:
         """Run the step of one asset to its end; return whether it has succeeded."""
         if os.getppid() != self._parent:
-            raise BatchError("whoever has started this job was killed; so it does not go on.")
+            raise BatchError("whoever has started this job was killed, so this ends.")
         if not self.job.batch.exists():
             raise self._abandoned()
         job = replace(self.job, asset=member["name"])
-        environment = dict(os.environ)
         self._write_to_log(member)
         # What must not happen in a child that is forked here, which ends by SystemExit
         # through all this, must not be in a finally.
@@ -190,9 +189,6 @@ class _Batch:
         for number, stream in zip((1, 2), self._streams):
             os.dup2(stream, number)
         release_locks()
-        if os.environ != environment:
-            os.environ.clear()
-            os.environ.update(environment)
         if status:
             self.say(member, f"ended with exit status {status}")
         else:

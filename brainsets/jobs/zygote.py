@@ -86,6 +86,10 @@ class WarmForker:
             return Ended(None)
         return Ended(*_END.unpack(message))
 
+    def wait(self, seconds: float) -> None:
+        """Wait for news of the child."""
+        select.select([self._news], [], [], seconds)
+
     def _received(self) -> bytes:
         try:
             return self._news.recv(_END.size)
