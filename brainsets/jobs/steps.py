@@ -99,15 +99,25 @@ def _download(attempt: Attempt) -> dict[str, Any] | None:
     attempt.outcome = attempt.supervised(
         "download", partial(_download_in_child, attempt, staging, redownload)
     )
-    shutil.rmtree(staging, ignore_errors=True)
+    if attempt.job.download_only or attempt.outcome.result is None:
+        shutil.rmtree(staging, ignore_errors=True)
     return attempt.outcome.result
 
 
 def _fresh_staging(attempt: Attempt) -> Path:
+    """Return an empty folder; that of a download stays there for the processing."""
     staging = attempt.folder.staging(attempt.name)
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    if not _is_empty(staging):
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
     return staging
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return False
 
 
 def _download_in_child(
