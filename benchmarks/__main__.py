@@ -172,7 +172,7 @@ class _Benchmark:
 
     def _compare(self, compared: list[Workload]) -> None:
         ours, ray = OurWorkflow(self.work), RayRunner(self.work)
-        batches = OurWorkflow(self.work, "batches", {"batch_size": "auto"})
+        batches = OurWorkflow(self.work, "batches", {"batch_size": 100})
         self.say("building the environments of both sides")
         theirs = ray.prepare(compared)
         self.results["versions"] |= {"ours": {}, "ray": theirs}

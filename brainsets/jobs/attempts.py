@@ -45,7 +45,7 @@ class Attempt:
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
         self.tracker: StatusTracker | None = None
-        self.code_before = job.code
+        self.code_before = ""
         self.failed = self.read(sentinels.FAILED)
         self.leftover = self.read(sentinels.RUNNING)
         self.attempts = [a for a in self.failed.get("attempts", []) if a]
@@ -117,17 +117,17 @@ class Attempt:
             return self.job.code
         return code_hash(path)
 
-    def code_loaded(self) -> str:
+    def code_of(self, before: str) -> str:
         """Return the hash of the code that this step has run.
 
-        That of the plan, unless somebody edited the code before or since it was
-        imported: then the asset must not be taken for one made by the planned code.
+        That of the plan, unless somebody edited the code `before` it was imported, or
+        since: then the asset must not be taken for one made by the planned code.
         """
         planned = self.job.code
         # The code of a published package has no stamp, as nobody edits it.
         if not self.job.code_stamp:
             return planned
-        return self.code_before if self.code_before != planned else self.code_now()
+        return before if before != planned else self.code_now()
 
     @property
     def may_have_truncated(self) -> bool:
@@ -176,8 +176,8 @@ class Attempt:
         return all(record.get(key) == value for key, value in wanted.items())
 
     def __getstate__(self) -> dict[str, Any]:
-        # A child starts none of its own.
-        return {**vars(self), "_forkers": {}}
+        # A child starts none of its own, and knows no end.
+        return {**vars(self), "_forkers": {}, "outcome": None}
 
     def supervised(
         self, kind: str, function: Callable[[], Any], status: str = "starting"

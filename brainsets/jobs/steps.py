@@ -75,6 +75,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
     if record is None:
         attempt.fail(attempt.outcome.failure)
         return 1
+    record["code"] = attempt.code_of(record["code"])
     attempt.succeed(record)
     return 0
 
@@ -137,7 +138,7 @@ def _download_in_child(
     )
     if reason:
         print(f"process will fetch this asset again, as its download returned {reason}")
-    return {"handoff": reason, "code": attempt.code_loaded(), "versions": _versions()}
+    return {"handoff": reason, "code": attempt.code_before, "versions": _versions()}
 
 
 def _process(attempt: Attempt) -> dict[str, Any] | None:
@@ -189,7 +190,7 @@ def _process_in_child(attempt: Attempt, staging: Path) -> dict[str, Any]:
         output = instance.download(row)
     instance.process(output)
     attempt.tracker.flush()
-    return {"code": attempt.code_loaded(), "versions": _versions()}
+    return {"code": attempt.code_before, "versions": _versions()}
 
 
 def _instance(
