@@ -1,9 +1,9 @@
 """A file that is done with, for the same process to use again under another name.
 
-Each step has a RUNNING, which is removed at its end. Where hundreds of files are removed
-in seconds, making new ones is slow: ext4 keeps away from what was removed in the last five
-seconds, and looks for something else one by one. So a process that runs many steps
-has one file for all of them.
+Each step has a RUNNING, which is removed at its end. To remove files and make new ones
+all the time is slow: a file system without a journal, say, keeps away for minutes from
+what was removed, and looks for something else one by one. So a process that runs
+many steps has one file for all of them.
 """
 
 import os

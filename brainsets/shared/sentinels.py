@@ -39,6 +39,10 @@ PENDING = "PENDING"
 HEARTBEAT_S = 30
 """How often a running step touches its RUNNING sentinel, in seconds."""
 
+# A line for each entry; indentation would take ten times as long.
+_LINES = (",\n ", ": ")
+_AS_TEXT = json.JSONEncoder(ensure_ascii=False, separators=_LINES)
+_ESCAPED = json.JSONEncoder(separators=_LINES)
 # A busy network file system may show a touch late; the dead miss ten beats in a row.
 _SILENCE_S = 10 * HEARTBEAT_S
 
@@ -88,21 +92,11 @@ def write_sentinel(
 ) -> None:
     """Write one JSON object; sentinels that claim success should be durable."""
     try:
-        content = _lines(record, ensure_ascii=False).encode()
+        content = _AS_TEXT.encode(record).encode()
     except UnicodeEncodeError:
         # Bytes that are no text, as file names may hold: JSON has an escape for them.
-        content = _lines(record, ensure_ascii=True).encode()
-    write_atomically(path, content, durable=durable, spare=spare)
-
-
-def _lines(record: dict[str, Any], *, ensure_ascii: bool) -> str:
-    """Return a JSON object with a line for each key.
-
-    The encoder's own indentation takes ten times as long.
-    """
-    encode = json.JSONEncoder(ensure_ascii=ensure_ascii).encode
-    lines = [f" {encode(key)}: {encode(value)}" for key, value in record.items()]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+        content = _ESCAPED.encode(record).encode()
+    write_atomically(path, content + b"\n", durable=durable, spare=spare)
 
 
 def read_sentinel(path: Path) -> dict[str, Any] | None:
