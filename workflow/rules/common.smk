@@ -15,6 +15,7 @@ from brainsets.planning.command_lines import batch_command, job_command
 from brainsets.planning.outcome import show_outcome
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
+from brainsets.planning.summary import summarize_run
 
 # Jobs per time; what the default profile sets.
 UNREACHED_LIMIT = 100_000
@@ -310,6 +311,8 @@ def lock_brainsets():
     """Keep other runs away until this process ends."""
     ended_by_error(RUN.lock)
     end_with_outcome()
+    # With the lock, so that nobody changes what the table is about.
+    atexit.register(summarize_run, RUN.brainsets.values())
 
 
 @functools.cache
