@@ -198,7 +198,10 @@ def _labels(fields: dict[str, h5py.Dataset], count: int) -> list[str]:
     for name in names:
         values = fields[name]
         if values.dtype.kind in "SOU" and values.shape == (count,):
-            return texts(values)
+            found = texts(values)
+            # Numbers, or a name for each, say nothing about kinds of events.
+            if not all(text.isdigit() for text in found):
+                return found
     return []
 
 

@@ -10,14 +10,16 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from brainsets.report.recording import Events, Recording, Signal
 from brainsets.report.scans import Scan
 
-__all__ = ["as_png", "picture"]
+__all__ = ["STYLE", "WIDTH_IN", "as_png", "picture"]
 
 WIDTH_IN = 10.6
 DPI = 100
+_COLOURS_KEPT = 96
 # What is shown in detail: so many seconds, but no more than a part of the whole.
 # What is shown in detail: so many seconds, but no more than a part of the whole.
 _EXCERPT_S = 10.0
@@ -32,10 +34,10 @@ _MOST_MARKS = 400
 _MOST_UNITS = 200
 _PIXELS = 1000
 # From this share of pixels with a spike on, a raster is drawn as shades of grey.
-_DENSE = 0.15
+_DENSE = 0.3
 _INK, _PALE = "#1f2a36", "#8a97a5"
 _COLOURS = matplotlib.color_sequences["tab10"]
-_STYLE = {
+STYLE = {
     "font.size": 8.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -59,7 +61,11 @@ def as_png(figure: Figure) -> bytes:
         # Letters that the font lacks are drawn as boxes.
         warnings.simplefilter("ignore")
         figure.savefig(content, format="png", dpi=DPI)
-    return content.getvalue()
+    # Few colours are enough, and a third of the size.
+    small = io.BytesIO()
+    with Image.open(content) as image:
+        image.convert("RGB").quantize(_COLOURS_KEPT).save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 def picture(recording: Recording, scans: Mapping[str, Scan]) -> bytes | None:
@@ -75,7 +81,7 @@ def picture(recording: Recording, scans: Mapping[str, Scan]) -> bytes | None:
     extent = recording.extent
     if extent is None or not extent[1] > extent[0]:
         return None
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         return as_png(_Picture(recording, scans, extent).figure)
 
 
@@ -91,9 +97,9 @@ class _Picture:
         drawable.sort(key=lambda signal: -signal.n_channels)
         self.signals = drawable[:_MOST_SIGNALS]
         self.colours = _colours_of(recording.events)
-        window = _window(recording, extent)
+        window = _window(recording, extent, self.signals)
         rows = self._overview_rows()
-        details = self._detail_rows() if self.signals or recording.spikes else []
+        details = self._detail_rows(window)
         heights = [height for height, _, _ in rows + details]
         self.figure = Figure(
             figsize=(WIDTH_IN, sum(heights) + 0.55 + 0.5 * bool(details)),
@@ -145,11 +151,14 @@ class _Picture:
                 rows.append((1.1 if several else 0.75, self._course, signal))
         return rows or [(0.3, self._strip, Events("", np.empty(0)))]
 
-    def _detail_rows(self) -> list:
+    def _detail_rows(self, window: tuple[float, float]) -> list:
         rows = []
         for spikes in self.recording.spikes:
             rows.append((_raster_height(spikes.n_units), self._raster, spikes))
         for signal in self.signals:
+            begin, end = signal.extent
+            if end <= window[0] or begin >= window[1]:
+                continue
             traces = min(signal.n_channels, _MOST_TRACES)
             height = 0.8 if traces == 1 else 0.35 + 0.16 * traces
             rows.append((height, self._traces, signal))
@@ -365,12 +374,18 @@ def _colours_of(events: list[Events]) -> dict[str, Any]:
     return dict(zip([*names][:_MOST_LABELS], _COLOURS))
 
 
-def _window(recording: Recording, extent: tuple[float, float]) -> tuple[float, float]:
+def _window(
+    recording: Recording, extent: tuple[float, float], signals: list[Signal]
+) -> tuple[float, float]:
     """Return begin and end in seconds of the part that is shown in detail.
 
-    It begins shortly before the event, or else the spike, nearest to the middle.
+    It begins shortly before the event, or else the spike, nearest to the middle of the
+    time for which there are all signals.
     """
-    start, end = extent
+    starts, ends = zip(extent, *(signal.extent for signal in signals))
+    start, end = max(starts), min(ends)
+    if end <= start:
+        start, end = extent
     length_s = min(_EXCERPT_S, _EXCERPT_PART * (end - start))
     middle = (start + end - length_s) / 2
     moments = [e.starts for e in recording.events if 1 < len(e.starts)]
