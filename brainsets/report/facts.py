@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
@@ -26,6 +27,10 @@ from brainsets.shared.sentinels import (
 )
 
 __all__ = ["Asset", "Facts", "Span", "commit_of", "read_facts"]
+
+
+# Of reStructuredText: emphasis, and references with the space before them.
+_MARKUP = re.compile(r",?\s\[\d+\]_|\*([^*\n]+)\*|``")
 
 
 @dataclass(frozen=True)
@@ -162,8 +167,9 @@ def _docstring(pipeline: Any) -> tuple[str, str]:
         text = ast.get_docstring(ast.parse(PipelineSource(Path(str(pipeline))).text))
     except (BrainsetError, SyntaxError, ValueError):
         return "", ""
-    title, _, rest = (text or "").partition("\n")
-    return title.strip(), rest.strip().partition("\n\n")[0]
+    title, _, rest = _MARKUP.sub(r"\1", text or "").partition("\n")
+    first = rest.strip().partition("\n\n")[0]
+    return title.strip(), " ".join(first.split())
 
 
 def _seconds(time: Any) -> float | None:

@@ -22,7 +22,7 @@ _EVENT_NAMES = ("events", "event_times", "onset", "onsets", "trial_start", "trig
 _CHANNEL_NAMES = ("channels", "channel_names", "ch_names", "labels")
 _SPLITS = ("train_domain", "valid_domain", "val_domain", "test_domain")
 _LABELS = ("label", "labels", "name", "tags", "type", "code", "id")
-_LONGEST_ABOUT = 400
+_LONGEST_ABOUT = 300
 
 
 def read_recording(file: h5py.File) -> Recording:

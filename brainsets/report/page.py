@@ -23,15 +23,29 @@ _HERE = Path(__file__).parent
 MOST_ROWS = 5000
 """Lines of a table; a longer one is in summary.tsv alone."""
 _MOST_NAMED = 30
+_LONGEST_VALUE = 100
 _OPEN_OUTPUTS = 2
 _ATTRIBUTES = ("source", "description", "origin_version", "derived_version")
+_EMPTY = "<td class='n'></td>"
+_DATA_TITLES = (
+    "file",
+    "MB",
+    "duration (s)",
+    "rate (Hz)",
+    "channels",
+    "units",
+    "spikes",
+    "events",
+    "missing (%)",
+    "odd",
+)
 _TITLES = {
     "bytes_in": "in (MB)",
     "bytes_out": "out (MB)",
     "download_wall_s": "download (s)",
-    "download_cpu_s": "CPU (s)",
+    "download_cpu_s": "its CPU (s)",
     "process_wall_s": "process (s)",
-    "process_cpu_s": "CPU (s)",
+    "process_cpu_s": "its CPU (s)",
     "max_rss_mb": "memory (MB)",
 }
 
@@ -233,7 +247,7 @@ def _provenance(facts: Facts, outputs: Sequence[Output], version: str) -> str:
             rows.append((term, value if isinstance(value, _Html) else _safe(value)))
 
     if facts.description:
-        add("pipeline says", " ".join(facts.description.split()))
+        add("pipeline says", facts.description)
     for key, value in _told_by_data(outputs).items():
         add(key.replace("_", " "), value)
     add("pipeline", _variants(facts, "pipeline", facts.listing.get("pipeline")))
@@ -242,7 +256,7 @@ def _provenance(facts: Facts, outputs: Sequence[Output], version: str) -> str:
         "arguments", _variants(facts, "args", " ".join(facts.listing.get("args") or []))
     )
     if facts.manifest_hash:
-        listed = facts.listing.get("listed") or "at an unknown time"
+        listed = _moment(facts.listing.get("listed"))
         text = f"{len(facts.assets)} assets, listed {_safe(listed)}, SHA-256 "
         add("manifest", _Html(text + _code(facts.manifest_hash[:16])))
     add("workflow", _Html(_versions(facts, version)))
@@ -267,6 +281,11 @@ class _Html(str):
 
 def _when(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _moment(time: object) -> str:
+    """Return a time of a record, which is in UTC, to the second."""
+    return f"{str(time)[:19].replace('T', ' ')} UTC" if time else "at an unknown time"
 
 
 def _told_by_data(outputs: Sequence[Output]) -> dict[str, str]:
@@ -322,7 +341,7 @@ def _environment(facts: Facts) -> str:
     packages = [str(package) for package in ready.get("packages") or []]
     listed = "\n".join(_safe(package) for package in packages)
     return (
-        f"declared: {_safe(declared)}; built {_safe(ready.get('built'))}"
+        f"declared: {_safe(declared)}; built {_safe(_moment(ready.get('built')))}"
         f"<details><summary>all {len(packages)} packages in it</summary>"
         f"<pre>{listed}</pre></details>"
     )
@@ -330,7 +349,7 @@ def _environment(facts: Facts) -> str:
 
 def _assets(facts: Facts, anchor: str) -> str:
     shown = facts.assets[:MOST_ROWS]
-    columns = ["asset", "state", *_TITLES, "attempts", "host", "ended", "error"]
+    columns = ["asset", "state", "error", *_TITLES, "attempts", "host", "ended"]
     used = [c for c in columns if any(a.row[c] != "" for a in shown)]
     numbers = {*_TITLES, "attempts"}
     rows = []
@@ -353,7 +372,7 @@ def _asset_cell(column: str, value: Any, is_number: bool) -> str:
     if column in ("bytes_in", "bytes_out") and value != "":
         return f"<td class='n' data-sort='{value}'>{value / 1e6:,.2f}</td>"
     if column == "ended":
-        return f"<td>{_safe(str(value)[:19].replace('T', ' '))}</td>"
+        return f"<td>{_safe(_moment(value)) if value else ''}</td>"
     if is_number:
         return f"<td class='n'>{_safe(value)}</td>"
     return f"<td class='{'wide' if column == 'error' else ''}'>{_safe(value)}</td>"
@@ -387,47 +406,44 @@ def _data(facts: Facts, outputs: Sequence[Output], anchor: str) -> Iterable[str]
         told = f"{len(odd)} of {len(outputs)} files have something odd."
         yield f"<p class='hint'>{told}</p>"
     names = {output.path: f"{anchor}-{n}" for n, output in enumerate(outputs)}
-    heads = [
-        ("file", False),
-        ("MB", True),
-        ("duration (s)", True),
-        ("rate (Hz)", True),
-        ("channels", True),
-        ("units", True),
-        ("spikes", True),
-        ("events", True),
-        ("missing (%)", True),
-        ("odd", True),
-    ]
     shown = outputs[:MOST_ROWS]
-    rows = [_output_row(output, names[output.path]) for output in shown]
-    yield _table(f"{anchor}-data", heads, rows)
+    rows = [_output_cells(output, names[output.path]) for output in shown]
+    used = [title for title in _DATA_TITLES if any(row[title] for row in rows)]
+    heads = [(title, title != "file") for title in used]
+    lines = [
+        f"<tr>{''.join(row[title] or _EMPTY for title in used)}</tr>" for row in rows
+    ]
+    yield _table(f"{anchor}-data", heads, lines)
     for number, output in enumerate(shown):
         yield _output(output, names[output.path], is_open=number < _OPEN_OUTPUTS)
 
 
-def _output_row(output: Output, anchor: str) -> str:
+def _output_cells(output: Output, anchor: str) -> dict[str, str]:
+    """Return the cells of an output's line by their titles, empty where unknown."""
     seen = output.seen
     fields = seen.get("fields", [])
     rates = [f["rate_hz"] for f in fields if f["rate_hz"]]
-    cells = [
-        f"<td>{_link(f'#{anchor}', output.path)}</td>",
-        _number_cell(output.bytes / 1e6, "{:,.2f}"),
-        _number_cell(_duration_s(seen)),
-        _number_cell(max(rates, default=None)),
-        _number_cell(seen.get("n_channels")),
-        _number_cell(seen.get("n_units")),
-        _number_cell(seen.get("n_spikes") or None),
-        _number_cell(seen.get("n_events") or None),
-        _number_cell(_missing_share(fields), "{:.3g}"),
-        _number_cell(len(seen.get("hints", [])) + bool(output.problem) or None),
-    ]
-    return f"<tr>{''.join(cells)}</tr>"
+    numbers = (
+        output.bytes / 1e6,
+        _duration_s(seen),
+        max(rates, default=None),
+        seen.get("n_channels"),
+        seen.get("n_units"),
+        seen.get("n_spikes") or None,
+        seen.get("n_events") or None,
+        _missing_share(fields),
+        len(seen.get("hints", [])) + bool(output.problem) or None,
+    )
+    cells = {"file": f"<td>{_link(f'#{anchor}', output.path)}</td>"}
+    for title, value in zip(_DATA_TITLES[1:], numbers):
+        form = {"MB": "{:,.2f}", "missing (%)": "{:.3g}"}.get(title, "")
+        cells[title] = "" if value is None else _number_cell(value, form)
+    return cells
 
 
 def _number_cell(value: float | None, form: str = "") -> str:
     if value is None:
-        return "<td class='n'></td>"
+        return _EMPTY
     told = form.format(value) if form else _number(value)
     return f"<td class='n' data-sort='{value}'>{told}</td>"
 
@@ -495,14 +511,16 @@ def _output(output: Output, anchor: str, *, is_open: bool) -> str:
         parts.append("<p class='soft'>Not an HDF5 file.</p>")
     for group, about in (seen.get("about") or {}).items():
         if group not in ("brainset", "file"):
-            told = ", ".join(f"{k}: {v}" for k, v in about.items())
-            parts.append(
-                f"<p class='soft'><b>{_safe(group)}</b> {_safe(told[:600])}</p>"
-            )
+            told = " · ".join(f"{k}: {_brief(v)}" for k, v in about.items())
+            parts.append(f"<p class='soft'><b>{_safe(group)}</b> {_safe(told)}</p>")
     if seen.get("fields"):
         parts.append(_fields(seen["fields"]))
     parts.append("</details>")
     return "".join(parts)
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} …"
 
 
 def _fields(fields: list[dict[str, Any]]) -> str:

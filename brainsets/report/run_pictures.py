@@ -20,8 +20,10 @@ _COLOURS = {"download": "#6aa0c8", "process": "#3c7a57", "failed": "#c0392b"}
 _IDLE_PART, _IDLE_S = 0.1, 60.0
 _GAP_PART = 0.02
 _MOST_NAMES = 40
+_SHORT_S = 20
 # Fewer values than this are shown one by one.
 _FEW = 12
+_BARS = 24
 
 
 def timeline(assets: Sequence[Asset]) -> bytes | None:
@@ -124,7 +126,9 @@ def _clock(axes: Any, pieces: list[_Piece]) -> None:
         for part in range(count + (number == len(pieces) - 1 and length > 0)):
             time = piece.start + length * part / count
             when = datetime.fromtimestamp(time).astimezone()
-            pattern = "%H:%M:%S\n%Y-%m-%d" if part == 0 else "%H:%M:%S"
+            # Short runs need parts of a second.
+            part_s = f".{when.microsecond // 100_000}" if total < _SHORT_S else ""
+            pattern = f"%H:%M:%S{part_s}" + ("\n%Y-%m-%d" if part == 0 else "")
             if places and piece.place(time) - places[-1] < 0.06 * total:
                 continue
             places.append(piece.place(time))
@@ -182,14 +186,14 @@ def _distribution(axis: Any, values: np.ndarray, title: str, unit: str) -> None:
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
     else:
-        axis.hist(values, bins="auto" if np.ptp(values) else 1, color="#3c7a57")
+        bins = np.linspace(0, values.max() or 1, _BARS + 1)
+        axis.hist(values, bins=bins, color="#3c7a57")
         axis.set_ylabel("assets")
         axis.locator_params(axis="y", nbins=4, integer=True)
-    low, high = values.min(), values.max()
-    edge = 0.05 * (high - low) or 0.5 * abs(high) or 0.5
-    axis.set_xlim(max(0, low - edge), high + edge)
+    high = values.max()
+    axis.set_xlim(0, 1.08 * high or 1)
     middle = float(np.median(values))
     axis.axvline(middle, color="#c0392b", linewidth=1)
     axis.locator_params(axis="x", nbins=4)
     axis.set_xlabel(unit)
-    axis.set_title(f"{title}\nmedian {middle:.3g}, most {high:.3g} {unit}", fontsize=8)
+    axis.set_title(f"{title}\nmedian {middle:.3g}, most {high:.3g}", fontsize=8)
