@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-for _name in ("h5py", "matplotlib"):
-    pytest.importorskip(_name, reason="a report needs it: pip install -e '.[report]'")
+pytest.importorskip("h5py", reason="a report needs it: pip install -e '.[report]'")
+pytest.importorskip("matplotlib", reason="a report needs it, too")
 
 VOID = {"meta", "img", "br", "input", "link"}
 

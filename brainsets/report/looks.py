@@ -1,6 +1,7 @@
 """A look at one output: what is in it, and how that goes over time."""
 
 import base64
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +37,31 @@ def look(path: Path, *, with_picture: bool) -> dict[str, Any]:
     """
     if not h5py.is_hdf5(path):
         return {"layout": None, "fields": [], "hints": [], "picture": None}
-    with h5py.File(path, "r") as file:
-        recording = read_recording(file)
-        scans = _scans(file, recording)
-        image = picture(recording, scans) if with_picture else None
-        extent = recording.extent
-        return {
-            "layout": recording.layout,
-            "fields": [_field(file[p], p, s, recording) for p, s in scans.items()],
-            "n_units": recording.n_units,
-            "n_channels": recording.n_channels or _channels(recording),
-            "n_spikes": sum(len(each.times) for each in recording.spikes),
-            "n_events": sum(len(each.starts) for each in recording.events),
-            "start_s": extent[0] if extent else None,
-            "end_s": extent[1] if extent else None,
-            "about": recording.about,
-            "hints": hints(recording, scans),
-            "picture": base64.b64encode(image).decode() if image else None,
-        }
+    # Channels without a value, and values without end, are data like others.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with h5py.File(path, "r") as file:
+            return _look_into(file, with_picture)
+
+
+def _look_into(file: h5py.File, with_picture: bool) -> dict[str, Any]:
+    recording = read_recording(file)
+    scans = _scans(file, recording)
+    image = picture(recording, scans) if with_picture else None
+    extent = recording.extent
+    return {
+        "layout": recording.layout,
+        "fields": [_field(file[p], p, s, recording) for p, s in scans.items()],
+        "n_units": recording.n_units,
+        "n_channels": recording.n_channels or _channels(recording),
+        "n_spikes": sum(len(each.times) for each in recording.spikes),
+        "n_events": sum(len(each.starts) for each in recording.events),
+        "start_s": extent[0] if extent else None,
+        "end_s": extent[1] if extent else None,
+        "about": recording.about,
+        "hints": hints(recording, scans),
+        "picture": base64.b64encode(image).decode() if image else None,
+    }
 
 
 def _scans(file: h5py.File, recording: Recording) -> dict[str, Scan]:
