@@ -29,8 +29,8 @@ from brainsets.shared.sentinels import (
 __all__ = ["Asset", "Facts", "Span", "commit_of", "read_facts"]
 
 
-# Of reStructuredText: emphasis, and references with the space before them.
-_MARKUP = re.compile(r",?\s\[\d+\]_|\*([^*\n]+)\*|``")
+# Of reStructuredText: emphasis, literals, and the mark of a reference.
+_MARKUP = re.compile(r"\*([^*\n]+)\*|``(.+?)``|(\[\d+\])_")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _docstring(pipeline: Any) -> tuple[str, str]:
         text = ast.get_docstring(ast.parse(PipelineSource(Path(str(pipeline))).text))
     except (BrainsetError, SyntaxError, ValueError):
         return "", ""
-    title, _, rest = _MARKUP.sub(r"\1", text or "").partition("\n")
+    title, _, rest = _MARKUP.sub(r"\1\2\3", text or "").partition("\n")
     first = rest.strip().partition("\n\n")[0]
     return title.strip(), " ".join(first.split())
 

@@ -20,8 +20,8 @@ __all__ = ["MOST_PICTURES", "Output", "outputs_of", "see"]
 MOST_PICTURES = 40
 """Outputs of a brainset that are drawn: a page of some megabytes opens at once."""
 
-# Of what is remembered; another one is looked at anew.
-_FORMAT = 1
+# Of what is remembered, pictures included; another one is looked at anew.
+_FORMAT = 3
 _MOST_AT_ONCE = 8
 
 

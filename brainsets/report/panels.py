@@ -195,13 +195,14 @@ class _Picture:
             colour = {"train": "#5b8db8", "test": "#c05b5b"}.get(name, "#d9a441")
             spans = [*zip(split.starts, split.ends - split.starts)]
             axis.broken_barh(spans, (0, 1), color=colour, linewidth=0, alpha=0.85)
-            if len(spans):
-                longest = max(spans, key=lambda span: span[1])
-                middle = longest[0] + longest[1] / 2
-                wide = longest[1] > 0.05 * (window[1] - window[0])
-                if wide:
-                    style = {"color": "white", "fontsize": 7.5, "clip_on": True}
-                    axis.text(middle, 0.47, name, ha="center", va="center", **style)
+            if not len(spans):
+                continue
+            start, end = split.starts.min(), split.ends.max()
+            covered = np.sum(split.ends - split.starts) > 0.7 * (end - start)
+            if covered and end - start > 0.05 * (window[1] - window[0]):
+                style = {"color": "white", "fontsize": 7.5, "clip_on": True}
+                middle = (start + end) / 2
+                axis.text(middle, 0.47, name, ha="center", va="center", **style)
         axis.set_ylim(0, 1)
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
