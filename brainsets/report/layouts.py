@@ -163,8 +163,9 @@ def _interval(recording: Recording, path: str, name: str, group: h5py.Group) -> 
     starts, ends = fields["start"][:], fields["end"][:]
     events = Events(path, starts, ends, _labels(fields, len(starts)))
     if path == "domain":
-        if len(starts):
-            recording.domain = float(starts.min()), float(ends.max())
+        edges = (float(starts.min()), float(ends.max())) if len(starts) else (np.nan,)
+        if np.isfinite(edges).all():
+            recording.domain = edges
     elif name in _SPLITS:
         recording.splits.append(events)
     elif name != "domain":
@@ -281,9 +282,9 @@ def _plain(file: h5py.File) -> Recording:
 
 def _rate(item: h5py.Dataset | h5py.Group) -> float | None:
     for key in _RATES:
-        value = item.attrs.get(key)
-        if np.isscalar(value) and not isinstance(value, (str, bytes)) and value > 0:
-            return float(value)
+        value = np.asarray(item.attrs.get(key, 0)).ravel()
+        if len(value) == 1 and value.dtype.kind in "iuf" and 0 < value[0] < np.inf:
+            return float(value[0])
     return None
 
 

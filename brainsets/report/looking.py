@@ -142,7 +142,7 @@ def _look(path: str, with_picture: bool) -> dict[str, Any] | str:
 
 def _looks(outputs: Sequence[Output]) -> Iterator[tuple[Output, dict[str, Any] | str]]:
     left = list(outputs)
-    at_once = min(len(os.sched_getaffinity(0)), _MOST_AT_ONCE, len(left))
+    at_once = min(_cores(), _MOST_AT_ONCE, len(left))
     if at_once:
         try:
             for output, seen in _pooled(left, at_once):
@@ -155,6 +155,12 @@ def _looks(outputs: Sequence[Output]) -> Iterator[tuple[Output, dict[str, Any] |
                     yield from _pooled([output], 1)
                 except BrokenProcessPool:
                     yield output, "it cannot be read: the process that did so crashed"
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _pooled(

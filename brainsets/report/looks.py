@@ -95,7 +95,7 @@ def _field(
         "shape": list(dataset.shape or ()),
         "dtype": _type(dataset),
         "unit": unit,
-        "rate_hz": _rate(signal) if signal else None,
+        "rate_hz": _finite(_rate(signal)) if signal else None,
         "start_s": extent[0] if extent else None,
         "end_s": extent[1] if extent else None,
         "missing": found.missing / found.count if found.count else None,

@@ -193,12 +193,13 @@ class _Picture:
         for split in self.recording.splits:
             name = split.path.split("/")[-1].removesuffix("_domain")
             colour = {"train": "#5b8db8", "test": "#c05b5b"}.get(name, "#d9a441")
-            spans = [*zip(split.starts, split.ends - split.starts)]
+            starts, ends = np.clip([split.starts, split.ends], *window)
+            spans = [*zip(starts, ends - starts)]
             axis.broken_barh(spans, (0, 1), color=colour, linewidth=0, alpha=0.85)
             if not len(spans):
                 continue
-            start, end = split.starts.min(), split.ends.max()
-            covered = np.sum(split.ends - split.starts) > 0.7 * (end - start)
+            start, end = starts.min(), ends.max()
+            covered = np.sum(ends - starts) > 0.7 * (end - start)
             if covered and end - start > 0.05 * (window[1] - window[0]):
                 style = {"color": "white", "fontsize": 7.5, "clip_on": True}
                 middle = (start + end) / 2
@@ -356,7 +357,9 @@ class _Picture:
                 )
             else:
                 for number in numbers:
-                    span = events.starts[number], events.ends[number]
+                    span = np.clip(
+                        [events.starts[number], events.ends[number]], *window
+                    )
                     axis.axvspan(*span, color=colour, alpha=alpha, linewidth=0)
                     if not faint:
                         axis.axvline(span[0], color="white", linewidth=0.5)

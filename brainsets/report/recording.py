@@ -51,10 +51,12 @@ class Signal:
         if not n_samples:
             return None
         if self.times is not None:
-            return float(self.times[0]), float(self.times[-1])
-        if not self.rate_hz:
+            edges = float(self.times[0]), float(self.times[-1])
+        elif self.rate_hz:
+            edges = self.start_s, self.start_s + n_samples / self.rate_hz
+        else:
             return None
-        return self.start_s, self.start_s + n_samples / self.rate_hz
+        return edges if np.isfinite(edges).all() else None
 
     def excerpt(self, start_s: float, end_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Return times (s), shape (n,), and values (n, n_channels) of a part."""

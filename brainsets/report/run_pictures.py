@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -101,18 +102,19 @@ def _piece_of(pieces: list[_Piece], time: float) -> _Piece:
 def _bars(axes: Any, rows: list, pieces: list[_Piece]) -> None:
     last = pieces[-1].place(pieces[-1].end) or 1.0
     for kind, colour in _COLOURS.items():
-        places, widths, levels = [], [], []
+        corners = []
         for level, (_, spans) in enumerate(rows):
             for span in spans:
                 if ("failed" if span.failed else span.step) == kind:
-                    places.append(_piece_of(pieces, span.start).place(span.start))
+                    left = _piece_of(pieces, span.start).place(span.start)
                     # What is over in a moment is seen all the same.
-                    widths.append(max(span.end - span.start, last / 600))
-                    levels.append(level)
-        if places:
-            axes.barh(
-                levels, widths, left=places, height=0.8, color=colour, linewidth=0
-            )
+                    right = left + max(span.end - span.start, last / 600)
+                    top, bottom = level - 0.4, level + 0.4
+                    corners.append(
+                        [(left, top), (right, top), (right, bottom), (left, bottom)]
+                    )
+        # One for all: ten thousand bars of their own take seconds.
+        axes.add_collection(PolyCollection(corners, facecolors=colour, linewidths=0))
     axes.set_xlim(-0.01 * last, 1.01 * last)
 
 

@@ -63,6 +63,18 @@ def recording(**changes):
     return temporaldata.Data(**parts)
 
 
+def endless(file):
+    """A recording whose times are not numbers."""
+    file.attrs["object"] = "Data"
+    for path in ("domain", "trials"):
+        group = file.create_group(path)
+        group.attrs["object"] = "Interval"
+        group["start"], group["end"] = [0.0, np.nan], [np.inf, 3.0]
+    series = file.create_group("position")
+    series.attrs["object"] = "IrregularTimeSeries"
+    series["timestamps"], series["x"] = [0.0, np.nan], [1.0, 2.0]
+
+
 def of_temporaldata(tmp_path, **changes):
     return written(tmp_path, lambda file: recording(**changes).to_hdf5(file))
 
@@ -175,6 +187,13 @@ def test_plain_hdf5_is_told_by_names_and_attributes(tmp_path):
             {"sampling_rate": 10}
         ),
         lambda file: file.create_dataset("spikes", data=[np.nan, np.inf]),
+        lambda file: file.create_dataset("eeg", data=[1.0, 2]).attrs.update(
+            {"sampling_rate": np.nan}
+        ),
+        lambda file: file.create_dataset("eeg", data=[1.0, 2]).attrs.update(
+            {"sampling_rate": [0.5]}
+        ),
+        endless,
     ],
 )
 def test_whatever_is_in_a_file_is_told_without_a_fault(tmp_path, fill):
