@@ -17,7 +17,7 @@ from benchmarks.machine import ROOT, commit, machine, versions
 from benchmarks.meter import MeasuringError
 from benchmarks.planning import measured_planning
 from benchmarks.report import readme_part, report, summary, write_into
-from benchmarks.sides import OurWorkflow, RayRunner, clear
+from benchmarks.sides import OurWorkflow, RayRunner, remove_what_is_aside, set_aside
 from benchmarks.workloads import CORES, FULL, QUICK, Sizes, Workload
 
 NAMES = ("waiting", "edf", "nothing", "memory", "planning")
@@ -130,6 +130,7 @@ class _Benchmark:
                 self._compare(compared)
         if "planning" in self.chosen:
             self._plan()
+        remove_what_is_aside(self.work)
         self.results["took_s"] = round(time.monotonic() - self.started)
         self._save()
         self.say(f"done; everything is in {self.work}")
@@ -157,7 +158,7 @@ class _Benchmark:
             found.append(workloads.waiting(self.sizes))
         if "edf" in self.chosen:
             archive = self.work / "archive"
-            clear(archive)
+            set_aside(archive, self.work)
             try:
                 link_recordings(self.recordings, archive, self.sizes.edf)
             except FileNotFoundError as error:
@@ -172,7 +173,7 @@ class _Benchmark:
 
     def _compare(self, compared: list[Workload]) -> None:
         ours, ray = OurWorkflow(self.work), RayRunner(self.work)
-        batches = OurWorkflow(self.work, "batches", {"batch_size": "auto"})
+        batches = OurWorkflow(self.work, "batches", {"batch_size": 100})
         self.say("building the environments of both sides")
         theirs = ray.prepare(compared)
         self.results["versions"] |= {"ours": {}, "ray": theirs}

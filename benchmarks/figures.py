@@ -101,7 +101,7 @@ def _nothing(workload: Mapping[str, Any]) -> list[Figure]:
         for run, used_s in zip(runs, machine_s)
     ]
     batches = _pairs(runs, "wall_s", BATCHES)
-    title = "the same, with `batch_size: auto`"
+    title = "the same, with `batch_size: 100`"
     return [
         *([_figure("batches", title, "s", batches, 1.0)] if batches else []),
         _figure(

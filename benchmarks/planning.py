@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.machine import ROOT
 from benchmarks.meter import MeasuringError, measure
-from benchmarks.sides import OurWorkflow, clear, snakemake
+from benchmarks.sides import OurWorkflow, set_aside, snakemake
 from benchmarks.workloads import CORES, Sizes, Workload, planning
 from brainsets.planning.summary import write_summary
 from brainsets.shared.folders import BrainsetFolder
@@ -67,7 +67,7 @@ class _Site:
 
     def prepare(self) -> None:
         """Prepare one asset for real, and write the same of all others."""
-        clear(self.run, kept=self.folder.environment)
+        set_aside(self.run, self.workflow.work, kept=self.folder.environment)
         self.workflow.configure(self.workload, limit=1)
         self._measure(self.snakemake("--cores", CORES), "prepare")
         self.workflow.configure(self.workload)

@@ -21,7 +21,14 @@ from brainsets.planning.environments import READY, interpreter, uv_program
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import DONE
 
-__all__ = ["PUBLISHED", "OurWorkflow", "RayRunner", "clear", "snakemake"]
+__all__ = [
+    "PUBLISHED",
+    "OurWorkflow",
+    "RayRunner",
+    "remove_what_is_aside",
+    "set_aside",
+    "snakemake",
+]
 
 PUBLISHED = "brainsets==0.2.2"
 
@@ -32,19 +39,29 @@ def snakemake(run: Path, *arguments: object) -> list[object]:
     return [sys.executable, "-m", "snakemake", *where, *arguments]
 
 
-def clear(folder: Path, kept: Path | None = None) -> None:
-    """Delete all that is in a folder, but for one folder somewhere inside it."""
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        if kept is not None and path == kept:
-            continue
-        if kept is not None and path in kept.parents:
-            clear(path, kept)
-        elif path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def set_aside(folder: Path, work: Path, kept: Path | None = None) -> None:
+    """Clear a folder, but for one folder in it, and leave the removal for later.
+
+    A file system that has just removed thousands of files may be slow to make new ones:
+    ext4 without a journal looks at each of them for minutes.
+    """
+    if folder.is_dir():
+        earlier = Path(tempfile.mkdtemp(dir=_earlier(work))) / folder.name
+        folder.rename(earlier)
+        if kept is not None and (old := earlier / kept.relative_to(folder)).exists():
+            kept.parent.mkdir(parents=True)
+            old.rename(kept)
+
+
+def _earlier(work: Path) -> Path:
+    folder = work / "earlier"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def remove_what_is_aside(work: Path) -> None:
+    """Remove what runs have set aside."""
+    shutil.rmtree(_earlier(work))
 
 
 def _checked(usage: Usage, log: Path, folder: Path, workload: Workload) -> Usage:
@@ -105,7 +122,7 @@ class OurWorkflow:
     def run(self, workload: Workload, log: Path) -> Usage:
         """Run a workload from its beginning."""
         folder = self.folder(workload)
-        clear(self._run(workload), kept=folder.environment)
+        set_aside(self._run(workload), self.work, kept=folder.environment)
         run = self.configure(workload)
         os.sync()
         command = snakemake(run, "--cores", CORES)
@@ -148,7 +165,7 @@ class RayRunner:
     def run(self, workload: Workload, log: Path) -> Usage:
         """Run a workload from its beginning."""
         run = self.work / self.name / workload.name
-        clear(run)
+        set_aside(run, self.work)
         run.mkdir(parents=True, exist_ok=True)
         os.sync()
         command = [self._python, "-m", "brainsets.runner", workload.source]

@@ -1,8 +1,9 @@
 """200 recordings of one second each on 4 slots of a SLURM of one node.
 
-``python benchmarks/slurm_batches.py [--batch-size 50] [--assets 200]`` prints the wall
-time, and its ratio to the ideal: all seconds over all slots, and one job's start. The
-start is measured by a run of one asset. It needs SLURM, munge, the extra ``slurm``.
+``python benchmarks/slurm_batches.py [--assets 200] [--batch-size 50 1]`` prints the
+wall time for each size of batches, and its ratio to the ideal: all seconds over all
+slots, and one job's start. The start is measured by a run of one asset. It needs SLURM,
+munge and the extra ``slurm``.
 """
 
 import argparse
@@ -71,15 +72,17 @@ def wall_s(cluster, assets: int, batch_size: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--assets", type=int, default=200)
-    parser.add_argument("--batch-size", default="50")
+    parser.add_argument("--batch-size", nargs="+", default=["50", "1"])
     options = parser.parse_args()
     with one_node_slurm(cpus=SLOTS) as cluster:
         start_s = wall_s(cluster, 1, "1") - SECONDS
-        took_s = wall_s(cluster, options.assets, options.batch_size)
-    ideal_s = options.assets * SECONDS / SLOTS + start_s
-    print(f"one job's start: {start_s:.1f} s (with what Snakemake takes itself)")
-    print(f"{options.assets} assets, batch_size {options.batch_size}: {took_s:.1f} s")
-    print(f"ideal: {ideal_s:.1f} s; ratio {took_s / ideal_s:.2f}")
+        ideal_s = options.assets * SECONDS / SLOTS + start_s
+        print(f"one job's start: {start_s:.1f} s (with what Snakemake takes itself)")
+        print(f"ideal: {ideal_s:.1f} s", flush=True)
+        for size in options.batch_size:
+            took_s = wall_s(cluster, options.assets, size)
+            ratio = took_s / ideal_s
+            print(f"batch_size {size}: {took_s:.1f} s, {ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,41 @@ def test_a_batch_that_is_cut_off_goes_on_at_the_next_asset(recorder, signum, war
     assert processed(recorder.events()) == ["process 's2'", "process 's3'"]
 
 
+def test_batch_ends_at_the_next_asset_when_its_keeper_is_killed(recorder):
+    rows = [{"id": f"s{number}"} for number in range(4)]
+    rows[1]["behave"] = "wait while told"
+    recorder.write_rows(rows)
+    wait = recorder.raw_dir / "recorder" / "wait"
+    wait.touch()
+    run = recorder.start(str(recorder.pipeline), batch_size=4)
+    wait_for(
+        lambda: (recorder.sentinel("s1", "RUNNING") or {}).get("step") == "process"
+    )
+    zygote = parent(recorder.sentinel("s1", "RUNNING")["pid"])
+    os.kill(parent(zygote), signal.SIGKILL)
+    wait.unlink()
+    assert run.wait(timeout=60) == 1
+    # What had begun was finished.
+    assert recorder.sentinel("s1", "DONE") and not recorder.sentinel("s2", "DONE")
+    recorder.events()
+    assert batched(recorder, size=4).returncode == 0
+    assert recorder.events() == ["process 's2'", "process 's3'"]
+
+
+def parent(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def test_nothing_is_left_of_files_that_are_used_again(recorder):
+    recorder.write_rows([{"id": f"s{number}"} for number in range(6)])
+    assert batched(recorder).returncode == 0
+    folder = recorder.folder()
+    # The warm process ends within a second or two after its run.
+    wait_for(lambda: not [n for n in os.listdir(folder.status) if n.startswith(".")])
+    assert not os.listdir(folder.workflow / "staging")
+
+
 def batch_process(recorder):
     """Return the pid of the process that runs the steps of a batch."""
     for name in os.listdir("/proc"):
@@ -178,6 +213,6 @@ def batch_process(recorder):
         except OSError:
             continue
         is_ours = any(os.fsencode(recorder.root) in word for word in words)
-        if is_ours and any(word.endswith(b"process_batch.py") for word in words[:4]):
+        if is_ours and any(word.endswith(b"process_batch.py") for word in words[:5]):
             return int(name)
     raise AssertionError("no batch is running")

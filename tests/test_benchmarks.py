@@ -13,7 +13,7 @@ from benchmarks.archive import Pace, link_recordings, served
 from benchmarks.figures import figures, planned
 from benchmarks.meter import MeasuringError, measure
 from benchmarks.report import MARKERS, readme_part, report, summary, with_part
-from benchmarks.sides import clear
+from benchmarks.sides import remove_what_is_aside, set_aside
 from benchmarks.workloads import FULL, edf, nothing, planning, waiting
 
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
@@ -217,20 +217,22 @@ def test_archive_sends_what_it_has_at_one_rate_for_all(tmp_path):
 
 
 def test_only_the_environment_outlives_a_run(tmp_path):
-    kept = tmp_path / "processed" / "b" / "_workflow" / "environment"
+    run = tmp_path / "work" / "ours"
+    kept = run / "processed" / "b" / "_workflow" / "environment"
     (kept / "bin").mkdir(parents=True)
     (kept / "bin" / "python").touch()
     (kept.parent / "status").mkdir()
     (kept.parent / "manifest.tsv").touch()
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "processed" / "link").symlink_to(tmp_path / "raw")
-    clear(tmp_path, kept=kept)
-    assert [*kept.parent.iterdir()] == [kept] and [*tmp_path.iterdir()] == [
-        tmp_path / "processed"
-    ]
-    assert (kept / "bin" / "python").exists()
-    clear(tmp_path)
-    assert not [*tmp_path.iterdir()]
+    (run / "raw").mkdir()
+    for _ in range(2):
+        set_aside(run, tmp_path / "work", kept=kept)
+        assert [*kept.parent.iterdir()] == [kept]
+        assert [*run.iterdir()] == [run / "processed"]
+        assert (kept / "bin" / "python").exists()
+    set_aside(run, tmp_path / "work", kept=run / "never there")
+    assert not run.exists()
+    remove_what_is_aside(tmp_path / "work")
+    assert not [*(tmp_path / "work").iterdir()]
 
 
 def test_workloads_are_those_of_the_table():

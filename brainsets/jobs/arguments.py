@@ -43,6 +43,10 @@ class Job:
         Seconds after which the step is killed.
     arguments : list of str
         The pipeline's own arguments.
+    batch : Path or None
+        The plan of a batch, where a job is for the assets that it names.
+    brings_warmth : bool
+        Whether the job is to start a warm process of its own.
     """
 
     brainset: str
@@ -57,6 +61,8 @@ class Job:
     isolated: bool
     selection: Selection
     arguments: list[str]
+    batch: Path | None = None
+    brings_warmth: bool = False
 
     def enter_environment(self) -> None:
         """Set up what a pipeline expects around it: folders, programs, no questions."""
@@ -65,16 +71,21 @@ class Job:
         if self.isolated:
             # As if the environment were activated: programs of its packages are found.
             os.environ["VIRTUAL_ENV"] = sys.prefix
-            scripts = os.path.dirname(sys.executable)
-            os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"
+            scripts = f"{os.path.dirname(sys.executable)}{os.pathsep}"
+            path = os.environ.get("PATH", "")
+            # A process that watches the steps of many assets comes here for each.
+            if not path.startswith(scripts):
+                os.environ["PATH"] = f"{scripts}{path}"
             for name in ("PYTHONPATH", "PYTHONHOME"):
                 os.environ.pop(name, None)
         for name in _THREADS:
             # A download has none, which not every library understands.
             if os.environ.get(name) == "0":
                 os.environ[name] = "1"
-        with open(os.devnull) as null:
-            os.dup2(null.fileno(), 0)
+        null = os.open(os.devnull, os.O_RDONLY)
+        if null:
+            os.dup2(null, 0)
+            os.close(null)
         # A process that is killed does not flush: what it printed must be in the log.
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
@@ -97,6 +108,8 @@ def parse_job(argv: Sequence[str]) -> Job:
     parser.add_argument("--download-only", action="store_true")
     parser.add_argument("--isolated", action="store_true")
     parser.add_argument("--selection", type=json.loads, default={})
+    parser.add_argument("--batch", type=Path)
+    parser.add_argument("--warm", action="store_true")
     options = parser.parse_args(argv[:split])
     return Job(
         brainset=options.brainset,
@@ -111,4 +124,6 @@ def parse_job(argv: Sequence[str]) -> Job:
         isolated=options.isolated,
         selection=Selection(**options.selection),
         arguments=argv[split + 1 :],
+        batch=options.batch,
+        brings_warmth=options.warm,
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from brainsets.jobs import handoff
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.spares import put_away, spare
 from brainsets.jobs.supervision import Forker, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
@@ -44,7 +45,7 @@ class Attempt:
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
         self.tracker: StatusTracker | None = None
-        self.code_before = job.code
+        self.code_before = ""
         self.failed = self.read(sentinels.FAILED)
         self.leftover = self.read(sentinels.RUNNING)
         self.attempts = [a for a in self.failed.get("attempts", []) if a]
@@ -116,17 +117,17 @@ class Attempt:
             return self.job.code
         return code_hash(path)
 
-    def code_loaded(self) -> str:
+    def code_of(self, before: str) -> str:
         """Return the hash of the code that this step has run.
 
-        That of the plan, unless somebody edited the code before or since it was
-        imported: then the asset must not be taken for one made by the planned code.
+        That of the plan, unless somebody edited the code `before` it was imported, or
+        since: then the asset must not be taken for one made by the planned code.
         """
         planned = self.job.code
         # The code of a published package has no stamp, as nobody edits it.
         if not self.job.code_stamp:
             return planned
-        return self.code_before if self.code_before != planned else self.code_now()
+        return before if before != planned else self.code_now()
 
     @property
     def may_have_truncated(self) -> bool:
@@ -164,7 +165,7 @@ class Attempt:
         )
 
     def _remove(self, state: str) -> None:
-        self.folder.sentinel(self.name, state).unlink(missing_ok=True)
+        put_away(self.folder.sentinel(self.name, state))
 
     def already_done(self) -> bool:
         """Whether somebody has finished the same thing while this attempt waited."""
@@ -175,10 +176,13 @@ class Attempt:
         return all(record.get(key) == value for key, value in wanted.items())
 
     def __getstate__(self) -> dict[str, Any]:
-        # A child starts none of its own.
-        return {**vars(self), "_forkers": {}}
+        # A child starts none of its own, and knows no end.
+        return {**vars(self), "_forkers": {}, "outcome": None}
 
-    def supervised(self, kind: str, function: Callable[[], Any]) -> Outcome:
+    def supervised(
+        self, kind: str, function: Callable[[], Any], status: str = "starting"
+    ) -> Outcome:
+        """Run a function in a child, which RUNNING speaks of from its beginning."""
         running = self.folder.sentinel(self.name, sentinels.RUNNING)
 
         def beat() -> None:
@@ -187,15 +191,40 @@ class Attempt:
             except OSError:
                 pass
 
-        return run_supervised(
+        outcome = run_supervised(
             function,
+            born=lambda pid: self._announce(pid, status),
             timeout_s=self.job.timeout_s,
             heartbeat=beat,
             heartbeat_s=sentinels.HEARTBEAT_S,
             forker=self._forkers[kind]() if kind in self._forkers else None,
         )
+        self.running = self.read(sentinels.RUNNING)
+        return outcome
 
-    def announce(self, status: str) -> None:
-        """Say that this process is the one that works on the asset."""
+    def _announce(self, pid: int, status: str) -> None:
+        """Write RUNNING for the process that works on the asset."""
+        self.running = {
+            **self.identity,
+            "status": status,
+            "started": sentinels.now(),
+            "host": socket.gethostname(),
+            "pid": pid,
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        }
         path = self.folder.sentinel(self.name, sentinels.RUNNING)
-        self.tracker = StatusTracker(path, self.identity, status)
+        sentinels.write_sentinel(path, self.running, spare=spare(path.parent))
+
+    def make_tracker(self) -> StatusTracker:
+        """Return what the child tells its status."""
+        if self.running.get("pid") != os.getpid():
+            # It was forked before its parent could write this down.
+            self.running = self.read(sentinels.RUNNING)
+
+        def write(status: str) -> None:
+            self.running["status"] = status
+            path = self.folder.sentinel(self.name, sentinels.RUNNING)
+            sentinels.write_sentinel(path, self.running)
+
+        self.tracker = StatusTracker(write)
+        return self.tracker

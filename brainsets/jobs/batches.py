@@ -1,188 +1,164 @@
 """A job that runs a step of several assets, one after the other.
 
-Each asset has the command that it would have alone, with its own log, and runs it by
-way of a warm process. So whatever happens to it happens to it alone; this process only
-counts. It goes on after a failure, and stops when the run is stopped. It runs
-nothing that has been finished since the batch was planned, by an attempt that was cut
-off or by a job of a run that was killed.
+Each asset has a child, a log and sentinels of its own, as it would have alone, so
+whatever happens to it happens to it alone. The job goes on after a failure, and stops
+when the run is stopped. It runs nothing that has been finished since the batch was
+planned, by an attempt that was cut off or by a job of a run that was killed.
 """
 
-import argparse
-import gc
 import os
-import signal
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from brainsets.errors import BatchError, BrainsetError
-from brainsets.jobs import warm_client
-from brainsets.jobs.arguments import Job, parse_job
-from brainsets.jobs.orphans import die_with_parent
+from brainsets.jobs import steps, warm_client
+from brainsets.jobs.arguments import Job
+from brainsets.jobs.attempts import Forkers
+from brainsets.jobs.children import flush_streams
 from brainsets.shared import sentinels
 from brainsets.shared.arguments import counted
+from brainsets.shared.locks import release_locks
 from brainsets.shared.names import spelled
 from brainsets.shared.sockets import socket_path
 
-__all__ = ["BatchJob", "download_batch", "parse_batch", "process_batch"]
+__all__ = ["download_batch", "process_batch"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# What a step returns that was interrupted, beside the number of the signal.
+_SIGNALLED = 128
 
-
-@dataclass(frozen=True)
-class BatchJob:
-    """One job of the workflow for several assets.
-
-    Parameters
-    ----------
-    plan : Path
-        The file that says which assets, and what was known of them.
-    socket : str
-        Where a warm process is to be found or put; empty where steps run cold.
-    command : list of str
-        The command of the step of any of them.
-    job : Job
-        What that command says.
-    """
-
-    plan: Path
-    socket: str
-    command: list[str]
-    job: Job
+Member = Mapping[str, Any]
 
 
-def parse_batch(argv: Sequence[str]) -> BatchJob:
-    """Parse a wrapper's command line; the command of one asset follows ``--``."""
-    split = argv.index("--")
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--batch", required=True, type=Path)
-    parser.add_argument("--socket", default="")
-    parser.add_argument("--warm", action="store_true")
-    options = parser.parse_args(argv[:split])
-    command = list(argv[split + 1 :])
-    # This job's own, where the run has none on this machine.
-    path = options.socket or (socket_path("batch") if options.warm else "")
-    script = next(n for n, word in enumerate(command) if word.endswith(".py"))
-    return BatchJob(options.batch, path, command, parse_job(command[script + 1 :]))
+class _Stopped(Exception):
+    """The run is being stopped; holds the exit status that says so."""
 
 
-def download_batch(batch: BatchJob) -> int:
+def download_batch(job: Job, forkers: Forkers | None = None) -> int:
     """Fetch the assets of a batch, and leave its DOWNLOADED.
 
     One that fails is tried again as often as Snakemake retries a job, as the job itself
     succeeds if any of them does: the others are to be processed.
+
+    Parameters
+    ----------
+    job : Job
+        The job, with its batch.
+    forkers : mapping, optional
+        As in `steps.download_asset`.
 
     Returns
     -------
     int
         The exit status: 0 if anything can be processed.
     """
-    return _told(_download, batch)
+    return _told(_download, job, steps.download_asset, forkers)
 
 
-def process_batch(batch: BatchJob) -> int:
+def process_batch(job: Job, forkers: Forkers | None = None) -> int:
     """Process the assets of a batch that are downloaded; leave DONE if all are done.
+
+    Parameters are those of `download_batch`.
 
     Returns
     -------
     int
         The exit status: 0 if all assets are done.
     """
-    return _told(_process, batch)
+    return _told(_process, job, steps.process_asset, forkers)
 
 
-def _told(step: Callable[["_Runner"], int], batch: BatchJob) -> int:
+def _told(
+    run: Callable[["_Batch"], int],
+    job: Job,
+    step: Callable[[Job, Forkers | None], int],
+    forkers: Forkers | None,
+) -> int:
+    if job.brings_warmth and (path := socket_path("batch")):
+        return warm_client.main(path, _without_warmth())
     try:
-        return step(_Runner(batch))
-    except BrainsetError as error:
+        return run(_Batch(job, step, forkers))
+    except _Stopped as stopped:
+        return stopped.args[0]
+    except (BrainsetError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _download(runner: "_Runner") -> int:
-    wanted = [m for m in runner.members if m["fetch"]]
-    for trial in range(1 + runner.retries):
-        waiting = [m for m in wanted if not runner.is_downloaded(m)]
+def _without_warmth() -> list[str]:
+    """Return the command of this process, as a warm process or none is to run it."""
+    words = [sys.executable, *sys.orig_argv[1:]]
+    words.remove("--warm")
+    return words
+
+
+def _download(batch: "_Batch") -> int:
+    failed = [m for m in batch.members if not batch.is_downloaded(m)]
+    for trial in range(1 + batch.retries):
         # If nothing works, it is up to Snakemake to try again.
-        if not waiting or (trial and len(waiting) == len(runner.members)):
+        if not failed or (trial and len(failed) == len(batch.members)):
             break
         if trial:
-            print(f"{len(waiting)} failed; once more", flush=True)
-        for member in waiting:
-            runner.run(member)
-            if runner.stopped_by:
-                return 128 + runner.stopped_by
-    failed = [m for m in wanted if not runner.is_downloaded(m)]
-    if len(failed) == len(runner.members) or (failed and runner.job.download_only):
+            print(f"{len(failed)} failed; once more", flush=True)
+        failed = [member for member in failed if not batch.run(member)]
+    if len(failed) == len(batch.members) or (failed and batch.job.download_only):
         return 1
-    runner.finish(sentinels.DOWNLOADED, failed)
+    batch.finish(sentinels.DOWNLOADED, failed)
     return 0
 
 
-def _process(runner: "_Runner") -> int:
+def _process(batch: "_Batch") -> int:
     failed = []
-    for member in runner.members:
-        if runner.is_done(member):
+    for member in batch.members:
+        if batch.is_done(member):
             continue
-        if not runner.is_downloaded(member):
-            runner.say(member, "is not downloaded")
-        else:
-            runner.run(member)
-            if runner.stopped_by:
-                return 128 + runner.stopped_by
-        if not runner.is_done(member):
+        if not batch.is_downloaded(member):
+            batch.say(member, "is not downloaded")
+            failed.append(member)
+        elif not batch.run(member):
             failed.append(member)
     if failed:
         return 1
-    runner.finish(sentinels.DONE, failed)
+    batch.finish(sentinels.DONE, failed)
     return 0
 
 
-class _Runner:
-    """Runs the steps of one batch."""
+class _Batch:
+    """The assets of one job, and how to run a step of each."""
 
-    def __init__(self, batch: BatchJob) -> None:
-        self._batch = batch
-        self.job = batch.job
-        plan = sentinels.read_sentinel(batch.plan)
+    def __init__(
+        self,
+        job: Job,
+        step: Callable[[Job, Forkers | None], int],
+        forkers: Forkers | None,
+    ) -> None:
+        self.job = job
+        self._step, self._forkers = step, forkers
+        plan = sentinels.read_sentinel(job.batch)
         if plan is None:
-            raise BatchError(
-                f"{batch.plan} is not there; a later run has planned its assets anew, "
-                "so there is nothing to do."
-            )
-        self.members: list[dict[str, Any]] = plan["members"]
+            raise self._abandoned()
+        self.members: list[Member] = plan["members"]
         self.retries: int = plan["retries"]
-        script = next(word for word in batch.command if word.endswith(".py"))
-        self._rule = Path(script).stem
-        self._child = 0
-        self.stopped_by = 0
-        # Loads what children need for it, once.
-        die_with_parent(False)
-        # Children are small and many: they need not look for garbage in all this.
-        gc.collect()
-        gc.freeze()
-        for signum in _SIGNALS:
-            signal.signal(signum, self._stop)
+        self._parent = os.getppid()
+        self._streams = os.dup(1), os.dup(2)
 
-    def _stop(self, signum: int, frame: object) -> None:
-        self.stopped_by = signum
-        if self._child:
-            try:
-                os.kill(self._child, signum)
-            except ProcessLookupError:
-                pass
+    def _abandoned(self) -> BatchError:
+        return BatchError(
+            f"{self.job.batch} is not there; a later run has planned its assets anew, "
+            "so there is nothing to do."
+        )
 
-    def is_downloaded(self, member: Mapping[str, Any]) -> bool:
+    def is_downloaded(self, member: Member) -> bool:
         if not member["fetch"]:
             return True
         return self._is_new(member, sentinels.DOWNLOADED)
 
-    def is_done(self, member: Mapping[str, Any]) -> bool:
+    def is_done(self, member: Member) -> bool:
         return self._is_new(member, sentinels.DONE, code=self.job.code)
 
-    def _is_new(self, member: Mapping[str, Any], state: str, **more: str) -> bool:
+    def _is_new(self, member: Member, state: str, **more: str) -> bool:
         """Whether an asset has come to a state since the batch was planned."""
         path = self.job.folder.sentinel(member["name"], state)
         try:
@@ -194,48 +170,49 @@ class _Runner:
         agrees = all(record.get(key) == value for key, value in wanted.items())
         return agrees and time != member["seen"][state]
 
-    def run(self, member: Mapping[str, Any]) -> None:
-        """Run the step of one asset to its end."""
-        log = self.job.folder.log(self._rule, member["name"])
-        log.parent.mkdir(parents=True, exist_ok=True)
-        command = list(self._batch.command)
-        asset = next(n for n, w in enumerate(command) if w.startswith("--asset="))
-        command[asset] = f"--asset={member['name']}"
-        # No signal may come between the fork and what is known of the child.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        self._child = os.fork()
-        if self._child == 0:
-            self._be_child(log, command)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        _, status = os.waitpid(self._child, 0)
-        self._child = 0
-        code = os.waitstatus_to_exitcode(status)
-        self.say(member, f"ended with exit status {code}" if code else "is finished")
-
-    def _be_child(self, log: Path, command: list[str]) -> None:
+    def run(self, member: Member) -> bool:
+        """Run the step of one asset to its end; return whether it has succeeded."""
+        if os.getppid() != self._parent:
+            raise BatchError("whoever has started this job was killed, so this ends.")
+        if not self.job.batch.exists():
+            raise self._abandoned()
+        job = replace(self.job, asset=member["name"])
+        self._write_to_log(member)
+        # What must not happen in a child that is forked here, which ends by SystemExit
+        # through all this, must not be in a finally.
         try:
-            # When this job is killed, what it has started must not go on.
-            die_with_parent(True)
-            for signum in _SIGNALS:
-                signal.signal(signum, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-            for number in (1, 2):
-                os.dup2(stream, number)
-            os.close(stream)
-            if not self._batch.socket:
-                os.execv(command[0], command)
-            os._exit(warm_client.main(self._batch.socket, command))
-        except BaseException as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        finally:
-            os._exit(1)
+            status = self._step(job, self._forkers)
+        except Exception:
+            traceback.print_exc()
+            status = 1
+        flush_streams()
+        for number, stream in zip((1, 2), self._streams):
+            os.dup2(stream, number)
+        release_locks()
+        if status:
+            self.say(member, f"ended with exit status {status}")
+        else:
+            self.say(member, "is finished")
+        if status > _SIGNALLED:
+            raise _Stopped(status)
+        return status == 0
 
-    def say(self, member: Mapping[str, Any], what: str) -> None:
-        log = self.job.folder.log(self._rule, member["name"])
-        print(f"{spelled(member['asset'])} {what} ({log})", flush=True)
+    def _log(self, member: Member) -> Any:
+        return self.job.folder.log(self._step.__name__, member["name"])
 
-    def finish(self, state: str, failed: Sequence[Mapping[str, Any]]) -> None:
+    def _write_to_log(self, member: Member) -> None:
+        log = self._log(member)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        stream = os.open(log, flags, 0o666)
+        for number in (1, 2):
+            os.dup2(stream, number)
+        os.close(stream)
+
+    def say(self, member: Member, what: str) -> None:
+        print(f"{spelled(member['asset'])} {what} ({self._log(member)})", flush=True)
+
+    def finish(self, state: str, failed: Sequence[Member]) -> None:
         """Write down that this job is over."""
         record = {
             "assets": [member["asset"] for member in self.members],
@@ -243,5 +220,5 @@ class _Runner:
             "ended": sentinels.now(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
         }
-        path = self._batch.plan.with_suffix(f".{state}")
+        path = self.job.batch.with_suffix(f".{state}")
         sentinels.write_sentinel(path, record)

@@ -18,9 +18,14 @@ from brainsets.jobs.fitness import open_descriptors
 __all__ = ["quick_end"]
 
 
-def quick_end() -> Callable[[int], None]:
-    """Return a function that ends this process; call it before anything is opened."""
-    before = open_descriptors()
+def quick_end(before: dict[int, tuple[int, int]]) -> Callable[[int], None]:
+    """Return a function that ends this process.
+
+    Parameters
+    ----------
+    before : dict
+        The descriptors that were open before the step, see `fitness.identities`.
+    """
 
     def end(status: int) -> None:
         if threading.active_count() > 1 or _is_new(open_descriptors(), before):

@@ -13,13 +13,19 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Fitness", "open_descriptors", "seeded_random", "unseeded_numpy"]
+__all__ = [
+    "Fitness",
+    "identities",
+    "open_descriptors",
+    "seeded_random",
+    "unseeded_numpy",
+]
 
 # Their position is nobody's, so it does no harm to share them.
 _HARMLESS_DEVICES = {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}
@@ -40,14 +46,19 @@ def open_descriptors() -> dict[int, tuple[int, int]]:
     OSError
         This system does not show them.
     """
+    return identities(map(int, os.listdir("/proc/self/fd")))
+
+
+def identities(descriptors: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return device and inode of those descriptors that are open."""
     found = {}
-    for name in os.listdir("/proc/self/fd"):
+    for number in descriptors:
         try:
-            status = os.fstat(int(name))
+            status = os.fstat(number)
         except OSError:
-            # That of the listing itself.
+            # That of the listing itself, say.
             continue
-        found[int(name)] = status.st_dev, status.st_ino
+        found[number] = status.st_dev, status.st_ino
     return found
 
 
@@ -146,7 +157,14 @@ def unseeded_numpy() -> list[Callable[[], None]]:
     numpy = sys.modules.get("numpy.random.mtrand")
     if numpy is None or not _is_unseeded_numpy(numpy._rand._bit_generator):
         return []
-    return [numpy.seed]
+    return [partial(_reseed, numpy._rand._bit_generator)]
+
+
+def _reseed(generator: Any) -> None:
+    """Give numpy's generator a state that nobody knows, twice as fast as its `seed`."""
+    key = memoryview(os.urandom(4 * _WORDS_OF_BLOCK)).cast("I")
+    state = {"key": key, "pos": _WORDS_OF_BLOCK}
+    generator.state = {"bit_generator": "MT19937", "state": state}
 
 
 def _native_thread() -> str | None:

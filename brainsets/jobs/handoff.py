@@ -7,6 +7,7 @@ process fetches the asset again first.
 
 import os
 import pickle
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,10 +120,11 @@ def _files(value: Any, depth: int = 0) -> Iterator[tuple[str, int]]:
         return
     if isinstance(value, (str, os.PathLike)):
         try:
-            if (text := os.fspath(value)) and Path(text).is_file():
-                yield os.path.abspath(text), os.stat(text).st_size
+            status = os.stat(text := os.fspath(value))
         except (OSError, ValueError, TypeError):
             return
+        if stat.S_ISREG(status.st_mode):
+            yield os.path.abspath(text), status.st_size
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from _files(item, depth + 1)

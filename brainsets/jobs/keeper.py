@@ -10,79 +10,30 @@ cold job would be, and takes its children with it. It ends with the run.
 
 import contextlib
 import gc
-import json
 import os
 import select
 import signal
 import socket
 import struct
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-from brainsets.jobs.arguments import Job, parse_job
+from brainsets.jobs.arguments import Job
+from brainsets.jobs.readiness import Readiness
+from brainsets.jobs.requests import Request, Unfit
 from brainsets.jobs.worker import STEPS, answer, assign, be_worker
-from brainsets.jobs.zygote import WarmForker, be_zygote
-from brainsets.shared.code import code_stamp
+from brainsets.jobs.zygote import be_zygote
 from brainsets.shared.processes import start_time
 
 __all__ = ["keep"]
 
 _KINDS = ("download", "process", "inspect")
-_LONGEST_IMPORT_S = 120
 # Whatever comes later imports anew, which takes a second or two; memory is free.
 _LONGEST_IDLE_S = 120
 _TICK_S = 1.0
-# A look at all imported files takes milliseconds, on a network disk much longer.
-_BETWEEN_LOOKS_S = 1.0
-_SHARE_OF_LOOKS = 0.02
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _LONGEST_REQUEST = 1 << 22
-# A shell sets the first for itself; Python sets the last where the locale is C.
-_OF_NO_CONCERN = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}
-
-
-class _Unfit(Exception):
-    """Why a step has to run cold."""
-
-
-@dataclass
-class _Request:
-    """What a client asks for: a command, with the environment it would run in."""
-
-    command: list[str]
-    environment: dict[str, str]
-
-    @classmethod
-    def parsed(cls, content: bytes) -> "_Request | None":
-        """Parse a request; None while it is not complete."""
-        header, newline, body = content.partition(b"\n")
-        if not newline:
-            return None
-        words, size = map(int, header.split())
-        if len(body) < size:
-            return None
-        items = [os.fsdecode(item) for item in body.split(b"\0")[:-1]]
-        environment = dict(item.split("=", 1) for item in items[words:])
-        return cls(items[:words], environment)
-
-    @property
-    def script(self) -> int:
-        """Where the wrapper stands in the command."""
-        return next(n for n, word in enumerate(self.command) if word.endswith(".py"))
-
-    @property
-    def rule(self) -> str:
-        """The rule whose wrapper it is."""
-        return Path(self.command[self.script]).stem
-
-    def job(self) -> Job:
-        try:
-            return parse_job(self.command[self.script + 1 :])
-        except (StopIteration, SystemExit) as error:
-            raise _Unfit("its command cannot be understood") from error
 
 
 @dataclass
@@ -90,7 +41,7 @@ class _Client:
     connection: socket.socket
     pid: int
     received: bytes = b""
-    request: _Request | None = None
+    request: Request | None = None
     worker: "_Worker | None" = None
 
 
@@ -99,25 +50,6 @@ class _Worker:
     pid: int
     socket: socket.socket
     client: _Client | None = None
-
-
-@dataclass
-class _Zygote:
-    """What is known of the process that has imported the pipeline."""
-
-    job: Job
-    forkers: dict[str, partial]
-    life: int
-    pid: int
-    started: float
-    heard: bytes = b""
-    stamp: str | None = None
-    obstacle: str | None = None
-    files: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
-
-    @property
-    def is_settled(self) -> bool:
-        return self.stamp is not None or self.obstacle is not None
 
 
 def keep(listener: int, path: str) -> None:
@@ -149,11 +81,9 @@ class _Keeper:
         self._path = path
         self._clients: dict[int, _Client] = {}
         self._workers: dict[int, _Worker] = {}
-        self._zygote: _Zygote | None = None
-        self._environment = dict(os.environ)
+        self._zygote: Readiness | None = None
         self._main, self._main_start = map(int, path.name.split("-")[:2])
         self._last_work = time.monotonic()
-        self._next_look = 0.0
         self._woken, self._waking = os.pipe()
         for descriptor in (self._woken, self._waking):
             os.set_blocking(descriptor, False)
@@ -172,12 +102,14 @@ class _Keeper:
                 elif self._listener and descriptor == self._listener.fileno():
                     self._accept()
                 elif self._zygote and descriptor == self._zygote.life:
-                    self._listen_to_zygote()
+                    self._zygote.hear()
                 elif descriptor in self._clients:
                     self._listen_to(self._clients[descriptor])
                 elif descriptor in self._workers:
                     self._listen_to_worker(self._workers[descriptor])
-            self._limit_import()
+            if self._zygote:
+                self._zygote.limit_import()
+                self._zygote.look_at_files()
             self._start_steps()
             if self._listener and (not self._run_lives() or self._is_idle()):
                 self._close_listener()
@@ -249,7 +181,7 @@ class _Keeper:
         elif client.request is None:
             client.received += content
             try:
-                client.request = _Request.parsed(client.received)
+                client.request = Request.parsed(client.received)
             except ValueError:
                 self._forget(client)
             if len(client.received) > _LONGEST_REQUEST:
@@ -288,10 +220,11 @@ class _Keeper:
                     self._start_zygote(job)
                 if not self._zygote.is_settled:
                     return
-                self._look_at_files()
-                self._check(client.request, job)
+                if client.request.rule not in STEPS:
+                    raise Unfit("its command is no step of an asset")
+                self._zygote.check(client.request, job)
                 self._employ(client, job)
-            except (_Unfit, OSError) as reason:
+            except (Unfit, OSError) as reason:
                 self._refuse(client, str(reason))
 
     def _employ(self, client: _Client, job: Job) -> None:
@@ -344,8 +277,8 @@ class _Keeper:
         os.close(told)
         for _, theirs in ends.values():
             theirs.close()
-        forkers = {kind: partial(WarmForker, ours) for kind, (ours, _) in ends.items()}
-        self._zygote = _Zygote(job, forkers, life, pid, time.monotonic())
+        channels = {kind: ours for kind, (ours, _) in ends.items()}
+        self._zygote = Readiness(job, channels, pid, life)
 
     def _let_go(self) -> None:
         """Close, in a process that was forked, what belongs to this one."""
@@ -360,57 +293,6 @@ class _Keeper:
         for worker in self._workers.values():
             worker.socket.close()
 
-    def _listen_to_zygote(self) -> None:
-        zygote = self._zygote
-        content = os.read(zygote.life, 1 << 16)
-        zygote.heard += content
-        *lines, zygote.heard = zygote.heard.split(b"\n")
-        for line in lines:
-            report = json.loads(line)
-            zygote.obstacle = report.get("obstacle", zygote.obstacle)
-            zygote.stamp = report.get("stamp", zygote.stamp)
-            zygote.files.update(_identities(report.get("files", ())))
-        if not content:
-            os.close(zygote.life)
-            zygote.life = -1
-            died = "it was killed" if zygote.stamp else "its import ended the process"
-            zygote.obstacle = zygote.obstacle or died
-
-    def _limit_import(self) -> None:
-        zygote = self._zygote
-        if zygote is None or zygote.is_settled:
-            return
-        limit = min(_LONGEST_IMPORT_S, zygote.job.timeout_s or _LONGEST_IMPORT_S)
-        if time.monotonic() - zygote.started > limit:
-            zygote.obstacle = f"its import took longer than {limit:g} s"
-            os.killpg(zygote.pid, signal.SIGKILL)
-
-    def _look_at_files(self) -> None:
-        """Notice when what is imported is no longer what is on disk."""
-        started = time.monotonic()
-        if started < self._next_look or self._zygote.obstacle:
-            return
-        for file, identity in self._zygote.files.items():
-            if _identity(file) != identity:
-                self._zygote.obstacle = f"{file} has changed since"
-                break
-        took = time.monotonic() - started
-        self._next_look = started + max(_BETWEEN_LOOKS_S, took / _SHARE_OF_LOOKS)
-
-    def _check(self, request: _Request, job: Job) -> None:
-        """Make sure that the step that a client asks for can be forked."""
-        zygote = self._zygote
-        if zygote.obstacle:
-            raise _Unfit(zygote.obstacle)
-        for name in {*self._environment, *request.environment} - _OF_NO_CONCERN:
-            given, ours = request.environment.get(name), self._environment.get(name)
-            if given != ours and _normal(name, given) != _normal(name, ours):
-                raise _Unfit(f"{name} in its environment is not that of other jobs")
-        if code_stamp(job.pipeline) != zygote.stamp:
-            raise _Unfit("the pipeline's code has changed since it was imported")
-        if request.rule not in STEPS:
-            raise _Unfit("its command is no step of an asset")
-
     def _refuse(self, client: _Client, reason: str) -> None:
         """Tell a client to run cold; it closes the connection when it has heard it."""
         client.request = None
@@ -424,20 +306,3 @@ def _channel() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     theirs.setblocking(False)
     return ours, theirs
-
-
-def _normal(name: str, value: str | None) -> str | None:
-    # See Job.enter_environment: a download, with no threads, gets one.
-    return "1" if name.endswith("_THREADS") and value == "0" else value
-
-
-def _identities(files: list[str]) -> Mapping[str, tuple[int, ...] | None]:
-    return {file: _identity(file) for file in files}
-
-
-def _identity(file: str) -> tuple[int, ...] | None:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,5 +1,6 @@
 """The two steps of an asset, each in a child process, with a sentinel at the end."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from brainsets.jobs.failures import told
 from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
 from brainsets.jobs.modules import versions
 from brainsets.jobs.supervision import Interrupted, Outcome
-from brainsets.shared import sentinels
 from brainsets.shared.locks import lock_asset
 from brainsets.shared.manifest import find_row
 from brainsets.shared.names import spelled
@@ -75,6 +75,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
     if record is None:
         attempt.fail(attempt.outcome.failure)
         return 1
+    record["code"] = attempt.code_of(record["code"])
     attempt.succeed(record)
     return 0
 
@@ -99,16 +100,25 @@ def _download(attempt: Attempt) -> dict[str, Any] | None:
     attempt.outcome = attempt.supervised(
         "download", partial(_download_in_child, attempt, staging, redownload)
     )
-    attempt.running = attempt.read(sentinels.RUNNING)
-    shutil.rmtree(staging, ignore_errors=True)
+    if attempt.job.download_only or attempt.outcome.result is None:
+        shutil.rmtree(staging, ignore_errors=True)
     return attempt.outcome.result
 
 
 def _fresh_staging(attempt: Attempt) -> Path:
+    """Return an empty folder; that of a download stays there for the processing."""
     staging = attempt.folder.staging(attempt.name)
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    if not _is_empty(staging):
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
     return staging
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return False
 
 
 def _download_in_child(
@@ -118,10 +128,9 @@ def _download_in_child(
     before = dict(vars(instance))
     output = instance.download(row)
     attempt.tracker.flush()
-    written = next(staging.rglob("*"), None)
-    if written is not None:
+    if written := os.listdir(staging):
         raise OutputError(
-            f"download wrote {written.relative_to(staging)} into processed_dir, where "
+            f"download wrote {written[0]} into processed_dir, where "
             "only process may write; write it into raw_dir."
         )
     path = attempt.folder.handoff(attempt.name)
@@ -131,7 +140,7 @@ def _download_in_child(
     return {
         "handoff": reason,
         "raw_bytes": handoff.raw_bytes(path),
-        "code": attempt.code_loaded(),
+        "code": attempt.code_before,
         "versions": _versions(),
     }
 
@@ -141,7 +150,6 @@ def _process(attempt: Attempt) -> dict[str, Any] | None:
     attempt.outcome = attempt.supervised(
         "process", partial(_process_in_child, attempt, staging)
     )
-    attempt.running = attempt.read(sentinels.RUNNING)
     record = attempt.outcome.result
     if record is not None:
         inspected = _inspected(attempt, staging)
@@ -165,12 +173,8 @@ def _inspected(attempt: Attempt, staging: Path) -> Outcome:
         except (BrainsetError, OSError) as error:
             return Outcome(failure=told(error))
     # In a child as well: opening a broken file can crash the HDF5 library.
-    return attempt.supervised("inspect", partial(_inspect_in_child, attempt, staging))
-
-
-def _inspect_in_child(attempt: Attempt, staging: Path) -> list[dict[str, Any]]:
-    attempt.announce("checking what was written")
-    return publishing.inspected_outputs(staging)
+    inspect = partial(publishing.inspected_outputs, staging)
+    return attempt.supervised("inspect", inspect, "checking what was written")
 
 
 def _process_in_child(attempt: Attempt, staging: Path) -> dict[str, Any]:
@@ -190,7 +194,7 @@ def _process_in_child(attempt: Attempt, staging: Path) -> dict[str, Any]:
         output = instance.download(row)
     instance.process(output)
     attempt.tracker.flush()
-    return {"code": attempt.code_loaded(), "versions": _versions()}
+    return {"code": attempt.code_before, "versions": _versions()}
 
 
 def _instance(
@@ -198,7 +202,6 @@ def _instance(
 ) -> tuple[Any, Any]:
     """Return the pipeline's instance for one asset, and the asset's row."""
     job = attempt.job
-    attempt.announce("starting")
     attempt.code_before = code_in_memory(job.pipeline) or attempt.code_now()
     pipeline = load_pipeline(job.pipeline)
     args = parsed_args(pipeline, job.arguments)
@@ -208,7 +211,7 @@ def _instance(
         raw_dir=job.raw_dir,
         processed_dir=processed_dir,
         args=args,
-        tracker_handle=attempt.tracker,
+        tracker_handle=attempt.make_tracker(),
         download_only=job.download_only,
     )
     row = attempt.row.row()

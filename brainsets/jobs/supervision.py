@@ -96,8 +96,9 @@ class Forker(Protocol):
     `fork` takes the descriptors that the child gets and returns its pid, None if the
     other process is gone. The child calls `be_child`, and finds its task, pickled, at
     `start`. `guard` makes sure that the child's group and all that is marked are killed
-    if this process is. `ended` returns None while the child lives. `close` is called
-    when it has ended.
+    if this process is. `ended` returns None while the child lives; `wait` returns
+    when it may have ended, at the latest after some seconds. `close` is called when it
+    has ended.
     """
 
     def fork(self, results: int, start: int, mark: str) -> int | None: ...
@@ -105,6 +106,8 @@ class Forker(Protocol):
     def guard(self, mark: str) -> None: ...
 
     def ended(self) -> Ended | None: ...
+
+    def wait(self, seconds: float) -> None: ...
 
     def close(self) -> None: ...
 
@@ -133,6 +136,9 @@ class _OwnForker:
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         return Ended.of(status, usage, {self.guardian}) if pid else None
 
+    def wait(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.002))
+
     def close(self) -> None:
         os.write(self._lifeline, b".")
         os.close(self._lifeline)
@@ -144,6 +150,8 @@ class _Child:
     pid: int
     mark: str
     results: int
+    start: int
+    knows_task: bool
     forker: Forker
     received: bytearray = field(default_factory=bytearray)
     closed: bool = False
@@ -156,6 +164,19 @@ class _Child:
             self.end = self.forker.ended()
         return self.end is not None
 
+    def begin(self, function: Callable[[], Any]) -> None:
+        """Let the child do what it is there for."""
+        task = b"" if self.knows_task else pickle.dumps((function, self.mark))
+        with contextlib.suppress(BrokenPipeError):
+            write_all(self.start, b"." + task)
+        self.end_start()
+
+    def end_start(self) -> None:
+        """Leave a child that has not begun with nothing to wait for."""
+        if self.start >= 0:
+            os.close(self.start)
+            self.start = -1
+
     def kill_group(self, signum: int) -> None:
         try:
             os.killpg(self.pid, signum)
@@ -167,6 +188,7 @@ def run_supervised(
     function: Callable[[], Any],
     *,
     timeout_s: float | None = None,
+    born: Callable[[int], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
     heartbeat_s: float = 30.0,
     forker: Forker | None = None,
@@ -179,6 +201,8 @@ def run_supervised(
         Takes nothing, returns what JSON can hold.
     timeout_s : float, optional
         Seconds after which the child's whole process group is killed.
+    born : callable, optional
+        Called by the parent with the child's pid before the child does anything.
     heartbeat : callable, optional
         Called by the parent every `heartbeat_s` seconds while the child lives.
     forker : Forker, optional
@@ -198,6 +222,9 @@ def run_supervised(
     try:
         child = _fork(function, previous, forker)
         try:
+            if born is not None:
+                born(child.pid)
+            child.begin(function)
             timed_out = _attend(child, caught, timeout_s, heartbeat, heartbeat_s)
         finally:
             _put_away(child)
@@ -217,8 +244,8 @@ def _fork(
     start_r, start_w = os.pipe()
     mark = f"{os.getpid()}-{time.time_ns()}"
     pid = forker.fork(results_w, start_r, mark) if forker else None
-    task = b"" if pid is None else pickle.dumps((function, mark))
-    if pid is None:
+    knows_task = pid is None
+    if knows_task:
         forker = _OwnForker()
         pid = forker.fork(results_w, start_r, mark)
     if pid == 0:
@@ -235,9 +262,7 @@ def _fork(
         pass
     forker.guard(mark)
     os.close(start_r)
-    with contextlib.suppress(BrokenPipeError), open(start_w, "wb", 0):
-        write_all(start_w, b"." + task)
-    return _Child(pid, mark, results_r, forker)
+    return _Child(pid, mark, results_r, start_w, knows_task, forker)
 
 
 def _attend(
@@ -270,7 +295,7 @@ def _attend(
             if child.received.endswith(b"\n"):
                 reported_at = time.monotonic()
         else:
-            time.sleep(0.002 if now - (reported_at or now) < 1 else 0.05)
+            child.forker.wait(0.05)
     while _receive(child, 0):
         pass
     return False
@@ -307,6 +332,7 @@ def _wait(child: _Child, seconds: float) -> bool:
 
 
 def _put_away(child: _Child) -> None:
+    child.end_start()
     # What the child started and left behind ends with it.
     child.kill_group(signal.SIGKILL)
     if child.end is None or not child.end.was_alone:

@@ -1,12 +1,8 @@
 """The status of a running step, where others can see it."""
 
-import os
-import socket
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
-
-from brainsets.shared.sentinels import now, write_sentinel
 
 __all__ = ["StatusTracker"]
 
@@ -15,29 +11,25 @@ _SHORTEST_INTERVAL_S = 0.1
 
 
 class StatusTracker:
-    """Keeps one asset's RUNNING sentinel; made in the process that runs the step.
+    """Tells others the status of one asset; made in the process that runs the step.
 
     It answers ``update_status(asset, status)`` and, as a Ray actor's handle would,
     ``update_status.remote(asset, status)``.
+
+    Parameters
+    ----------
+    write : callable
+        Writes a status down.
     """
 
-    def __init__(self, path: Path, record: dict[str, Any], status: str) -> None:
-        self._path = path
-        self._record = {
-            **record,
-            "status": status,
-            "started": now(),
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "slurm_job": os.environ.get("SLURM_JOB_ID"),
-        }
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._status = ""
         self._written, self._is_written = 0.0, True
         self.update_status = _Remote(self._update_status)
-        write_sentinel(path, self._record)
 
     def _update_status(self, asset: object, status: object) -> None:
-        self._record["status"] = str(status)
-        self._is_written = False
+        self._status, self._is_written = str(status), False
         if time.monotonic() - self._written >= _SHORTEST_INTERVAL_S:
             self.flush()
 
@@ -45,7 +37,7 @@ class StatusTracker:
         """Write down the last status, if that had to wait."""
         if not self._is_written:
             self._written, self._is_written = time.monotonic(), True
-            write_sentinel(self._path, self._record)
+            self._write(self._status)
 
 
 class _Remote:

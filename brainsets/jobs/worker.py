@@ -12,7 +12,8 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
-from brainsets.jobs import steps
+from brainsets.jobs import batches, steps
+from brainsets.jobs.spares import keep_spares, remove_spares
 from brainsets.shared.locks import release_locks
 
 __all__ = ["STEPS", "answer", "assign", "be_worker"]
@@ -20,6 +21,8 @@ __all__ = ["STEPS", "answer", "assign", "be_worker"]
 STEPS: dict[str, Callable[..., int]] = {
     "download_asset": steps.download_asset,
     "process_asset": steps.process_asset,
+    "download_batch": batches.download_batch,
+    "process_batch": batches.process_batch,
 }
 _LONGEST_REQUEST = 1 << 18
 
@@ -54,28 +57,30 @@ def be_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
     forkers : dict
         Makes those who fork the children of steps, see `brainsets.jobs.steps`.
     """
-    environment = dict(os.environ)
+    keep_spares()
     flags = socket.MSG_CMSG_CLOEXEC
     while True:
         message, descriptors, _, _ = socket.recv_fds(
             requests, _LONGEST_REQUEST, 1, flags
         )
         if not message:
-            os._exit(0)
+            _end()
         name, job, pid = pickle.loads(message)
         client = socket.socket(fileno=descriptors[0])
         client.setblocking(True)
         status = _run(partial(STEPS[name], job, forkers), client, pid)
         if status is None:
-            os._exit(0)
+            _end()
         release_locks()
-        if os.environ != environment:
-            os.environ.clear()
-            os.environ.update(environment)
         # First, so that the end of the client is not taken for an interruption.
         answer(requests, b".")
         answer(client, bytes([status]))
         client.close()
+
+
+def _end() -> None:
+    remove_spares()
+    os._exit(0)
 
 
 def _run(step: Callable[[], int], client: socket.socket, pid: int) -> int | None:

@@ -24,12 +24,19 @@ from typing import Any
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.children import be_child, end_marked
 from brainsets.jobs.ending import quick_end
-from brainsets.jobs.fitness import Fitness, seeded_random, unseeded_numpy
+from brainsets.jobs.fitness import (
+    Fitness,
+    identities,
+    open_descriptors,
+    seeded_random,
+    unseeded_numpy,
+)
 from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
 from brainsets.jobs.modules import remember_modules
 from brainsets.jobs.orphans import adopt_orphans, die_with_parent
 from brainsets.jobs.supervision import Ended
+from brainsets.shared.manifest import know_columns
 
 __all__ = ["WarmForker", "be_zygote"]
 
@@ -85,6 +92,10 @@ class WarmForker:
         if not message:
             return Ended(None)
         return Ended(*_END.unpack(message))
+
+    def wait(self, seconds: float) -> None:
+        """Wait for news of the child."""
+        select.select([self._news], [], [], seconds)
 
     def _received(self) -> bytes:
         try:
@@ -208,6 +219,8 @@ class _Zygote:
         # Not before: imports may have handlers and descriptors of their own.
         self._open()
         remember_modules()
+        know_columns(self._job.folder.manifest)
+        self._descriptors = open_descriptors()
         # What is there stays there: forked processes need not look for garbage in it,
         # which would copy it.
         gc.collect()
@@ -321,7 +334,7 @@ class _Zygote:
             os.close(stream)
         for set_generator in self._generators:
             set_generator()
-        end = quick_end()
+        end = quick_end(self._descriptors | identities((1, 2, results)))
 
         def teach(status: int) -> None:
             if self._successors[kind] < _MOST_SUCCESSORS:

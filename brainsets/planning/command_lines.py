@@ -57,17 +57,16 @@ def batch_command(
 ) -> str:
     """Return the command line of a job that runs a step of several assets.
 
-    After ``--``, that of the step of one asset follows; parameters are those of
-    `job_command`. Without `warm_threads` the job has a warm process of its own.
+    Parameters are those of `job_command`, with the batch's name in place of an asset's.
+    Without `warm_threads` the job starts a warm process of its own.
     """
-    single = script.with_name(script.name.replace("_batch", "_asset"))
-    words = _words(settings, single, brainset, "_", step)
-    python = words[: words.index(str(single))]
-    options = ["--batch", str(brainset.folder.batch(batch))]
+    words = _words(settings, script, brainset, "", step)
     client = _client(settings, words[0], brainset, warm_threads)
-    options += ["--socket", client[-1]] if client else []
-    options += ["--warm"] if settings.warm else []
-    return shlex.join(["exec", *python, str(script), *options, "--", *words])
+    options = ["--batch", str(brainset.folder.batch(batch))]
+    options += ["--warm"] if settings.warm and not client else []
+    split = words.index(str(script)) + 1
+    words[split:split] = options
+    return shlex.join([*(client or ["exec"]), *words])
 
 
 def _client(
@@ -95,8 +94,8 @@ def _words(
     words += ["--raw-dir", brainset.raw_dir]
     words += ["--processed-dir", brainset.processed_dir]
     words += ["--isolated"] if brainset.is_isolated else []
-    if asset:
-        words += [f"--asset={asset}"]
+    words += [f"--asset={asset}"] if asset else []
+    if step:
         words += ["--timeout", step.timeout] if step.timeout else []
         words += ["--download-only"] if settings.download_only else []
     else:

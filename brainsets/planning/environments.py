@@ -59,8 +59,16 @@ def build_environment(
     EnvironmentBuildError
         There is no such Python, or something cannot be installed.
     """
-    shutil.rmtree(folder.environment, ignore_errors=True)
     step = f"{source.brainset_id}: the environment cannot be built"
+    try:
+        shutil.rmtree(folder.environment)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise EnvironmentBuildError(
+            f"{step}: {error.filename or folder.environment} of the old one cannot be "
+            f"removed ({error.strerror or error}); remove it and run again."
+        ) from error
     if isinstance(source, PublishedPipeline):
         declaration = _fetched_declaration(source, step)
     else:

@@ -19,6 +19,10 @@ class BrainsetFolder:
 
     root: Path
 
+    def __reduce__(self) -> tuple:
+        # Without the paths that are kept.
+        return BrainsetFolder, (self.root,)
+
     @cached_property
     def workflow(self) -> Path:
         """Everything here that is not data."""

@@ -24,6 +24,7 @@ __all__ = [
     "Manifest",
     "RowText",
     "find_row",
+    "know_columns",
     "make_row",
     "read_listing",
     "read_manifest",
@@ -283,6 +284,15 @@ def _row_class(columns: tuple[str, ...]) -> type:
 
     Pandas.__module__, Pandas.__qualname__ = __name__, "Pandas"
     return Pandas
+
+
+def know_columns(path: Path) -> None:
+    """Make the class of a manifest's rows, for processes forked from this one."""
+    try:
+        columns = _columns(path)
+    except (ManifestError, OSError):
+        return
+    _row_class(tuple(column.name for column in columns[1:]))
 
 
 def make_row(columns: Sequence[str], values: Sequence[Any]) -> tuple:

@@ -3,13 +3,14 @@
 They are written beside and moved into place, so a reader sees a whole one or none.
 """
 
+import contextlib
 import json
 import os
 import socket
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from brainsets.shared.folders import BrainsetFolder
 
@@ -38,6 +39,10 @@ PENDING = "PENDING"
 HEARTBEAT_S = 30
 """How often a running step touches its RUNNING sentinel, in seconds."""
 
+# A line for each entry; indentation would take ten times as long.
+_LINES = (",\n ", ": ")
+_AS_TEXT = json.JSONEncoder(ensure_ascii=False, separators=_LINES)
+_ESCAPED = json.JSONEncoder(separators=_LINES)
 # A busy network file system may show a touch late; the dead miss ten beats in a row.
 _SILENCE_S = 10 * HEARTBEAT_S
 
@@ -47,35 +52,51 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, durable: bool = False, spare: Path | None = None
+) -> None:
     """Write a file so that a reader finds the old content or the new, never a part.
 
-    With `durable` it is also on disk, not only in memory, when this returns.
+    With `durable` it is also on disk, not only in memory, when this returns. A `spare`
+    file beside it is used up for it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}-{path.name[-200:]}")
+    folder, name = os.path.split(path)
+    partial = spare or f"{folder}/.{os.getpid()}-{name[-200:]}"
     try:
-        with open(partial, "wb") as file:
+        with _opened(partial, path.parent) as file:
             file.write(content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
         raise
 
 
+def _opened(file: str | Path, folder: Path) -> BinaryIO:
+    try:
+        return open(file, "wb")
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        return open(file, "wb")
+
+
 def write_sentinel(
-    path: Path, record: dict[str, Any], *, durable: bool = False
+    path: Path,
+    record: dict[str, Any],
+    *,
+    durable: bool = False,
+    spare: Path | None = None,
 ) -> None:
     """Write one JSON object; sentinels that claim success should be durable."""
     try:
-        content = json.dumps(record, indent=1, ensure_ascii=False).encode()
+        content = _AS_TEXT.encode(record).encode()
     except UnicodeEncodeError:
         # Bytes that are no text, as file names may hold: JSON has an escape for them.
-        content = json.dumps(record, indent=1).encode()
-    write_atomically(path, content + b"\n", durable=durable)
+        content = _ESCAPED.encode(record).encode()
+    write_atomically(path, content + b"\n", durable=durable, spare=spare)
 
 
 def read_sentinel(path: Path) -> dict[str, Any] | None:

@@ -58,6 +58,17 @@ def build(tmp_path, monkeypatch):
     return build
 
 
+def test_old_environment_that_cannot_be_removed_is_told(build, tmp_path):
+    old = build(Uv()).environment
+    elsewhere = old.rename(tmp_path / "elsewhere")
+    # Not followed: what it points to is nobody's to remove.
+    old.symlink_to(elsewhere)
+    sentence = sentence_of(build, Uv())
+    assert f"{old} of the old one cannot be removed" in sentence
+    assert sentence.endswith("; remove it and run again.")
+    assert [*elsewhere.iterdir()]
+
+
 @pytest.mark.parametrize("python", ["3.10", "3.14"])
 def test_pipeline_has_one_place_whatever_the_python(build, python, tmp_path):
     folder = build(Uv(python=python))

@@ -538,6 +538,32 @@ def test_handlers_of_signals_are_put_back(start):
     assert (script.folder / "mine").exists()
 
 
+def test_child_whose_birth_cannot_be_written_down_does_nothing(start):
+    outcome, script = ended(
+        start,
+        "return born",
+        before="""
+        def full(pid):
+            born.append(pid)
+            raise OSError(28, "No space left on device")
+
+        def run():
+            (here / "ran").touch()
+
+        born = []
+        try:
+            run_supervised(run, born=full)
+        except OSError as error:
+            born.append(error.errno)
+        # Nobody but this process waits for it.
+        os.waitpid(born[0], 0)
+        """,
+    )
+    pid, number = outcome["result"]
+    assert number == 28 and not os.path.exists(f"/proc/{pid}")
+    assert not (script.folder / "ran").exists()
+
+
 TRANSIENT = {
     "raise ConnectionError('reset')": True,
     "raise ConnectionResetError(104, 'reset by peer')": True,

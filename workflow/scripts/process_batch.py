@@ -5,8 +5,9 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from brainsets.jobs.batches import parse_batch, process_batch  # noqa: E402
+from brainsets.jobs.arguments import parse_job  # noqa: E402
+from brainsets.jobs.batches import process_batch  # noqa: E402
 
 # Processes that a pipeline spawns import this file too.
 if __name__ == "__main__":
-    raise SystemExit(process_batch(parse_batch(sys.argv[1:])))
+    raise SystemExit(process_batch(parse_job(sys.argv[1:])))
