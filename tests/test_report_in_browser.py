@@ -2,11 +2,15 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
+from archive_server import ArchiveServer
 from conftest import ROOT, SHARED_DATA
-from reports import browse, report_command, snakemake_report
+from reports import CHROMIUM, browse, report_command, snakemake_report
 
+PICTURE = "docs/pictures/report.png"
 ARTIFACTS = ROOT / ".ci" / "artifacts"
 # Appended to a page: what somebody does with the mouse and the keyboard.
 CLICK = """
@@ -102,3 +106,26 @@ def test_what_people_see_of_real_recordings_is_kept(story):
     browse(path, "--window-size=1200,4000", f"--screenshot={target}")
     with Image.open(target) as image:
         assert image.size == (1200, 4000)
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason=f"{SHARED_DATA} is not there")
+@pytest.mark.skipif(CHROMIUM is None, reason="no browser: chromium is not installed")
+def test_picture_of_the_readme_is_made_by_its_script(tmp_path):
+    from PIL import Image
+
+    target = tmp_path / "report.png"
+    with ArchiveServer(SHARED_DATA / "physionet") as server:
+        command = [sys.executable, ROOT / "docs" / "pictures" / "report.py"]
+        command += ["--eegmmidb", f"{server.url}eegmmidb", "--output", target]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": "", "no_proxy": "127.0.0.1"},
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with Image.open(target) as made, Image.open(ROOT / PICTURE) as shown:
+        assert made.width == shown.width == 1200
+        # The same parts of a page, one below the other.
+        assert abs(made.height - shown.height) < 100
+    assert (ROOT / PICTURE).stat().st_size < 200_000
