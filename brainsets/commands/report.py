@@ -54,6 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     from brainsets.report.making import make_report
 
     folder = options.processed_dir or configured_folder("processed_dir")
+    folder = folder.absolute()
     if options.all_named:
         # A run knows its brainsets, also those that nothing has been done for.
         folders = [BrainsetFolder(folder / name) for name in options.brainset]
