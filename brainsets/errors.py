@@ -13,6 +13,7 @@ __all__ = [
     "ManifestError",
     "OutputError",
     "PipelineError",
+    "ReportError",
     "RunLockedError",
     "SelectionError",
     "SettingsError",
@@ -57,6 +58,10 @@ class DownloadError(BrainsetError):
 
 class HandoffError(BrainsetError):
     """What a download returned cannot be used by the process step."""
+
+
+class ReportError(BrainsetError):
+    """A report cannot be made."""
 
 
 class OutputError(BrainsetError):

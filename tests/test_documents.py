@@ -110,6 +110,7 @@ def test_every_command_is_one_that_a_test_runs_or_that_installs():
         "conda env create -f environment.yml",
         "conda activate brainsets-workflow",
         'pip install -e ".[bench]"',
+        'pip install -e ".[report]"',
     }
 
 

@@ -93,6 +93,7 @@ def test_every_dependency_has_its_reason():
     assert {Requirement(text).name for text in declared} == listed - {
         "package",
         "for a cluster",
+        "for reports",
         "for development",
         "for benchmarks",
     }

@@ -1,10 +1,10 @@
-"""``brainsets``: prepare, status and list."""
+"""``brainsets``: prepare, status, report and list."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from brainsets.commands import listing, prepare, status
+from brainsets.commands import listing, prepare, report, status
 from brainsets.errors import BrainsetError
 from brainsets.shared.version import VERSION
 
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     prepare.add_parser(commands)
     status.add_parser(commands)
+    report.add_parser(commands)
     listing.add_parser(commands)
     options, remaining = parser.parse_known_args(argv)
     if remaining and options.command != "prepare":

@@ -15,7 +15,7 @@ from typing import Any
 from brainsets.errors import HandoffError
 from brainsets.shared.sentinels import write_atomically
 
-__all__ = ["handoff_key", "read_handoff", "write_handoff"]
+__all__ = ["handoff_key", "raw_bytes", "read_handoff", "write_handoff"]
 
 _DEEPEST = 6
 
@@ -93,6 +93,18 @@ def handoff_key(path: Path) -> dict[str, Any] | None:
         return _content(path).get("key")
     except HandoffError:
         return None
+
+
+def raw_bytes(path: Path) -> int | None:
+    """Return the size of all files that the kept download names; None if it names none.
+
+    What a download fetched and did not name is not known.
+    """
+    try:
+        sizes = _content(path).get("files", {}).values()
+    except HandoffError:
+        return None
+    return sum(sizes) if sizes else None
 
 
 def _content(path: Path) -> dict[str, Any]:

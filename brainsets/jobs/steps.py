@@ -133,12 +133,16 @@ def _download_in_child(
             f"download wrote {written[0]} into processed_dir, where "
             "only process may write; write it into raw_dir."
         )
-    reason = handoff.write_handoff(
-        attempt.folder.handoff(attempt.name), output, instance, before, attempt.key
-    )
+    path = attempt.folder.handoff(attempt.name)
+    reason = handoff.write_handoff(path, output, instance, before, attempt.key)
     if reason:
         print(f"process will fetch this asset again, as its download returned {reason}")
-    return {"handoff": reason, "code": attempt.code_before, "versions": _versions()}
+    return {
+        "handoff": reason,
+        "raw_bytes": handoff.raw_bytes(path),
+        "code": attempt.code_before,
+        "versions": _versions(),
+    }
 
 
 def _process(attempt: Attempt) -> dict[str, Any] | None:

@@ -1,7 +1,10 @@
 """One table of what came out of a brainset."""
 
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from brainsets.errors import ManifestError
 from brainsets.shared import cells
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
@@ -12,60 +15,102 @@ from brainsets.shared.sentinels import (
     write_atomically,
 )
 
-__all__ = ["COLUMNS", "write_summary"]
+__all__ = ["COLUMNS", "summarize_run", "summary_rows", "write_summary"]
 
 COLUMNS = (
     "asset",
     "state",
     "outputs",
-    "bytes",
+    "bytes_in",
+    "bytes_out",
     "download_wall_s",
     "download_cpu_s",
     "process_wall_s",
     "process_cpu_s",
     "max_rss_mb",
-    "attempt",
+    "attempts",
     "host",
     "ended",
     "error",
 )
 """Columns of ``summary.tsv``.
 
-Bytes are those of all outputs together, times are in seconds, ``max_rss_mb`` is the
-larger peak of both steps in MB, and ``outputs`` are paths relative to the brainset's
-folder, separated by semicolons."""
+``bytes_in`` are those of the raw files that the download named, ``bytes_out`` those of
+all outputs together, times are in seconds, ``max_rss_mb`` is the larger peak of both
+steps in MB, and ``outputs`` are paths relative to the brainset's folder, separated by
+semicolons. What no sentinel says is an empty text."""
+
+
+def summary_rows(folder: BrainsetFolder) -> Iterator[dict[str, Any]]:
+    """Yield a mapping from column to value per asset, in the order of the manifest.
+
+    Raises
+    ------
+    ManifestError
+        There is no manifest, or it cannot be read.
+    """
+    for asset, name in read_manifest(folder.manifest).names.items():
+        yield _row(folder, asset, name)
 
 
 def write_summary(folder: BrainsetFolder) -> None:
-    """Write ``summary.tsv``: a line per asset of the manifest, in its order."""
-    manifest = read_manifest(folder.manifest)
+    """Write ``summary.tsv``: a line per asset of the manifest, in its order.
+
+    A table that says the same already stays as it is.
+    """
     lines = ["\t".join(COLUMNS)]
-    for asset, name in manifest.names.items():
-        fields = _fields(folder, asset, name)
-        lines.append("\t".join(cells.escape(str(fields[c])) for c in COLUMNS))
-    write_atomically(folder.summary, "".join(f"{line}\n" for line in lines).encode())
+    for row in summary_rows(folder):
+        lines.append("\t".join(cells.escape(str(row[c])) for c in COLUMNS))
+    content = "".join(f"{line}\n" for line in lines).encode()
+    try:
+        if folder.summary.read_bytes() == content:
+            return
+    except OSError:
+        pass
+    write_atomically(folder.summary, content)
 
 
-def _fields(folder: BrainsetFolder, asset: str, name: str) -> dict[str, Any]:
+def summarize_run(brainsets: Iterable[Any]) -> None:
+    """Write the summary of each brainset of a run that has ended, however it ended.
+
+    Snakemake does not run a rule behind a job that has failed.
+    """
+    for brainset in brainsets:
+        folder = brainset.folder
+        if not folder.manifest.exists():
+            continue
+        try:
+            write_summary(folder)
+        except (OSError, ManifestError) as error:
+            # The data is there all the same, and `status` shows what became of it.
+            print(
+                f"brainsets: {folder.summary} is not written: {error}", file=sys.stderr
+            )
+
+
+def _row(folder: BrainsetFolder, asset: str, name: str) -> dict[str, Any]:
     state, record = asset_state(folder, name)
     downloaded = read_sentinel(folder.sentinel(name, DOWNLOADED)) or {}
-    processed = record if record.get("step") == "process" else {}
-    outputs = record.get("outputs", [])
+    # A download that failed is told in FAILED alone.
+    steps = {"download": downloaded, record.get("step"): record}
+    outputs = record.get("outputs")
+    sizes = None if outputs is None else sum(output["bytes"] for output in outputs)
     last = (record.get("attempts") or [{}])[-1]
-    peaks = [downloaded.get("max_rss_mb", 0), record.get("max_rss_mb", 0)]
+    peaks = [step.get("max_rss_mb") or 0 for step in steps.values()]
     message = str(last.get("message", "")).partition("\n")[0]
-    return {
+    row = {
         "asset": asset,
         "state": state,
-        "outputs": ";".join(output["path"] for output in outputs),
-        "bytes": sum(output["bytes"] for output in outputs),
-        "download_wall_s": downloaded.get("wall_s", ""),
-        "download_cpu_s": downloaded.get("cpu_s", ""),
-        "process_wall_s": processed.get("wall_s", ""),
-        "process_cpu_s": processed.get("cpu_s", ""),
-        "max_rss_mb": max(peaks) or "",
-        "attempt": record.get("attempt", ""),
-        "host": record.get("host", ""),
-        "ended": record.get("ended", ""),
-        "error": f"{last['error']}: {message}" if last.get("error") else "",
+        "outputs": ";".join(output["path"] for output in outputs or ()),
+        "bytes_in": steps["download"].get("raw_bytes"),
+        "bytes_out": sizes,
+        "max_rss_mb": max(peaks) or None,
+        "attempts": record.get("attempt"),
+        "host": record.get("host"),
+        "ended": record.get("ended"),
+        "error": f"{last['error']}: {message}" if last.get("error") else None,
     }
+    for step in ("download", "process"):
+        for measure in ("wall_s", "cpu_s"):
+            row[f"{step}_{measure}"] = steps.get(step, {}).get(measure)
+    return {key: "" if value is None else value for key, value in row.items()}

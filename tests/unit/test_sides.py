@@ -14,6 +14,8 @@ SIDES = ("jobs", "shared", "planning")
 # Job code runs with what the pipeline's environment has, which may be these alone.
 IN_EVERY_ENVIRONMENT = {"pandas", "h5py", "numpy"}
 # Only pipelines import these modules, and declare what they need.
+# The report has libraries of its own.
+FOR_REPORTS = {"numpy", "h5py", "matplotlib", "PIL"}
 FOR_PIPELINES = {"archives": {"requests", "urllib3"}}
 # From the side that imports to the parts of this package that it may import.
 ALLOWED = {
@@ -23,6 +25,8 @@ ALLOWED = {
     "archives": {"archives", "shared", "errors"},
     # For authors' tests: it plans as a run does, and leaves the rest to real runs.
     "testing": {"testing", "planning", "shared", "errors"},
+    # What a run has left, and a look at the data: in a process of its own.
+    "report": {"report", "planning", "shared", "errors"},
     "pipeline": set(),
     "errors": set(),
 }
@@ -89,7 +93,7 @@ def test_both_sides_are_there():
 
 
 @pytest.mark.parametrize(
-    "module", of_side(*SIDES, *FOR_PIPELINES, "testing", "pipeline", "errors")
+    "module", of_side(*SIDES, *FOR_PIPELINES, "report", "testing", "pipeline", "errors")
 )
 def test_a_module_imports_only_what_its_side_may(module):
     for name, line, _ in imports(MODULES[module]):
@@ -108,6 +112,32 @@ def test_job_code_needs_nothing_that_planning_alone_has(module):
 def test_planning_code_imports_nothing_that_belongs_to_data(module):
     for name, line, _ in foreign(MODULES[module]):
         assert name not in IN_EVERY_ENVIRONMENT, f"{module}:{line}: {name}"
+
+
+@pytest.mark.parametrize("module", of_side("report"))
+def test_report_needs_only_what_its_extra_brings(module):
+    for name, line, _ in foreign(MODULES[module]):
+        assert name in FOR_REPORTS, f"{module}:{line}: {name}"
+
+
+def test_report_is_imported_by_its_command_alone():
+    assert len(of_side("report")) > 3
+    for module, path in MODULES.items():
+        found = [(n, at_top) for n, _, at_top in imports(path) if side(n) == "report"]
+        ours = [at_top for name, at_top in found if name.startswith("brainsets.")]
+        if side(module) != "report" and module != "brainsets.commands.report":
+            assert not ours, module
+        elif side(module) == "commands":
+            assert ours == [False], f"{module} imports it before it is needed"
+
+
+def test_commands_load_nothing_of_the_report():
+    # Of a package so named there may be others.
+    loaded = loaded_by(
+        "import brainsets.commands.main\n"
+        "assert not [n for n in sys.modules if n.startswith('brainsets.report')]"
+    )
+    assert not loaded & {"numpy", "h5py", "matplotlib", "PIL"}
 
 
 @pytest.mark.parametrize("module", of_side(*FOR_PIPELINES))
@@ -171,7 +201,8 @@ def test_planning_loads_no_data_library_and_no_job_code():
         "import brainsets.planning.run, brainsets.planning.settings\n"
         "assert not [name for name in sys.modules if name.startswith('brainsets.jobs')]"
     )
-    assert not loaded & {"numpy", "pandas", "h5py", "ray", "rich", "jsonschema"}
+    unwanted = {"numpy", "pandas", "h5py", "ray", "rich", "jsonschema", "matplotlib"}
+    assert not loaded & unwanted
 
 
 def test_the_check_of_loaded_modules_sees_what_is_loaded():

@@ -5,7 +5,10 @@ import functools
 import gc
 import inspect
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from brainsets.planning.command_lines import batch_command, job_command
 from brainsets.planning.outcome import show_outcome
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
+from brainsets.planning.summary import summarize_run
 
 # Jobs per time; what the default profile sets.
 UNREACHED_LIMIT = 100_000
@@ -310,6 +314,8 @@ def lock_brainsets():
     """Keep other runs away until this process ends."""
     ended_by_error(RUN.lock)
     end_with_outcome()
+    # With the lock, so that nobody changes what the table is about.
+    atexit.register(summarize_run, RUN.brainsets.values())
 
 
 @functools.cache
@@ -321,3 +327,30 @@ def end_with_outcome():
     """
     if "all" not in map(str, workflow.output_settings.quiet or ()):
         atexit.register(show_outcome, RUN.brainsets.values())
+
+
+def create_report(report_plugin, report_settings, global_report_settings):
+    """Write the report, in place of Snakemake's.
+
+    Snakemake's has what the jobs of its plan left. An asset that is done is in no plan,
+    and one that has failed leaves nothing that Snakemake knows of; both are in this one.
+    """
+    if not hasattr(report_settings, "stylesheet_path"):
+        # Asked for with --reporter: another one than that of --report.
+        plugins = report_plugin, report_settings, global_report_settings
+        return type(workflow).create_report(workflow, *plugins)
+    # A process of its own, as it imports what reads and draws data.
+    command = [sys.executable, "-P", "-m", "brainsets", "report", "--all-named"]
+    command += ["--processed-dir", DATA, "--output", str(report_settings.path)]
+    if report_settings.stylesheet_path is not None:
+        command += ["--stylesheet", str(report_settings.stylesheet_path)]
+    paths = [workflow.basedir, os.environ.get("PYTHONPATH")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    status = subprocess.run(
+        [*command, "--", *RUN.brainsets], env=environment
+    ).returncode
+    if status:
+        raise SystemExit(status)
+
+
+workflow.create_report = create_report

@@ -1,0 +1,255 @@
+"""What is told of a file's content is what is in it, in each layout."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from manifests import unhurried
+
+pytest.importorskip("h5py", reason="a report needs it: pip install -e '.[report]'")
+pytest.importorskip("matplotlib", reason="a report needs it, too")
+
+import h5py
+from PIL import Image
+
+from brainsets.report import scans
+from brainsets.report.looks import look
+
+RATE = 250.0
+
+
+def fields(seen):
+    return {field["path"]: field for field in seen["fields"]}
+
+
+def written(tmp_path, fill, name="a.h5"):
+    with h5py.File(tmp_path / name, "w") as file:
+        fill(file)
+    return look(tmp_path / name, with_picture=True)
+
+
+def size(seen):
+    with Image.open(io.BytesIO(base64.b64decode(seen["picture"]))) as image:
+        return image.size
+
+
+def recording(**changes):
+    """Return a recording of 40 s: EEG, spikes, trials, and parts for training."""
+    temporaldata = pytest.importorskip("temporaldata", reason="it writes the files")
+    chance = np.random.default_rng(0)
+    signal = chance.normal(0, 2e-5, (10_000, 4)).astype("float32")
+    parts = {
+        "eeg": temporaldata.RegularTimeSeries(signal=signal, sampling_rate=RATE),
+        "channels": temporaldata.ArrayDict(
+            id=np.array(["Fz", "Cz", "Pz", "Oz"]), unit=np.array(["V"] * 4)
+        ),
+        "units": temporaldata.ArrayDict(id=np.array(["u0", "u1", "u2"])),
+        "spikes": temporaldata.IrregularTimeSeries(
+            timestamps=np.sort(chance.uniform(0, 40, 500)),
+            unit_index=np.arange(500) % 3,
+            domain="auto",
+        ),
+        "trials": temporaldata.Interval(
+            start=np.arange(0.0, 40, 4),
+            end=np.arange(4.0, 44, 4),
+            label=np.array(["left", "right"] * 5),
+        ),
+        "domain": temporaldata.Interval(start=np.array([0.0]), end=np.array([40.0])),
+        **changes,
+    }
+    return temporaldata.Data(**parts)
+
+
+def endless(file):
+    """A recording whose times are not numbers."""
+    file.attrs["object"] = "Data"
+    for path in ("domain", "trials"):
+        group = file.create_group(path)
+        group.attrs["object"] = "Interval"
+        group["start"], group["end"] = [0.0, np.nan], [np.inf, 3.0]
+    series = file.create_group("position")
+    series.attrs["object"] = "IrregularTimeSeries"
+    series["timestamps"], series["x"] = [0.0, np.nan], [1.0, 2.0]
+
+
+def of_temporaldata(tmp_path, **changes):
+    return written(tmp_path, lambda file: recording(**changes).to_hdf5(file))
+
+
+def test_temporaldata_is_told_with_units_rates_and_counts(tmp_path):
+    seen = of_temporaldata(tmp_path)
+    assert seen["layout"] == "temporaldata"
+    assert (seen["n_channels"], seen["n_units"]) == (4, 3)
+    assert (seen["n_spikes"], seen["n_events"]) == (500, 10)
+    assert (seen["start_s"], seen["end_s"]) == (0, 40)
+    assert seen["hints"] == []
+    eeg = fields(seen)["eeg/signal"]
+    assert eeg["shape"] == [10_000, 4] and eeg["dtype"] == "float32"
+    assert (eeg["unit"], eeg["rate_hz"]) == ("V", RATE)
+    assert eeg["end_s"] - eeg["start_s"] == 40
+    assert fields(seen)["spikes/timestamps"]["unit"] == "s"
+    assert size(seen)[0] == 1060
+
+
+def test_odd_recordings_are_told_as_odd(tmp_path):
+    temporaldata = pytest.importorskip("temporaldata", reason="it writes the files")
+    signal = np.random.default_rng(0).normal(0, 1, (10_000, 4))
+    signal[:, 1], signal[:, 2], signal[:500, 3] = 3.5, np.nan, np.nan
+    times = np.array([-2.0, 1.0, 2.0, 50.0])
+    seen = of_temporaldata(
+        tmp_path,
+        eeg=temporaldata.RegularTimeSeries(signal=signal, sampling_rate=RATE),
+        spikes=temporaldata.IrregularTimeSeries(
+            timestamps=times, unit_index=np.array([0, 0, 1, 1]), domain="auto"
+        ),
+        trials=temporaldata.Interval(
+            start=np.array([1.0, 9.0]), end=np.array([2.0, 8.0])
+        ),
+    )
+    assert seen["hints"] == [
+        "eeg/signal: one value all along in 1 of 4 channels (Cz)",
+        "eeg/signal: nothing but missing values in 1 of 4 channels (Pz)",
+        "spikes: 2 of 4 spikes lie outside of the recording, which is from 0 to 40 s",
+        "spikes: 1 of 3 units are silent",
+        "trials: 1 of 2 end before they begin",
+    ]
+    assert fields(seen)["eeg/signal"]["missing"] == 10_500 / 40_000
+
+
+def test_nwb_is_told_with_its_own_attributes(tmp_path):
+    def fill(file):
+        file.attrs["nwb_version"] = "2.4.0"
+        units = file.create_group("units")
+        units.attrs["neurodata_type"] = "Units"
+        units["spike_times"] = [0.5, 1.5, 2.5, 0.7, 9.0]
+        units["spike_times_index"] = np.array([3, 3, 5])
+        ecog = file.create_group("acquisition/ecog")
+        ecog.attrs["neurodata_type"] = "ElectricalSeries"
+        ecog["data"] = np.random.default_rng(0).normal(0, 1, (1000, 2))
+        ecog["data"].attrs["unit"] = "volts"
+        ecog["starting_time"] = 2.0
+        ecog["starting_time"].attrs["rate"] = 100.0
+        speed = file.create_group("processing/speed")
+        speed["data"], speed["timestamps"] = np.arange(50.0), np.arange(50) / 20
+        epochs = file.create_group("intervals/epochs")
+        epochs["start_time"], epochs["stop_time"] = [0.0, 6.0], [6.0, 12.0]
+        file["specifications/core"] = "not data"
+
+    seen = written(tmp_path, fill, "a.nwb")
+    assert seen["layout"] == "NWB" and seen["n_units"] == 3
+    assert (seen["n_spikes"], seen["n_events"]) == (5, 2)
+    assert seen["hints"] == ["units: 1 of 3 units are silent"]
+    ecog = fields(seen)["acquisition/ecog/data"]
+    assert (ecog["unit"], ecog["rate_hz"]) == ("volts", 100)
+    assert (ecog["start_s"], ecog["end_s"]) == (2, 12)
+    assert fields(seen)["processing/speed/data"]["rate_hz"] == 20
+    assert "specifications/core" not in fields(seen)
+    assert size(seen)
+
+
+def test_plain_hdf5_is_told_by_names_and_attributes(tmp_path):
+    def fill(file):
+        file["eeg"] = np.random.default_rng(0).normal(0, 1, (640, 2))
+        file["eeg"].attrs.update({"sampling_rate": 64, "unit": "uV"})
+        file["channels"] = ["Fp1", ""]
+        file["spikes"], file["unit_index"] = [1.0, 2.0, 3.0], [7, 9, 7]
+        file["events"] = [0.5, 1.5]
+        file["image"] = np.zeros((2, 3, 4), "uint8")
+
+    seen = written(tmp_path, fill)
+    assert seen["layout"] == "HDF5"
+    assert (seen["n_channels"], seen["n_units"], seen["n_spikes"]) == (2, 2, 3)
+    eeg = fields(seen)["eeg"]
+    assert (eeg["unit"], eeg["rate_hz"], eeg["end_s"]) == ("uV", 64, 10)
+    assert fields(seen)["channels"]["missing"] == 0.5
+    assert fields(seen)["image"]["shape"] == [2, 3, 4]
+    assert size(seen)
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda file: None,
+        lambda file: file.create_dataset("nothing", shape=(0, 3), dtype="f4"),
+        lambda file: file.create_dataset("empty", data=h5py.Empty("f")),
+        lambda file: file.create_dataset("scalar", data=1.5),
+        lambda file: file.create_dataset("pair", data=np.zeros(3, "i4,f8")),
+        lambda file: file.create_dataset("x", data=[1 + 2j, 3]),
+        lambda file: file.create_group("a").attrs.update({"object": "Interval"}),
+        lambda file: file.attrs.update({"object": "Data", "$x$": "a\nb<"}),
+        lambda file: file.create_dataset(
+            "eeg", data=np.full((30, 2), np.nan)
+        ).attrs.update({"sampling_rate": 10}),
+        lambda file: file.create_dataset("eeg", data=[[np.inf], [1]]).attrs.update(
+            {"sampling_rate": 10}
+        ),
+        lambda file: file.create_dataset("spikes", data=[np.nan, np.inf]),
+        lambda file: file.create_dataset("eeg", data=[1.0, 2]).attrs.update(
+            {"sampling_rate": np.nan}
+        ),
+        lambda file: file.create_dataset("eeg", data=[1.0, 2]).attrs.update(
+            {"sampling_rate": [0.5]}
+        ),
+        endless,
+    ],
+)
+def test_whatever_is_in_a_file_is_told_without_a_fault(tmp_path, fill):
+    import json
+
+    seen = written(tmp_path, fill)
+    json.dumps(seen, allow_nan=False)
+
+
+def test_other_formats_are_told_by_name_and_size_alone(tmp_path):
+    (tmp_path / "a.csv").write_text("time\n1\n")
+    seen = look(tmp_path / "a.csv", with_picture=True)
+    assert seen["layout"] is None and seen["fields"] == []
+
+
+ARRAYS = st.tuples(
+    st.lists(
+        st.lists(
+            st.floats(width=32, allow_infinity=False) | st.just(float("nan")),
+            min_size=3,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    st.integers(1, 200),
+    st.booleans(),
+)
+
+
+@unhurried
+@given(ARRAYS)
+def test_a_scan_in_parts_finds_what_is_in_the_whole(case):
+    rows, block_bytes, over_time = case
+    values = np.array(rows, "float32")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scans, "_BLOCK_BYTES", block_bytes)
+        patch.setattr(scans, "_BINS", 7)
+        with h5py.File("scan", "w", driver="core", backing_store=False) as file:
+            found = scans.scan(
+                file.create_dataset("x", data=values), over_time=over_time
+            )
+    assert found.count == values.size
+    assert found.missing == np.isnan(values).sum()
+    known = values[~np.isnan(values)]
+    assert found.low == (known.min() if known.size else None)
+    assert found.high == (known.max() if known.size else None)
+    columns = values.T
+    if len(values) > 1:
+        finite = [c[~np.isnan(c)] for c in columns]
+        flat = [n for n, c in enumerate(finite) if c.size and c.min() == c.max()]
+        assert found.flat == flat
+        assert found.empty == [n for n, c in enumerate(finite) if not c.size]
+    if over_time:
+        bins = np.split(values, range(found.bin_rows, len(values), found.bin_rows))
+        assert len(bins) == len(found.lows) == len(found.spread) <= 7
+        for part, low, high in zip(bins, found.lows, found.highs):
+            np.testing.assert_array_equal(np.fmin.reduce(part), low.astype("float32"))
+            np.testing.assert_array_equal(np.fmax.reduce(part), high.astype("float32"))
