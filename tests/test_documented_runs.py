@@ -11,6 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from documents import README, TEXTS, blocks, saved_files, starting_with, stripped
+from dry_runs import PlannedAsset, planned_assets
 
 from benchmarks.__main__ import NAMES, parsed_options
 from brainsets.planning.settings import read_settings
@@ -121,7 +122,10 @@ def test_readmes_pipeline_makes_what_the_readme_says(folder):
 
 def test_dry_run_shows_what_the_readme_says(failed_folder):
     arguments = ("--dry-run", "--config", "brainsets=my_pipeline")
-    assert "s2 (failed before)" in snakemake(failed_folder, *arguments).stdout
+    planned = planned_assets(
+        snakemake(failed_folder, *arguments).stdout, "my_first_brainset"
+    )
+    assert planned == {"s2": PlannedAsset("process", "failed before")}
     for reason in ("new", "failed before", "its row changed"):
         assert f"`{reason}`" in README
         assert f'"{reason}"' in (ROOT / "brainsets/planning/pending.py").read_text()

@@ -54,11 +54,11 @@ def test_odd_ids_end_done_and_are_spelled_right(workspace):
         for path in workspace.folder("cells").status.glob("*.DONE")
     ]
     assert sorted(record["asset"] for record in records) == sorted(IDS)
-    # Where people read: Snakemake's own lines, the table of ids, each log.
+    # Where people read: the lines of the run, the table of ids, each log.
     for asset in IDS:
         shown = asset.replace("\\", "\\\\") if asset == "\\" else asset
         shown = asset.replace("\t", "\\t")
-        assert f": process cells {shown} (new)" in run.stdout
+        assert f" cells {shown}: done (" in run.stdout
     for record in records:
         first = Path(record["log"]).read_text().splitlines()[0]
         assert record["asset"].replace("\t", "\\t") in first

@@ -3,7 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from brainsets.planning.status import STATES, BrainsetStatus, brainset_status
+from brainsets.planning.status import (
+    STATES,
+    BrainsetStatus,
+    brainset_status,
+    failure_text,
+)
 from brainsets.shared.names import spelled
 
 if TYPE_CHECKING:
@@ -104,12 +109,7 @@ def _lines(status: BrainsetStatus) -> list[str]:
 def _failure(
     status: BrainsetStatus, failure: dict[str, Any], title: str, *, whole: bool
 ) -> list[str]:
-    message = str(failure.get("message") or "").strip("\n")
-    # What argparse prints ends with what is wrong; all else begins with it.
-    line = -1 if failure.get("error") == "UsageError" else 0
-    message = message.split("\n")[line]
-    if failure.get("error") and not whole:
-        message = f"{failure['error']}: {message}"
+    message = failure_text(failure, with_type=not whole)
     hint = " [dim](may pass when tried again)[/]" if failure.get("transient") else ""
     named = f"{_safe(status.brainset)} {_safe(title)}"
     lines = [f"[red]FAILED[/] {named}: {_safe(message)}{hint}"]

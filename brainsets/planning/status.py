@@ -11,9 +11,17 @@ from brainsets.errors import ManifestError, SettingsError
 from brainsets.shared import sentinels
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.names import spelled
 from brainsets.shared.selection import nearest
 
-__all__ = ["STATES", "BrainsetStatus", "brainset_status", "find_brainsets"]
+__all__ = [
+    "STATES",
+    "BrainsetStatus",
+    "brainset_status",
+    "failure_text",
+    "find_brainsets",
+    "told_failure",
+]
 
 STATES = (
     sentinels.DONE,
@@ -102,7 +110,7 @@ def brainset_status(folder: BrainsetFolder) -> BrainsetStatus:
     for failure in (folder.environment_failure, folder.listing_failure):
         record = sentinels.read_sentinel(failure)
         if record is not None:
-            status.broken.append(_told(record))
+            status.broken.append(told_failure(record))
     if folder.manifest.exists():
         try:
             manifest = read_manifest(folder.manifest)
@@ -136,7 +144,7 @@ def _count(
         state, record = sentinels.asset_state(folder, name, existing)
         counts[state] += 1
         if state == sentinels.FAILED:
-            status.failures.append({**_told(record), "asset": asset})
+            status.failures.append({**told_failure(record), "asset": asset})
         elif state in (sentinels.RUNNING, sentinels.INTERRUPTED):
             keys = ("step", "status", "started", "host", "pid", "slurm_job", "log")
             told = {"asset": asset, **{key: record.get(key) for key in keys}}
@@ -160,7 +168,7 @@ def _orphans(
             yield asset
 
 
-def _told(record: dict[str, Any]) -> dict[str, Any]:
+def told_failure(record: dict[str, Any]) -> dict[str, Any]:
     """Return of a FAILED sentinel what a person asks for first."""
     last = (record.get("attempts") or [{}])[-1]
     return {
@@ -172,3 +180,14 @@ def _told(record: dict[str, Any]) -> dict[str, Any]:
         "attempts": len(record.get("attempts") or []),
         "log": record.get("log"),
     }
+
+
+def failure_text(failure: dict[str, Any], *, with_type: bool = True) -> str:
+    """Return the type and the first line of a failure, on one line."""
+    message = str(failure.get("message") or "").strip("\n")
+    # What argparse prints ends with what is wrong; all else begins with it.
+    line = -1 if failure.get("error") == "UsageError" else 0
+    message = message.split("\n")[line]
+    if failure.get("error") and with_type:
+        message = f"{failure['error']}: {message}"
+    return spelled(message)
