@@ -111,7 +111,8 @@ def test_only_what_is_not_done_is_batched_and_retried(recorder):
     del rows[1]["behave"], rows[4]
     rows.insert(0, {"id": "a new one"})
     recorder.write_rows(rows)
-    run = batched(recorder, "--forcerun", "write_manifest", size=5)
+    again = ("--forcerun", "write_manifest")
+    run = batched(recorder, *again, size=5, display="snakemake")
     assert run.returncode == 0, run.stdout
     [members] = jobs(run, "process")
     assert members.startswith("2 assets: a new one, s1 (")

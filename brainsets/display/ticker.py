@@ -6,13 +6,16 @@ from collections.abc import Callable
 
 __all__ = ["Ticker", "pause_s"]
 
-# The share of one core that it may take.
+# Of one core, in the process that also plans and starts all jobs.
 _SHARE = 0.01
 
 
-def pause_s(cost_s: float, least_s: float) -> float:
-    """Return how long to wait after something that took so many CPU seconds."""
-    return max(least_s, cost_s * (1 / _SHARE - 1))
+def pause_s(cost_s: float, least_s: float, *, share: float = _SHARE) -> float:
+    """Return how long to wait after something that took so many CPU seconds.
+
+    So long that it takes no more than `share` of one core, and at least `least_s`.
+    """
+    return max(least_s, cost_s * (1 / share - 1))
 
 
 class Ticker(threading.Thread):

@@ -41,8 +41,13 @@ def show_outcome(brainsets: Iterable[Any]) -> None:
         console.print(part, soft_wrap=isinstance(part, str))
 
 
-def outcome(statuses: Iterable[BrainsetStatus]) -> "list[RenderableType]":
-    """Return what to print: a table, then a line for each failure."""
+def outcome(
+    statuses: Iterable[BrainsetStatus], *, whole: bool = False
+) -> "list[RenderableType]":
+    """Return what to print: a table, then a line for each failure.
+
+    With `whole`, that is all of them, however many.
+    """
     from rich import box
     from rich.table import Table
 
@@ -61,7 +66,7 @@ def outcome(statuses: Iterable[BrainsetStatus]) -> "list[RenderableType]":
         total = "no list yet" if status.total is None else str(status.total)
         orphaned = _number(len(status.orphaned), "INTERRUPTED")
         table.add_row(_safe(status.brainset), *cells, orphaned, total)
-    return [table, *(line for status in statuses for line in _lines(status))]
+    return [table, *(line for status in statuses for line in _lines(status, whole))]
 
 
 def _number(count: int, state: str) -> str:
@@ -69,28 +74,28 @@ def _number(count: int, state: str) -> str:
     return f"[{style}]{count}[/]" if count and style else str(count)
 
 
-def _lines(status: BrainsetStatus) -> list[str]:
+def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     lines = []
     if status.total == 0:
         lines.append(f"{_safe(status.brainset)}: its manifest lists no assets.")
     for broken in status.broken:
         lines += _failure(status, broken, str(broken.get("step")), whole=True)
-    for failure in status.failures[:_MOST_FAILURES]:
+    for failure in _most(status.failures, _MOST_FAILURES, is_whole):
         title = f"{failure['asset']} ({failure['step']})"
         lines += _failure(status, failure, title, whole=False)
     more = len(status.failures) - _MOST_FAILURES
-    if more > 0:
+    if more > 0 and not is_whole:
         lines.append(
             f"... and {more} more of {_safe(status.brainset)}: "
-            "see 'python -m brainsets status --json'."
+            "see 'python -m brainsets status --failed'."
         )
-    for running in status.running[:_MOST_RUNNING]:
+    for running in _most(status.running, _MOST_RUNNING, is_whole):
         lines.append(
             f"[cyan]RUNNING[/] {_safe(status.brainset)} {_safe(running['asset'])} "
             f"({running['step']}), {_safe(running['status'])}, "
             f"since {running['started']}"
         )
-    for stopped in status.interrupted[:_MOST_INTERRUPTED]:
+    for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
             f"{_safe(stopped['asset'])} ({stopped['step']}), {_safe(stopped['status'])}"
@@ -104,6 +109,10 @@ def _lines(status: BrainsetStatus) -> list[str]:
             f"{named}{more}"
         )
     return lines
+
+
+def _most(told: list, most: int, is_whole: bool) -> list:
+    return told if is_whole else told[:most]
 
 
 def _failure(
