@@ -287,9 +287,26 @@ class DisplayHandler(LogHandlerBase):
             progress.note = f"failed {_WHOLE[job.rule][0]}".rstrip()
             is_known = self._tell_whole(job, record.created)
         self._has_told_failure = True
-        if not is_known:
-            # Killed with all that would have said why: what Snakemake knows of it.
+        if is_known:
+            return
+        if job is None or job.rule in _WHOLE or progress is None:
             self._tell_record(record, "")
+        else:
+            self._tell_silent_end(job, record)
+
+    def _tell_silent_end(self, job: _Job, record: Any) -> None:
+        """Say of a job that was killed with all that would have said why."""
+        step = {**_STEPS, **_BATCH_STEPS}.get(job.rule, job.rule)
+        what = self._title(job)
+        if job.assets:
+            what += f" (batch of {len(job.assets):,}, first {spelled(job.assets[0])})"
+        # With a cluster's own log among them, and its job's number.
+        parts = [f"log: {spelled(log)}" for log in record.log or ()]
+        parts += [f"{key}: {spelled(value)}" for key, value in record.aux.items()]
+        text = "ended without saying why (killed, or the run was stopped)"
+        self._tell_event(
+            record.created, "; ".join([f"{what}: {step} {text}", *parts]), "red"
+        )
 
     def _failure_file(self, job: _Job) -> Any:
         folder = self._progress[job.brainset].folder

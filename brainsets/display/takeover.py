@@ -2,6 +2,7 @@
 
 import logging
 import logging.handlers
+import os
 import queue
 from typing import Any
 
@@ -38,6 +39,9 @@ def show_display(workflow: Any, run: Any) -> DisplayHandler | None:
     )
     if ordinary is None:
         return None
+    if "NO_COLOR" in os.environ:
+        # Snakemake does not ask; some of its words are shown as they are.
+        ordinary.nocolor = True
     handler = DisplayHandler(manager.settings, run, ordinary)
     records: queue.Queue = queue.Queue(-1)
     manager.queue_listener = logging.handlers.QueueListener(
