@@ -70,6 +70,8 @@ class OurWorkflow:
     work: Path
     name: str = "ours"
     settings: Mapping[str, object] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    in_terminal: bool = False
 
     def _run(self, workload: Workload) -> Path:
         return self.work / self.name / workload.name
@@ -108,7 +110,9 @@ class OurWorkflow:
         clear(self._run(workload), kept=folder.environment)
         run = self.configure(workload)
         os.sync()
-        command = snakemake(run, "--cores", CORES)
+        command = snakemake(run, "--cores", CORES, *self.options)
+        if self.in_terminal:
+            command = [sys.executable, ROOT / "benchmarks" / "terminal.py", *command]
         usage = measure(command, folder=run, log=log)
         done = len([*folder.status.glob(f"*.{DONE}")])
         if not usage.exit_status and done != workload.assets:
