@@ -142,6 +142,9 @@ class DisplayHandler(LogHandlerBase):
                         self._ticker.stop()
                         if not self._is_broken:
                             self._look()
+                    if not (self._is_broken or self._planned.is_empty):
+                        # Where the dry-run has ended with an error.
+                        self._tell_planned()
                     self._screen.close()
                 except Exception as error:
                     self._break(error)
@@ -196,10 +199,15 @@ class DisplayHandler(LogHandlerBase):
                 self._tell_record(record, message)
             return
         if message.startswith("This was a dry-run"):
-            for line in self._planned.lines():
-                self._screen.tell(line)
+            self._tell_planned()
         if not is_noise(event, message):
             self._tell_record(record, message)
+
+    def _tell_planned(self) -> None:
+        """Show the jobs of a dry-run, once."""
+        for line in self._planned.lines():
+            self._screen.tell(line)
+        self._planned = PlannedJobs(self._run)
 
     def _tell_record(self, record: logging.LogRecord, message: str) -> None:
         """Show a record in Snakemake's own words."""

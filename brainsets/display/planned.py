@@ -64,6 +64,11 @@ class PlannedJobs:
             found.setdefault(asset, set()).add(_STEPS[rule])
         return True
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no job was added."""
+        return not (self._whole or self._steps)
+
     def lines(self) -> Iterator[str]:
         """Yield the lines of the tables, and what they come to."""
         # Listings and environments come first, in the order in which they are run.
