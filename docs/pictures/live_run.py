@@ -91,12 +91,11 @@ def run_in_terminal(arguments: list[str]) -> list[str]:
 def worth(frame: str) -> float:
     """Return how much a moment shows: assets at work, rates, progress, time left."""
     text = Text.from_ansi(frame).plain
-    at_work = len(re.findall(r"^  \S+ +(?:download|process)  ", text, re.M))
+    steps = re.findall(r"^  \S+ +(download|process)  ", text, re.M)
     bars = re.findall(r"(\d+) of (\d+) done", text)
     half = sum(0 < int(done) < int(total) for done, total in bars)
-    return bool(at_work) * (
-        at_work + text.count("B/s") + 2 * half + text.count(" left")
-    )
+    parts = [len(steps), 4 * len({*steps}), text.count("B/s"), 4 * half]
+    return bool(steps) * (sum(parts) + text.count(" left"))
 
 
 def draw(frame: str, path: Path) -> None:
