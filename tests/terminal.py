@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -32,6 +33,8 @@ class Terminal:
             env=env,
             cwd=cwd,
             start_new_session=True,
+            # Tests that are started in the background have it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         os.close(theirs)
         self._ours, self._parts = ours, []

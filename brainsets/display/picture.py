@@ -100,7 +100,8 @@ def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> lis
     bar_width = max(min(room - name_width - 2, _WIDEST_BAR), _NARROWEST_BAR)
     lines = []
     for bar, name, text in zip(bars, names, counts):
-        line = Text(_fitted(name, name_width), "bold", no_wrap=True)
+        line = Text(no_wrap=True)
+        line.append(_fitted(name, name_width), "bold")
         line.append("  ")
         line.append_text(_bar(bar, bar_width, marks))
         line.append("  ")
