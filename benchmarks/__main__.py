@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks import workloads
 from benchmarks.archive import link_recordings, served
+from benchmarks.display import measured_display
 from benchmarks.machine import ROOT, commit, machine, versions
 from benchmarks.meter import MeasuringError
 from benchmarks.planning import measured_planning
@@ -20,7 +21,7 @@ from benchmarks.report import readme_part, report, summary, write_into
 from benchmarks.sides import OurWorkflow, RayRunner, remove_what_is_aside, set_aside
 from benchmarks.workloads import CORES, FULL, QUICK, Sizes, Workload
 
-NAMES = ("waiting", "edf", "nothing", "memory", "planning")
+NAMES = ("waiting", "edf", "nothing", "memory", "planning", "display")
 LATEST = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 CAN_DRAW = find_spec("matplotlib") is not None
@@ -118,6 +119,7 @@ class _Benchmark:
             "versions": {"workflow": versions()},
             "workloads": {},
             "planning": [],
+            "display": [],
             "skipped": {},
         }
 
@@ -130,6 +132,10 @@ class _Benchmark:
                 self._compare(compared)
         if "planning" in self.chosen:
             self._plan()
+        if "display" in self.chosen:
+            for run in measured_display(self.sizes, self.pairs, self.work, self.say):
+                self.results["display"].append(run)
+                self._save()
         remove_what_is_aside(self.work)
         self.results["took_s"] = round(time.monotonic() - self.started)
         self._save()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-__all__ = ["Figure", "Planned", "figures", "planned"]
+__all__ = ["Displayed", "Figure", "Planned", "displayed", "figures", "planned"]
 
 OURS, RAY, BATCHES = "ours", "ray", "batches"
 
@@ -48,6 +48,34 @@ class Planned:
     cpu_s: float
     max_rss_mb: float
     target: float | None = None
+
+
+@dataclass(frozen=True)
+class Displayed:
+    """CPU seconds of a run with the display and without, medians, and their ratios."""
+
+    assets: int
+    live_s: float
+    off_s: float
+    ratios: list[float]
+    target: float = 1.05
+
+
+def displayed(results: Mapping[str, Any]) -> Displayed | None:
+    """Return what the display costs, None if that was not measured."""
+    runs = results.get("display", [])
+    pairs: dict[int, dict[str, float]] = {}
+    for run in runs:
+        pairs.setdefault(run["pair"], {})[run["side"]] = run["cpu_s"]
+    whole = [pair for pair in pairs.values() if {*pair} == {"live", "off"}]
+    if not whole:
+        return None
+    return Displayed(
+        assets=runs[0]["assets"],
+        live_s=median(pair["live"] for pair in whole),
+        off_s=median(pair["off"] for pair in whole),
+        ratios=[pair["live"] / pair["off"] for pair in whole],
+    )
 
 
 def figures(results: Mapping[str, Any]) -> list[Figure]:

@@ -44,7 +44,7 @@ def measured_planning(
         ):
             yield from site.measured(case, 0, command, expected, repeats)
         site.make_pending(assets // small)
-        expected = rf"^process_asset\s+{small}$"
+        expected = rf"^{small:,} assets to run: "
         command = site.snakemake("--dry-run")
         yield from site.measured("dry-run", small, command, expected, repeats)
 

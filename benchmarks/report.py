@@ -6,7 +6,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.figures import OURS, Figure, Planned, figures, planned
+from benchmarks.figures import (
+    OURS,
+    Displayed,
+    Figure,
+    Planned,
+    displayed,
+    figures,
+    planned,
+)
 
 __all__ = [
     "MARKERS",
@@ -65,6 +73,17 @@ def _planned_row(row: Planned) -> list[str]:
     ]
 
 
+def _displayed_row(row: Displayed) -> list[str]:
+    low, high = min(row.ratios), max(row.ratios)
+    return [
+        f"CPU of {row.assets:,} assets that do nothing, in a terminal",
+        _quantity(row.live_s, "s"),
+        _quantity(row.off_s, "s"),
+        f"{median(row.ratios):.3f} ({low:.3f} to {high:.3f})",
+        f"ratio at most {row.target:g}",
+    ]
+
+
 def summary(results: Mapping[str, Any]) -> str:
     """Return the tables of figures, with what they were measured on."""
     parts = []
@@ -76,6 +95,10 @@ def summary(results: Mapping[str, Any]) -> str:
     if rows:
         header = ["planning", "assets", "time", "CPU", "memory", "target"]
         parts.append(_table(header, rows))
+    shown = displayed(results)
+    if shown:
+        header = ["display", "live", "off", "ratio", "target"]
+        parts.append(_table(header, [_displayed_row(shown)]))
     parts += [f"Not measured: {name}, as {why}.\n" for name, why in _skipped(results)]
     return "\n".join([*parts, _circumstances(results)])
 
@@ -105,7 +128,7 @@ def _circumstances(results: Mapping[str, Any]) -> str:
 
 def _others(results: Mapping[str, Any]) -> str:
     """Say how much else the machine had to do meanwhile."""
-    runs = list(results["planning"])
+    runs = [*results["planning"], *results.get("display", [])]
     for name, workload in results["workloads"].items():
         # There, the archive's server is among the others; and Ray's workers always are.
         known = [run for run in workload["runs"] if run["side"] == OURS]

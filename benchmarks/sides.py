@@ -87,6 +87,8 @@ class OurWorkflow:
     work: Path
     name: str = "ours"
     settings: Mapping[str, object] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    in_terminal: bool = False
 
     def _run(self, workload: Workload) -> Path:
         return self.work / self.name / workload.name
@@ -125,7 +127,9 @@ class OurWorkflow:
         set_aside(self._run(workload), self.work, kept=folder.environment)
         run = self.configure(workload)
         os.sync()
-        command = snakemake(run, "--cores", CORES)
+        command = snakemake(run, "--cores", CORES, *self.options)
+        if self.in_terminal:
+            command = [sys.executable, ROOT / "benchmarks" / "terminal.py", *command]
         usage = measure(command, folder=run, log=log)
         done = len([*folder.status.glob(f"*.{DONE}")])
         if not usage.exit_status and done != workload.assets:

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from benchmarks.archive import Pace, link_recordings, served
-from benchmarks.figures import figures, planned
+from benchmarks.figures import displayed, figures, planned
 from benchmarks.meter import MeasuringError, measure
 from benchmarks.report import MARKERS, readme_part, report, summary, with_part
 from benchmarks.sides import remove_what_is_aside, set_aside
@@ -91,6 +91,20 @@ def test_planning_is_the_median_of_its_runs(results):
     assert pending.wall_s == 20.0
     # What is to be reached is said of the smaller size.
     assert (done.target, pending.target) == (15.0, None)
+
+
+def test_cost_of_the_display_is_the_median_over_pairs(results):
+    assert displayed(results) is None
+    usage = [(1, "live", 52.0), (1, "off", 50.0), (2, "live", 61.2), (2, "off", 60.0)]
+    usage += [(3, "live", 50.0), (3, "off", 50.0), (4, "live", 99.0)]
+    results["display"] = [
+        {"assets": 1000, "other_cpu_s": 0.0, "settled_s": 1.0}
+        | {"pair": pair, "side": side, "cpu_s": cpu_s}
+        for pair, side, cpu_s in usage
+    ]
+    assert displayed(results).ratios == [1.04, 1.02, 1.0]
+    line = "| CPU of 1,000 assets that do nothing, in a terminal | 52.0 s | 50.0 s |"
+    assert f"{line} 1.020 (1.000 to 1.040) | ratio at most 1.05 |" in summary(results)
 
 
 def test_table_shows_figures_circumstances_and_what_is_missing(results):

@@ -23,7 +23,7 @@ def test_code_edited_during_the_run_is_not_taken_for_the_planned_one(workspace):
     assert run.wait(timeout=60) == 0
     pipeline.write_text(planned)
     before = data(workspace)
-    again = workspace.run(str(pipeline))
+    again = workspace.run(str(pipeline), display="snakemake")
     assert ": process recorder a (pipeline code changed)" in again.stdout
     assert data(workspace) == {"a.txt": "1"}, before
 
@@ -61,6 +61,6 @@ def test_code_edited_before_a_step_and_mended_within_it_is_noticed(workspace):
     (raw / f"go {second}").touch()
     assert run.wait(timeout=60) == 0
     assert data(workspace)[f"{second}.txt"] == "2"
-    again = workspace.run(str(pipeline))
+    again = workspace.run(str(pipeline), display="snakemake")
     assert f": process recorder {second} (pipeline code changed)" in again.stdout
     assert data(workspace) == {"a.txt": "1", "b.txt": "1"}

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from documents import README, TEXTS, blocks, saved_files, starting_with, stripped
+from dry_runs import PlannedAsset, planned_assets
 
 from benchmarks.__main__ import NAMES, parsed_options
 from brainsets.planning.settings import read_settings
@@ -36,6 +37,9 @@ def run_in(folder, *command):
 def snakemake(folder, *arguments):
     where = ("--snakefile", ROOT / "Snakefile", "--directory", folder)
     return run_in(folder, "snakemake", *where, *arguments)
+
+
+TIME_OF_DAY = re.compile(r"^\d\d:\d\d:\d\d ")
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +125,12 @@ def test_readmes_pipeline_makes_what_the_readme_says(folder):
 
 def test_dry_run_shows_what_the_readme_says(failed_folder):
     arguments = ("--dry-run", "--config", "brainsets=my_pipeline")
-    assert "s2 (failed before)" in snakemake(failed_folder, *arguments).stdout
+    planned = planned_assets(
+        snakemake(failed_folder, *arguments).stdout, "my_first_brainset"
+    )
+    assert planned == {"s2": PlannedAsset("process", "failed before")}
+    [table] = [b for b in blocks(README, "text") if "asset  step" in b]
+    assert table in snakemake(failed_folder, *arguments).stdout
     for reason in ("new", "failed before", "its row changed"):
         assert f"`{reason}`" in README
         assert f'"{reason}"' in (ROOT / "brainsets/planning/pending.py").read_text()
@@ -142,10 +151,22 @@ def test_example_is_read_as_the_readme_does(tmp_path):
 
 
 def test_picture_of_a_failure_is_what_a_run_prints(failed_folder):
-    [picture] = [b for b in blocks(README, "text") if "electrode 7" in b]
+    [picture] = [b for b in blocks(README, "text") if "FAILED my_first" in b]
     printed = stripped((failed_folder / "first_run.txt").read_text())
     printed = printed.replace(f"{failed_folder}/", "")
     assert stripped(picture) in printed
+
+
+def test_lines_of_a_run_are_those_shown(failed_folder):
+    [shown] = [b for b in blocks(README, "text") if "process FAILED" in b]
+    printed = (failed_folder / "first_run.txt").read_text()
+    printed = printed.replace(f"{failed_folder}/", "")
+    lines = {TIME_OF_DAY.sub("", line) for line in printed.splitlines()}
+    for line in shown.splitlines():
+        told = TIME_OF_DAY.sub("", line)
+        # Which of the two ends first is open.
+        told, counts = told.rpartition(" (")[::2]
+        assert any(line.startswith(told) for line in lines) and "of 2 done" in counts
 
 
 def test_files_named_in_the_tree_are_there(folder):

@@ -12,6 +12,7 @@ import yaml
 from archive_server import ArchiveServer
 from conftest import ROOT
 from documents import blocks, commands, saved_files, stripped
+from dry_runs import PlannedAsset, planned_assets
 
 from brainsets.planning.settings import read_settings
 
@@ -107,8 +108,9 @@ def test_guide_leads_from_an_empty_folder_to_a_finished_brainset(reader, archive
     assert stripped(follow(f"{BRAINSET}/_workflow/environment/bin/python ")) == look
 
     planned = follow("snakemake -n ")
-    assert "download my_arithmetic_eeg Subject00_1 (new)" in planned
-    assert "Subject00_2 (" not in planned
+    assets = planned_assets(planned, "my_arithmetic_eeg")
+    assert assets["Subject00_1"] == PlannedAsset("download, process", "new")
+    assert "Subject00_2" not in assets
     follow("snakemake --cores 2 --config ")
     done = reader.done()
     assert len(done) == 6

@@ -54,11 +54,11 @@ def test_odd_ids_end_done_and_are_spelled_right(workspace):
         for path in workspace.folder("cells").status.glob("*.DONE")
     ]
     assert sorted(record["asset"] for record in records) == sorted(IDS)
-    # Where people read: Snakemake's own lines, the table of ids, each log.
+    # Where people read: the lines of the run, the table of ids, each log.
     for asset in IDS:
         shown = asset.replace("\\", "\\\\") if asset == "\\" else asset
         shown = asset.replace("\t", "\\t")
-        assert f": process cells {shown} (new)" in run.stdout
+        assert f" cells {shown}: done (" in run.stdout
     for record in records:
         first = Path(record["log"]).read_text().splitlines()[0]
         assert record["asset"].replace("\t", "\\t") in first
@@ -192,7 +192,9 @@ class Probe:
 def test_broken_manifest_gives_one_sentence(workspace, frame, words):
     run = workspace.run(str(write_manifest(workspace, frame)))
     assert run.returncode == 1
-    [sentence] = [line for line in run.stdout.splitlines() if words in line]
+    # When it happens, and in the table at the end.
+    first, sentence = [line for line in run.stdout.splitlines() if words in line]
+    assert " cells write_manifest: FAILED: " in first
     assert sentence.startswith("FAILED cells write_manifest: ")
     assert "Traceback" not in run.stdout
     assert (

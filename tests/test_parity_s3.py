@@ -66,7 +66,7 @@ def test_naming_kemp_is_enough_and_its_files_are_those_of_the_published_runner(
         # The next run does what is left to do, in the same environment. A result that
         # is not whole is made again; the published runner takes it for done.
         whole = cut(ours / "SC4001E0-PSG.h5")
-        again = workspace.run(NAME, cores=16)
+        again = workspace.run(NAME, cores=16, display="snakemake")
         assert "build the environment" not in again.stdout
         assert (ready.stat().st_ino, ready.stat().st_mtime_ns) == built
         assert set(re.findall(r"^Job \d+: (.*) \(", again.stdout, re.M)) == {

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from dry_runs import planned_assets
 from parity.index import skip_without_package
 
 from brainsets.planning.catalog import find_pipeline
@@ -26,7 +27,7 @@ def test_another_version_is_built_and_lists_its_recordings(workspace):
     # The setting means the same, and the usual version is another one.
     build = f"build the environment of {NAME}"
     same = workspace.run(NAME, "--dry-run", catalog={"brainsets": "0.2.1"}).stdout
-    assert "flint_2012_e1 (new)" in same
+    assert planned_assets(same, NAME)["flint_2012_e1"].reason == "new"
     assert build not in same and "list the assets" not in same
     usual = workspace.run(NAME, "--dry-run").stdout
     assert build in usual and f"list the assets of {NAME} (code changed)" in usual

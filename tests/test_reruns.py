@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest import ROOT
+from dry_runs import PlannedAsset, planned_assets
 from small_pipeline import write
 
 from brainsets.shared.manifest import schema_path
@@ -283,10 +284,9 @@ def test_dry_run_names_each_pending_asset_on_a_line_and_writes_nothing(recorder)
     time.sleep(0.01)
     dry = recorder.run(str(recorder.pipeline), "--dry-run")
     assert dry.returncode == 0, dry.stdout
-    for asset in ASSETS:
-        lines = dry.stdout.splitlines()
-        for step in ("download", "process"):
-            assert sum(f": {step} recorder {asset} (new)" in x for x in lines) == 1
+    planned = planned_assets(dry.stdout)
+    assert planned == dict.fromkeys(ASSETS, PlannedAsset("download, process", "new"))
+    assert f"{len(ASSETS)} assets to run" in dry.stdout
     assert tree(recorder.root) == contents
 
 

@@ -3,18 +3,29 @@
 import argparse
 import json
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 from brainsets.commands.configured import configured_folder
+from brainsets.commands.logs import show_log
+from brainsets.commands.watching import watch
 from brainsets.errors import SettingsError
 from brainsets.planning.outcome import outcome
-from brainsets.planning.status import BrainsetStatus, brainset_status, find_brainsets
+from brainsets.planning.status import (
+    STATES,
+    AssetFilter,
+    BrainsetStatus,
+    brainset_status,
+    find_brainsets,
+)
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import read_manifest
+from brainsets.shared.names import spelled
+from brainsets.shared.selection import nearest
+from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, INTERRUPTED, PENDING
 
 __all__ = ["add_parser"]
 
-_REFRESH_S = 2.0
+_LEFT = (PENDING, DOWNLOADED, INTERRUPTED)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -23,7 +34,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "status",
         help="show how far brainsets are",
         description="Show how far brainsets are: a table, and each failure with its "
-        "log. Exits with 1 if anything failed.",
+        "log. Exits with 1 if anything failed, with 2 if the command is wrong.",
     )
     parser.add_argument("brainset", nargs="*", help="brainsets to show; all by default")
     parser.add_argument(
@@ -32,9 +43,26 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="DIR",
         help="where the results are; by default as in config/config.yaml",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for scripts")
     parser.add_argument(
-        "--watch", action="store_true", help="show it live until Ctrl-C"
+        "--failed", action="store_true", help="list all assets that failed"
+    )
+    parser.add_argument(
+        "--pending",
+        action="store_true",
+        help="list all assets that are neither done nor failed nor being worked on",
+    )
+    parser.add_argument(
+        "--asset",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="list only assets of this id, or that match; may be repeated",
+    )
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="print JSON for scripts")
+    forms.add_argument("--watch", action="store_true", help="show it live until Ctrl-C")
+    forms.add_argument(
+        "--log", metavar="ASSET", help="show the log of an asset's latest step"
     )
     parser.set_defaults(run=_run)
 
@@ -46,9 +74,19 @@ def _run(options: argparse.Namespace) -> int:
             f"there is no folder {folder}; nothing has been prepared there, "
             "or --processed-dir names another one."
         )
+    only = _filter(options)
+    if only is not None and (options.watch or options.log):
+        raise SettingsError(
+            "--failed, --pending and --asset choose what is listed; leave them out "
+            "with --watch and with --log."
+        )
     if options.watch:
-        return _watch(folder, options)
-    statuses = _statuses(folder, options)
+        return watch(lambda: find_brainsets(folder, options.brainset))
+    folders = find_brainsets(folder, options.brainset)
+    if options.log:
+        return show_log(folders, options.log)
+    _check_names(folders, only)
+    statuses = [brainset_status(each, only) for each in folders]
     if options.json:
         print(json.dumps({"brainsets": [s.as_json() for s in statuses]}, indent=1))
     else:
@@ -56,36 +94,52 @@ def _run(options: argparse.Namespace) -> int:
     return int(any(status.has_failed for status in statuses))
 
 
-def _statuses(folder: Path, options: argparse.Namespace) -> list[BrainsetStatus]:
-    return [brainset_status(f) for f in find_brainsets(folder, options.brainset)]
+def _filter(options: argparse.Namespace) -> AssetFilter | None:
+    """Return which assets to list, None if no option asks for that."""
+    states = [FAILED] * options.failed + [*_LEFT] * options.pending
+    if not states and not options.asset:
+        return None
+    return AssetFilter(states or STATES, options.asset)
 
 
-def _console() -> Any:
+def _check_names(folders: list[BrainsetFolder], only: AssetFilter | None) -> None:
+    """Refuse a pattern that no asset matches: it is a slip of the pen."""
+    if only is None or not only.patterns:
+        return
+    known = [
+        asset
+        for folder in folders
+        if folder.manifest.exists()
+        for asset in read_manifest(folder.manifest).names
+    ]
+    for pattern in only.patterns:
+        one = AssetFilter(patterns=[pattern])
+        if not any(map(one.names, known)):
+            hint = nearest(pattern, known, cutoff=0.2) or "see 'status --json'."
+            raise SettingsError(f"--asset: no asset matches {pattern!r}; {hint}")
+
+
+def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
     from rich.console import Console
 
     # A pipe has no width: keep lines whole for grep.
     width = None if os.isatty(1) or "COLUMNS" in os.environ else 200
-    return Console(highlight=False, width=width)
-
-
-def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
-    console = _console()
+    console = Console(highlight=False, width=width)
     if not statuses:
         console.print(f"Nothing has been prepared under {folder} yet.")
         return
-    for part in outcome(statuses):
+    is_filtered = any(status.assets is not None for status in statuses)
+    for part in outcome(statuses, whole=is_filtered):
         console.print(part, soft_wrap=isinstance(part, str))
+    for line in _others(statuses):
+        print(line)
 
 
-def _watch(folder: Path, options: argparse.Namespace) -> int:
-    from rich.console import Group
-    from rich.live import Live
-
-    with Live(console=_console(), auto_refresh=False, screen=False) as live:
-        try:
-            while True:
-                live.update(Group(*outcome(_statuses(folder, options))), refresh=True)
-                time.sleep(_REFRESH_S)
-        except KeyboardInterrupt:
-            statuses = _statuses(folder, options)
-    return int(any(status.has_failed for status in statuses))
+def _others(statuses: list[BrainsetStatus]) -> list[str]:
+    """Return a line for each asset that a filter names and the outcome does not."""
+    return [
+        f"{told['state']} {spelled(status.brainset)} {spelled(told['asset'])}"
+        for status in statuses
+        for told in status.assets or ()
+        if told["state"] in (DONE, DOWNLOADED, PENDING)
+    ]

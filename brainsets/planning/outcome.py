@@ -3,7 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from brainsets.planning.status import STATES, BrainsetStatus, brainset_status
+from brainsets.planning.status import (
+    STATES,
+    BrainsetStatus,
+    brainset_status,
+    failure_text,
+)
 from brainsets.shared.names import spelled
 
 if TYPE_CHECKING:
@@ -36,8 +41,13 @@ def show_outcome(brainsets: Iterable[Any]) -> None:
         console.print(part, soft_wrap=isinstance(part, str))
 
 
-def outcome(statuses: Iterable[BrainsetStatus]) -> "list[RenderableType]":
-    """Return what to print: a table, then a line for each failure."""
+def outcome(
+    statuses: Iterable[BrainsetStatus], *, whole: bool = False
+) -> "list[RenderableType]":
+    """Return what to print: a table, then a line for each failure.
+
+    With `whole`, that is all of them, however many.
+    """
     from rich import box
     from rich.table import Table
 
@@ -56,7 +66,7 @@ def outcome(statuses: Iterable[BrainsetStatus]) -> "list[RenderableType]":
         total = "no list yet" if status.total is None else str(status.total)
         orphaned = _number(len(status.orphaned), "INTERRUPTED")
         table.add_row(_safe(status.brainset), *cells, orphaned, total)
-    return [table, *(line for status in statuses for line in _lines(status))]
+    return [table, *(line for status in statuses for line in _lines(status, whole))]
 
 
 def _number(count: int, state: str) -> str:
@@ -64,28 +74,28 @@ def _number(count: int, state: str) -> str:
     return f"[{style}]{count}[/]" if count and style else str(count)
 
 
-def _lines(status: BrainsetStatus) -> list[str]:
+def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     lines = []
     if status.total == 0:
         lines.append(f"{_safe(status.brainset)}: its manifest lists no assets.")
     for broken in status.broken:
         lines += _failure(status, broken, str(broken.get("step")), whole=True)
-    for failure in status.failures[:_MOST_FAILURES]:
+    for failure in _most(status.failures, _MOST_FAILURES, is_whole):
         title = f"{failure['asset']} ({failure['step']})"
         lines += _failure(status, failure, title, whole=False)
     more = len(status.failures) - _MOST_FAILURES
-    if more > 0:
+    if more > 0 and not is_whole:
         lines.append(
             f"... and {more} more of {_safe(status.brainset)}: "
-            "see 'python -m brainsets status --json'."
+            "see 'python -m brainsets status --failed'."
         )
-    for running in status.running[:_MOST_RUNNING]:
+    for running in _most(status.running, _MOST_RUNNING, is_whole):
         lines.append(
             f"[cyan]RUNNING[/] {_safe(status.brainset)} {_safe(running['asset'])} "
             f"({running['step']}), {_safe(running['status'])}, "
             f"since {running['started']}"
         )
-    for stopped in status.interrupted[:_MOST_INTERRUPTED]:
+    for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
             f"{_safe(stopped['asset'])} ({stopped['step']}), {_safe(stopped['status'])}"
@@ -101,15 +111,14 @@ def _lines(status: BrainsetStatus) -> list[str]:
     return lines
 
 
+def _most(told: list, most: int, is_whole: bool) -> list:
+    return told if is_whole else told[:most]
+
+
 def _failure(
     status: BrainsetStatus, failure: dict[str, Any], title: str, *, whole: bool
 ) -> list[str]:
-    message = str(failure.get("message") or "").strip("\n")
-    # What argparse prints ends with what is wrong; all else begins with it.
-    line = -1 if failure.get("error") == "UsageError" else 0
-    message = message.split("\n")[line]
-    if failure.get("error") and not whole:
-        message = f"{failure['error']}: {message}"
+    message = failure_text(failure, with_type=not whole)
     hint = " [dim](may pass when tried again)[/]" if failure.get("transient") else ""
     named = f"{_safe(status.brainset)} {_safe(title)}"
     lines = [f"[red]FAILED[/] {named}: {_safe(message)}{hint}"]

@@ -243,8 +243,12 @@ class Run:
     def batch(self, wildcards: Any) -> Batch:
         """Return the batch of a job, which this process or another one has planned."""
         brainset = self.brainset(wildcards)
-        planned = self._batches.get(brainset.id, {}).get(wildcards.batch)
-        return planned or read_batch(brainset.folder, wildcards.batch)
+        return self.batch_named(brainset.id, wildcards.batch)
+
+    def batch_named(self, brainset_id: str, name: str) -> Batch:
+        """Return a batch by its name."""
+        planned = self._batches.get(brainset_id, {}).get(name)
+        return planned or read_batch(self.brainsets[brainset_id].folder, name)
 
     def batch_downloads(self, wildcards: Any) -> list[str]:
         """Return what the processing of a batch waits for."""
@@ -282,9 +286,27 @@ class Run:
         """Return why an asset is run, for people."""
         brainset = self.brainset(wildcards)
         manifest = self.manifest(brainset)
-        asset = manifest.ids.get(wildcards.asset)
-        pending = self._wanted.get(brainset.id, {}).get(asset)
+        return self.reason_of(brainset.id, manifest.ids.get(wildcards.asset))
+
+    def reason_of(self, brainset_id: str, asset: str | None) -> str:
+        """Return why an asset is run, by its id."""
+        pending = self._wanted.get(brainset_id, {}).get(asset)
         return pending.reason if pending else "asked for"
+
+    def fetches(self, brainset_id: str, asset: str) -> bool:
+        """Whether a run of an asset begins with its download."""
+        pending = self._wanted.get(brainset_id, {}).get(asset)
+        return pending is None or pending.fetch
+
+    def plan(self, brainset_id: str) -> tuple[int, list[Pending]]:
+        """Return how many assets are selected, and which of them are to be run.
+
+        As `targets` has found it, which has been called before.
+        """
+        brainset = self.brainsets[brainset_id]
+        rows = list(self.manifest(brainset).rows)
+        selected = brainset.selection.apply(brainset.id, rows)
+        return len(selected), list(self._wanted.get(brainset_id, {}).values())
 
     def environment_to_list(self, brainset: Brainset, *, repair: bool) -> list[str]:
         """Return what listing the assets needs, as `environment` does for the assets.

@@ -99,6 +99,7 @@ class Settings:
     download_only: bool
     catalog: dict[str, str]
     warm: bool
+    display: str
     brainsets: dict[str, Brainset]
 
 
@@ -157,6 +158,7 @@ def read_settings(
         download_only=complete["download_only"],
         catalog=complete["catalog"],
         warm=complete["warm"],
+        display=complete["display"],
         brainsets={brainset.id: brainset for brainset in found},
     )
 

@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,18 @@ from brainsets.errors import ManifestError, SettingsError
 from brainsets.shared import sentinels
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.names import spelled
 from brainsets.shared.selection import nearest
 
-__all__ = ["STATES", "BrainsetStatus", "brainset_status", "find_brainsets"]
+__all__ = [
+    "STATES",
+    "AssetFilter",
+    "BrainsetStatus",
+    "brainset_status",
+    "failure_text",
+    "find_brainsets",
+    "told_failure",
+]
 
 STATES = (
     sentinels.DONE,
@@ -36,6 +46,30 @@ _SUFFIXES = tuple(
 )
 
 
+@dataclass(frozen=True)
+class AssetFilter:
+    """Which assets are to be told one by one.
+
+    Parameters
+    ----------
+    states : collection of str
+        Their states; all by default.
+    patterns : sequence of str
+        Ids or globs, of which one must match; an id is taken literally first.
+    """
+
+    states: Collection[str] = STATES
+    patterns: Sequence[str] = ()
+
+    def matches(self, asset: str, state: str) -> bool:
+        """Whether an asset in a state is one of them."""
+        return state in self.states and (not self.patterns or self.names(asset))
+
+    def names(self, asset: str) -> bool:
+        """Whether one of the patterns is for an asset."""
+        return any(asset == p or fnmatchcase(asset, p) for p in self.patterns)
+
+
 @dataclass
 class BrainsetStatus:
     """The state of one brainset.
@@ -43,7 +77,9 @@ class BrainsetStatus:
     `failures`, `interrupted` and `running` hold a mapping per asset; `orphaned` the ids
     of assets that were prepared but are no longer in the manifest; `broken` says what
     keeps the whole brainset from running (its environment, its list of assets), each
-    with its log.
+    with its log. `assets` holds a mapping per asset that a filter has let through, None
+    without a filter; with one, `failures`, `interrupted` and `running` hold only these.
+    `counts` are those of all assets in any case.
     """
 
     brainset: str
@@ -55,6 +91,7 @@ class BrainsetStatus:
     running: list[dict[str, Any]] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     broken: list[dict[str, Any]] = field(default_factory=list)
+    assets: list[dict[str, Any]] | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -73,6 +110,7 @@ class BrainsetStatus:
             "running": self.running,
             "orphaned": self.orphaned,
             "broken": self.broken,
+            "assets": self.assets,
         }
 
 
@@ -95,17 +133,32 @@ def find_brainsets(processed_dir: Path, names: list[str]) -> list[BrainsetFolder
     return [found[name] for name in names or found]
 
 
-def brainset_status(folder: BrainsetFolder) -> BrainsetStatus:
-    """Read how far one brainset is."""
+def brainset_status(
+    folder: BrainsetFolder,
+    only: AssetFilter | None = None,
+    read: Callable[[Path], Manifest] = read_manifest,
+) -> BrainsetStatus:
+    """Read how far one brainset is.
+
+    Parameters
+    ----------
+    folder : BrainsetFolder
+        The brainset's folder.
+    only : AssetFilter, optional
+        Which assets to tell one by one.
+    read : callable
+        Reads a manifest; for whoever looks often, one that remembers it.
+    """
     status = BrainsetStatus(folder.root.name, folder.root, None, {})
+    status.assets = None if only is None else []
     manifest = None
     for failure in (folder.environment_failure, folder.listing_failure):
         record = sentinels.read_sentinel(failure)
         if record is not None:
-            status.broken.append(_told(record))
+            status.broken.append(told_failure(record))
     if folder.manifest.exists():
         try:
-            manifest = read_manifest(folder.manifest)
+            manifest = read(folder.manifest)
         except ManifestError as error:
             status.broken.append({"step": "write_manifest", "message": str(error)})
     try:
@@ -118,7 +171,7 @@ def brainset_status(folder: BrainsetFolder) -> BrainsetStatus:
     except FileNotFoundError:
         existing = set()
     if manifest is not None:
-        _count(status, folder, manifest, existing)
+        _count(status, folder, manifest, existing, only)
     return status
 
 
@@ -127,16 +180,20 @@ def _count(
     folder: BrainsetFolder,
     manifest: Manifest,
     existing: set[str],
+    only: AssetFilter | None,
 ) -> None:
     counts: Counter[str] = Counter()
     for asset, name in manifest.names.items():
-        if f"{name}.{sentinels.DONE}" in existing:
-            counts[sentinels.DONE] += 1
-            continue
-        state, record = sentinels.asset_state(folder, name, existing)
+        state, record = sentinels.DONE, {}
+        if f"{name}.{sentinels.DONE}" not in existing:
+            state, record = sentinels.asset_state(folder, name, existing)
         counts[state] += 1
+        if only is not None:
+            if not only.matches(asset, state):
+                continue
+            status.assets.append({"asset": asset, "state": state})
         if state == sentinels.FAILED:
-            status.failures.append({**_told(record), "asset": asset})
+            status.failures.append({**told_failure(record), "asset": asset})
         elif state in (sentinels.RUNNING, sentinels.INTERRUPTED):
             keys = ("step", "status", "started", "host", "pid", "slurm_job", "log")
             told = {"asset": asset, **{key: record.get(key) for key in keys}}
@@ -160,7 +217,7 @@ def _orphans(
             yield asset
 
 
-def _told(record: dict[str, Any]) -> dict[str, Any]:
+def told_failure(record: dict[str, Any]) -> dict[str, Any]:
     """Return of a FAILED sentinel what a person asks for first."""
     last = (record.get("attempts") or [{}])[-1]
     return {
@@ -172,3 +229,14 @@ def _told(record: dict[str, Any]) -> dict[str, Any]:
         "attempts": len(record.get("attempts") or []),
         "log": record.get("log"),
     }
+
+
+def failure_text(failure: dict[str, Any], *, with_type: bool = True) -> str:
+    """Return the type and the first line of a failure, on one line."""
+    message = str(failure.get("message") or "").strip("\n")
+    # What argparse prints ends with what is wrong; all else begins with it.
+    line = -1 if failure.get("error") == "UsageError" else 0
+    message = message.split("\n")[line]
+    if failure.get("error") and with_type:
+        message = f"{failure['error']}: {message}"
+    return spelled(message)

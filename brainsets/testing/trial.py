@@ -208,6 +208,8 @@ class Trial:
             "raw_dir": str(self._raw_dir),
             "processed_dir": str(self._processed_dir),
             "brainsets": [self._entry],
+            # What it says of each job is the evidence.
+            "display": "snakemake",
         }
 
     def _read_settings(self) -> None:

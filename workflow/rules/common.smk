@@ -63,6 +63,15 @@ def capacity():
     )
 
 
+def run_display():
+    """Have assets shown in place of Snakemake's jobs, in the process that a user starts."""
+    if not workflow.is_main_process:
+        return None
+    from brainsets.display.takeover import show_display
+
+    return show_display(workflow, RUN)
+
+
 RUN = ended_by_error(planned_run)
 DATA = RUN.processed_dir
 DOWNLOADS_ON_HEAD = RUN.settings.downloads_on == "head"
@@ -74,6 +83,10 @@ wildcard_constraints:
     brainset=RUN.brainset_pattern,
     asset=RUN.asset_pattern,
     batch=RUN.batch_pattern,
+
+
+# Shows how far it is; None where Snakemake's own output stays, and in jobs.
+DISPLAY = run_display()
 
 
 # Downloads are limited apart from cores; --resources downloads=N has the last word.
@@ -107,7 +120,10 @@ def targets_of(brainset, wildcards):
         end_with_outcome()
         lift_rate_limit()
     force = workflow.dag.forcefiles.update
-    return ended_by_error(lambda: RUN.targets(brainset, checkpoints, force))
+    targets = ended_by_error(lambda: RUN.targets(brainset, checkpoints, force))
+    if DISPLAY is not None and is_executing():
+        DISPLAY.plan(brainset, *RUN.plan(brainset))
+    return targets
 
 
 def lift_rate_limit():

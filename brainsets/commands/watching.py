@@ -1,0 +1,171 @@
+"""``status --watch``: the picture of a run, drawn from the sentinels alone."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from brainsets.display.rates import WriteRates
+from brainsets.display.screens import LineScreen, LiveScreen, can_redraw
+from brainsets.display.ticker import pause_s
+from brainsets.display.wording import age_s, clock
+from brainsets.planning.outcome import outcome
+from brainsets.planning.status import (
+    BrainsetStatus,
+    brainset_status,
+    failure_text,
+)
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import Manifest, read_manifest, schema_path
+from brainsets.shared.names import spelled
+from brainsets.shared.sentinels import DONE, FAILED, RUNNING
+
+__all__ = ["watch"]
+
+_REFRESH_S = 1.0
+# Of one core; a look at 50,000 assets takes some tenths of a second.
+_SHARE = 0.1
+# Failures of before are told when it starts, but not a thousand of them.
+_MOST_FAILURES = 10
+
+
+def watch(find: Callable[[], list[BrainsetFolder]]) -> int:
+    """Show how far brainsets are until Ctrl-C; return 1 if anything failed.
+
+    Parameters
+    ----------
+    find : callable
+        Returns the folders; asked anew each time, as a run may begin meanwhile.
+    """
+    watcher = _Watcher(find)
+    try:
+        watcher.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        watcher.screen.close()
+    if watcher.screen.is_live:
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        for part in outcome(watcher.statuses):
+            console.print(part, soft_wrap=isinstance(part, str))
+    return int(any(status.has_failed for status in watcher.statuses))
+
+
+class _Watcher:
+    def __init__(self, find: Callable[[], list[BrainsetFolder]]) -> None:
+        self._find = find
+        self._manifests: dict[Path, tuple[tuple, Manifest]] = {}
+        self._rates = WriteRates()
+        self._told: dict[tuple[str, str], tuple] | None = None
+        self._lines: dict[str, str] = {}
+        # When a brainset was seen first, and how much of it was finished then.
+        self._first: dict[str, tuple[float, int]] = {}
+        self.statuses: list[BrainsetStatus] = []
+        self.screen = (
+            LiveScreen(sys.stdout) if can_redraw(sys.stdout) else LineScreen(sys.stdout)
+        )
+
+    def run(self) -> None:
+        while True:
+            began = time.process_time()
+            self.statuses = [brainset_status(f, read=self._read) for f in self._find()]
+            self._tell_failures()
+            if self.screen.is_live:
+                self._draw()
+            else:
+                self._tell_counts()
+            cost_s = time.process_time() - began
+            time.sleep(pause_s(cost_s, _REFRESH_S, share=_SHARE))
+
+    def _read(self, path: Path) -> Manifest:
+        """Read a manifest, again only when it has changed."""
+        stats = [file.stat() for file in (path, schema_path(path)) if file.exists()]
+        stamp = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)
+        if self._manifests.get(path, (None,))[0] != stamp:
+            self._manifests[path] = (stamp, read_manifest(path))
+        return self._manifests[path][1]
+
+    def _tell_failures(self) -> None:
+        failures = {
+            (status.brainset, str(failure.get("asset") or failure.get("step"))): failure
+            for status in self.statuses
+            for failure in (*status.broken, *status.failures)
+        }
+        marks = {
+            key: (failure.get("step"), failure.get("attempts"), failure.get("message"))
+            for key, failure in failures.items()
+        }
+        known = self._told
+        fresh = [key for key, mark in marks.items() if (known or {}).get(key) != mark]
+        if known is None and len(fresh) > _MOST_FAILURES:
+            self.screen.tell(
+                f"{len(fresh):,} failures so far, of which the last "
+                f"{_MOST_FAILURES}; all of them: 'python -m brainsets status --failed'"
+            )
+            fresh = fresh[-_MOST_FAILURES:]
+        for key in fresh:
+            failure, (brainset, asset) = failures[key], key
+            what = f"{spelled(brainset)} {spelled(asset)}"
+            if failure.get("asset"):
+                what += f" ({failure['step']})"
+            self.screen.tell(f"FAILED {what}: {failure_text(failure)}", "red")
+            if failure.get("log"):
+                self.screen.tell(f"       log: {spelled(failure['log'])}")
+        self._told = marks
+
+    def _tell_counts(self) -> None:
+        for status in self.statuses:
+            counts = status.counts
+            total = "no list yet" if status.total is None else f"{status.total:,}"
+            line = (
+                f"{spelled(status.brainset)}: {counts.get(DONE, 0):,} of {total} done, "
+                f"{counts.get(FAILED, 0):,} failed, {counts.get(RUNNING, 0):,} running"
+            )
+            if self._lines.get(status.brainset) != line:
+                self._lines[status.brainset] = line
+                self.screen.tell(f"{clock(time.time())} {line}")
+
+    def _draw(self) -> None:
+        from brainsets.display.picture import AssetLine, BrainsetBar
+
+        now = time.time()
+        bars = [
+            BrainsetBar(
+                status.brainset,
+                status.total,
+                status.counts.get(DONE, 0),
+                status.counts.get(FAILED, 0),
+                "no list yet" if status.total is None else "",
+                self._left_s(status, now),
+            )
+            for status in self.statuses
+        ]
+        running = [
+            (status.brainset, told)
+            for status in self.statuses
+            for told in status.running
+        ]
+        rates = self._rates.measure(told for _, told in running)
+        assets = [
+            AssetLine(
+                brainset,
+                told["asset"],
+                str(told["step"]),
+                str(told["status"]),
+                age_s(told["started"], now),
+                rates.get(told["pid"]),
+            )
+            for brainset, told in running
+        ]
+        self.screen.draw(bars, assets, 0)
+
+    def _left_s(self, status: BrainsetStatus, now: float) -> float | None:
+        """Return the seconds left, from what was finished while this looked on."""
+        ended = status.counts.get(DONE, 0) + status.counts.get(FAILED, 0)
+        since, before = self._first.setdefault(status.brainset, (now, ended))
+        left = (status.total or 0) - ended
+        if ended <= before or not status.running:
+            return None
+        return left * (now - since) / (ended - before)

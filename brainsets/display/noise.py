@@ -1,0 +1,70 @@
+"""What Snakemake says that the display says better, or that nobody has to know.
+
+Everything that is not named here is shown as it is. Snakemake's log file, under
+``.snakemake/log``, has it all.
+"""
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+__all__ = ["is_noise", "is_repeated_by_table"]
+
+_EVENTS = frozenset(
+    {
+        LogEvent.WORKFLOW_STARTED,
+        LogEvent.JOB_STARTED,
+        LogEvent.PROGRESS,
+        LogEvent.RESOURCES_INFO,
+        LogEvent.RULEGRAPH,
+        # "Job stats": jobs of each rule, where people count assets.
+        LogEvent.RUN_INFO,
+        LogEvent.SHELLCMD,
+        LogEvent.GROUP_INFO,
+    }
+)
+
+_BEGINNINGS = (
+    "Assuming unrestricted shared filesystem usage.",
+    "Updating checkpoint dependencies.",
+    "Using shell: ",
+    "Conda environments: ignored",
+    "Singularity containers: ignored",
+    "Group jobs: inactive",
+    "Select jobs to execute...",
+    "DAG of jobs will be updated after completion.",
+    "Job rate limit reached, waiting for free slots.",
+    "Removing output files of failed job",
+    # The list of assets is restored where there was one.
+    "Cannot restore ",
+    # One for each job of a cluster.
+    "Auto-selected partition",
+    "Submitted job ",
+    "Submitted array job ",
+    # Of a dry-run; the reason of each asset stands in its table.
+    "Reasons:\n",
+    "This was a dry-run (flag -n).",
+    "The run involves checkpoint jobs,",
+    "Some jobs were triggered by provenance information,",
+    "Rules with provenance triggered jobs:",
+)
+_SUBMITTED = " has been submitted with SLURM jobid "
+
+# The display has named the job, its first line and its log.
+_OF_FAILED_JOBS = (
+    "Exiting because a job execution failed.",
+    "WorkflowError:\nAt least one job did not complete successfully.",
+)
+
+
+def is_noise(event: LogEvent | None, message: str) -> bool:
+    """Whether a record need not be shown."""
+    if event in _EVENTS or message in ("", "None"):
+        return True
+    if event == LogEvent.ERROR:
+        # The command of a job that failed; the job's own record follows.
+        return "CalledProcessError in file " in message
+    return message.startswith(_BEGINNINGS) or _SUBMITTED in message
+
+
+def is_repeated_by_table(message: str) -> bool:
+    """Whether a record only says that something failed, which is known by then."""
+    return message.startswith(_OF_FAILED_JOBS)

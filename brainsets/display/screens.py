@@ -1,0 +1,107 @@
+"""Where a run is shown: a terminal that is drawn anew, or plain lines."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from brainsets.display.picture import AssetLine, BrainsetBar
+
+__all__ = ["LineScreen", "LiveScreen", "can_redraw"]
+
+
+def can_redraw(stream: TextIO) -> bool:
+    """Whether a stream is a terminal on which lines can be drawn anew."""
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) and os.environ.get("TERM") not in ("dumb", None)
+
+
+class LineScreen:
+    """Plain lines, for pipes, files and terminals that can do no more."""
+
+    is_live = False
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def tell(self, line: str, style: str = "") -> None:
+        """Write a line."""
+        try:
+            self._stream.write(f"{line}\n")
+        except UnicodeEncodeError:
+            encoding = getattr(self._stream, "encoding", None) or "ascii"
+            safe = line.encode(encoding, "backslashreplace").decode(encoding)
+            self._stream.write(f"{safe}\n")
+        self._stream.flush()
+
+    def draw(
+        self,
+        bars: "Sequence[BrainsetBar]",
+        assets: "Sequence[AssetLine]",
+        more: int,
+    ) -> None:
+        """Draw nothing: what was written stays."""
+
+    def close(self) -> None:
+        """Leave everything as it is."""
+
+
+class LiveScreen:
+    """A picture at the foot of a terminal, and lines that scroll by above it."""
+
+    is_live = True
+
+    def __init__(self, stream: TextIO, *, no_color: bool = False) -> None:
+        # Not before a run has begun: it takes a tenth of a second.
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        from brainsets.display.picture import picture
+
+        self._text: Callable[..., Text] = Text
+        self._picture = picture
+        self._console = Console(
+            file=stream,
+            # None: as NO_COLOR in the environment says.
+            no_color=True if no_color else None,
+            highlight=False,
+            soft_wrap=True,
+            force_terminal=True,
+        )
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._live.start()
+        # Whoever is killed with the cursor hidden leaves the terminal without one.
+        self._console.show_cursor(True)
+
+    def tell(self, line: str, style: str = "") -> None:
+        """Write a line above the picture."""
+        self._console.print(self._text(line, style=style))
+
+    def draw(
+        self,
+        bars: "Sequence[BrainsetBar]",
+        assets: "Sequence[AssetLine]",
+        more: int,
+    ) -> None:
+        """Draw the picture anew."""
+        size = self._console.size
+        drawn = self._picture(
+            bars,
+            assets,
+            # The last column is left: some terminals wrap when it is written.
+            width=size.width - 1,
+            height=size.height - 1,
+            more=more,
+            unicode=self._console.encoding.startswith("utf"),
+        )
+        self._live.update(drawn, refresh=True)
+
+    def close(self) -> None:
+        """Remove the picture."""
+        self._live.stop()
