@@ -380,7 +380,11 @@ class _Zygote:
 
     def _be_successor(self, kind: str, names: list[str]) -> None:
         self._close()
-        self._channels = {kind: self._channels[kind]}
+        channel = self._channels.pop(kind)
+        for other in self._channels.values():
+            # Or whoever asks there would wait, should the first zygote be killed.
+            other.close()
+        self._channels = {kind: channel}
         null = os.open(os.devnull, os.O_WRONLY)
         for descriptor in (1, 2):
             os.dup2(null, descriptor)
