@@ -303,6 +303,22 @@ def test_what_steps_import_is_imported_for_those_that_follow(jobs):
     assert "xml.dom" not in made.found("download", asset)["modules"]
 
 
+def test_nobody_waits_for_a_first_zygote_that_was_killed(jobs):
+    made = jobs(process="import xml.dom")
+    for asset in "abcdefg":
+        assert made.both(asset)[0] == 0
+        first = made.found("download", asset)["imported_by"]
+        if made.found("process", asset)["imported_by"] != first:
+            break
+        time.sleep(1)
+    os.kill(first, signal.SIGKILL)
+    assert within(10, lambda: not is_alive(first))
+    # Its successor forks what it forked before, a worker the rest.
+    status, log = made.both("h")
+    assert status == 0, log
+    assert made.found("download", "h")["imported_by"] != first
+
+
 DEATHS = {
     "os._exit(3)": "exit status 3",
     "os.kill(os.getpid(), signal.SIGKILL)": "killed by SIGKILL; out of memory?",
