@@ -15,14 +15,14 @@ from typing import Any
 from brainsets.errors import HandoffError
 from brainsets.shared.sentinels import write_atomically
 
-__all__ = ["handoff_key", "raw_bytes", "read_handoff", "write_handoff"]
+__all__ = ["handoff_key", "read_handoff", "write_handoff"]
 
 _DEEPEST = 6
 
 
 def write_handoff(
     path: Path, output: Any, instance: Any, before: dict[str, Any], key: dict[str, Any]
-) -> str | None:
+) -> tuple[str | None, int | None]:
     """Keep what download returned and set on its instance.
 
     Parameters
@@ -41,8 +41,11 @@ def write_handoff(
 
     Returns
     -------
-    str or None
+    reason : str or None
         Why the value could not be kept, None if it was.
+    raw_bytes : int or None
+        The size of all files that it names; None if it names none. What a download
+        fetched and did not name is not known.
     """
     attributes = {
         name: value
@@ -60,7 +63,7 @@ def write_handoff(
     files = dict(_files((output, attributes))) if payload is not None else {}
     content = {"key": key, "payload": payload, "files": files}
     write_atomically(path, pickle.dumps(content))
-    return reason
+    return reason, sum(files.values()) if files else None
 
 
 def read_handoff(path: Path) -> tuple[Any, dict[str, Any]]:
@@ -93,18 +96,6 @@ def handoff_key(path: Path) -> dict[str, Any] | None:
         return _content(path).get("key")
     except HandoffError:
         return None
-
-
-def raw_bytes(path: Path) -> int | None:
-    """Return the size of all files that the kept download names; None if it names none.
-
-    What a download fetched and did not name is not known.
-    """
-    try:
-        sizes = _content(path).get("files", {}).values()
-    except HandoffError:
-        return None
-    return sum(sizes) if sizes else None
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -134,12 +134,14 @@ def _download_in_child(
             "only process may write; write it into raw_dir."
         )
     path = attempt.folder.handoff(attempt.name)
-    reason = handoff.write_handoff(path, output, instance, before, attempt.key)
+    reason, raw_bytes = handoff.write_handoff(
+        path, output, instance, before, attempt.key
+    )
     if reason:
         print(f"process will fetch this asset again, as its download returned {reason}")
     return {
         "handoff": reason,
-        "raw_bytes": handoff.raw_bytes(path),
+        "raw_bytes": raw_bytes,
         "code": attempt.code_before,
         "versions": _versions(),
     }

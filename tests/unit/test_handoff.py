@@ -58,7 +58,7 @@ pipeline, handoff = map(Path, sys.argv[1:])
 instance = load_pipeline(pipeline)(args="of this process")
 before = dict(vars(instance))
 output = instance.download(make_row(["n"], ["a/b", 1]))
-print(write_handoff(handoff, output, instance, before, {}))
+print(write_handoff(handoff, output, instance, before, {})[0])
 """
 PROCESS = """
 import sys
@@ -79,7 +79,8 @@ print(ascii(files), session)
 def keep(folder, output, **attributes):
     """Write a handoff; return its path and why it was not kept."""
     path = folder / "handoff" / "asset.pkl"
-    return path, write_handoff(path, output, SimpleNamespace(**attributes), {}, KEY)
+    instance = SimpleNamespace(**attributes)
+    return path, write_handoff(path, output, instance, {}, KEY)[0]
 
 
 def handed_over(folder, output, **attributes):
@@ -130,12 +131,24 @@ def test_the_manifest_row_itself_is_handed_over(tmp_path):
     assert type(found) is type(row)
 
 
+def test_sizes_of_the_files_that_it_names_are_told_once_each(tmp_path, recording):
+    other = recording.with_name("other.edf")
+    other.write_bytes(b"012")
+    path = tmp_path / "handoff" / "asset.pkl"
+    instance = SimpleNamespace(again=recording, more=[other])
+    assert write_handoff(path, recording, instance, {}, KEY) == (None, 13)
+    # What cannot be kept names nothing.
+    reason, raw_bytes = write_handoff(path, open(other), instance, {}, KEY)
+    assert reason and raw_bytes is None
+
+
 def test_only_what_download_set_on_the_instance_is_handed_over(tmp_path):
     """What ``__init__`` has set may speak of folders that are those of one step."""
     before = {"raw_dir": Path("r"), "out": Path("staging/x"), "kept": [1], "set": 1}
     after = {**before, "session": {"n": 1}, "set": 2}
     path = tmp_path / "handoff" / "asset.pkl"
-    assert write_handoff(path, None, SimpleNamespace(**after), before, KEY) is None
+    kept = write_handoff(path, None, SimpleNamespace(**after), before, KEY)
+    assert kept == (None, None)
     _, attributes = read_handoff(path)
     assert attributes == {"session": {"n": 1}, "set": 2}
 
