@@ -124,7 +124,7 @@ def test_whole_files_are_fetched_again_with_redownload_alone(story):
     run = story.runs["forced"]
     assert run["status"] == 0, run["printed"]
     for asset in ("S001R03", "Subject00_2"):
-        assert re.search(rf"download \S+ {asset} ", run["printed"])
+        assert re.search(rf"\S+ {asset}: downloaded ", run["printed"])
     assert story.asked("forced") == {"eegmat/Subject00_2.edf": 1}
 
 
