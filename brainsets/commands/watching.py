@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from brainsets.display.rates import WriteRates
 from brainsets.display.screens import LineScreen, LiveScreen, can_redraw
@@ -16,7 +15,7 @@ from brainsets.planning.status import (
     failure_text,
 )
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import Manifest, read_manifest, schema_path
+from brainsets.shared.manifest import Manifests
 from brainsets.shared.names import spelled
 from brainsets.shared.sentinels import DONE, FAILED, RUNNING
 
@@ -56,7 +55,7 @@ def watch(find: Callable[[], list[BrainsetFolder]]) -> int:
 class _Watcher:
     def __init__(self, find: Callable[[], list[BrainsetFolder]]) -> None:
         self._find = find
-        self._manifests: dict[Path, tuple[tuple, Manifest]] = {}
+        self._manifests = Manifests()
         self._rates = WriteRates()
         self._told: dict[tuple[str, str], tuple] | None = None
         self._lines: dict[str, str] = {}
@@ -70,7 +69,8 @@ class _Watcher:
     def run(self) -> None:
         while True:
             began = time.process_time()
-            self.statuses = [brainset_status(f, read=self._read) for f in self._find()]
+            read = self._manifests.read
+            self.statuses = [brainset_status(f, read=read) for f in self._find()]
             self._tell_failures()
             if self.screen.is_live:
                 self._draw()
@@ -78,14 +78,6 @@ class _Watcher:
                 self._tell_counts()
             cost_s = time.process_time() - began
             time.sleep(pause_s(cost_s, _REFRESH_S, share=_SHARE))
-
-    def _read(self, path: Path) -> Manifest:
-        """Read a manifest, again only when it has changed."""
-        stats = [file.stat() for file in (path, schema_path(path)) if file.exists()]
-        stamp = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)
-        if self._manifests.get(path, (None,))[0] != stamp:
-            self._manifests[path] = (stamp, read_manifest(path))
-        return self._manifests[path][1]
 
     def _tell_failures(self) -> None:
         failures = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from brainsets.errors import ManifestError, RunLockedError
+from brainsets.errors import RunLockedError
 from brainsets.planning import environments
 from brainsets.planning.batches import (
     BATCH_PATTERN,
@@ -23,7 +23,7 @@ from brainsets.planning.batches import (
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.shared.locks import lock_run, run_in_the_way
-from brainsets.shared.manifest import Manifest, read_manifest, schema_path
+from brainsets.shared.manifest import Manifest, Manifests
 from brainsets.shared.names import NAME_PATTERN, spelled
 from brainsets.shared.sentinels import DONE, DOWNLOADED
 
@@ -58,7 +58,7 @@ class Run:
         self._is_forced = is_forced
         self._capacity = capacity
         self.brainsets = settings.brainsets
-        self._manifests: dict[str, tuple[tuple, Manifest]] = {}
+        self._manifests = Manifests()
         self._wanted: dict[str, dict[str, Pending]] = {}
         self._outdated: dict[str, tuple[int, bool]] = {}
         self._batches: dict[str, dict[str, Batch]] = {}
@@ -99,19 +99,7 @@ class Run:
 
     def manifest(self, brainset: Brainset) -> Manifest:
         """Return a brainset's manifest, read anew only when its files have changed."""
-        path = brainset.folder.manifest
-        try:
-            stats = [os.stat(file) for file in (path, schema_path(path))]
-        except OSError as error:
-            raise ManifestError(
-                f"{error.filename} is not there; "
-                "list the assets with --forcerun write_manifest."
-            ) from error
-        stamp = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)
-        cached = self._manifests.get(brainset.id)
-        if cached is None or cached[0] != stamp:
-            self._manifests[brainset.id] = (stamp, read_manifest(path))
-        return self._manifests[brainset.id][1]
+        return self._manifests.read(brainset.folder.manifest)
 
     def check_free(self) -> None:
         """Make sure that no other run works on one of the brainsets; writes nothing."""

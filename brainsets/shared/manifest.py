@@ -22,6 +22,7 @@ from brainsets.shared import cells, names
 __all__ = [
     "Column",
     "Manifest",
+    "Manifests",
     "RowText",
     "find_row",
     "know_columns",
@@ -104,7 +105,10 @@ def _lines(path: Path) -> list[str]:
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise ManifestError(f"{path} cannot be read: {error.strerror}.") from error
+        raise ManifestError(
+            f"{path} cannot be read: {error.strerror}; "
+            "list the assets anew with --forcerun write_manifest."
+        ) from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path} is not UTF-8 text: {error}.") from error
     # An editor may have written Windows line ends; ours are escaped inside fields.
@@ -143,6 +147,23 @@ def read_manifest(path: Path) -> Manifest:
             )
         rows[asset] = fields
     return Manifest(path, columns, rows)
+
+
+class Manifests:
+    """Manifests that are read again only when their files have changed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[tuple, Manifest]] = {}
+
+    def read(self, path: Path) -> Manifest:
+        """Return a manifest as `read_manifest` does, which tells what it raises."""
+        stamp = _stamp(path)
+        if stamp is None:
+            return read_manifest(path)
+        kept = self._kept.get(path)
+        if kept is None or kept[0] != stamp:
+            kept = self._kept[path] = (stamp, read_manifest(path))
+        return kept[1]
 
 
 def _check_header(path: Path, line: str, columns: Sequence[Column]) -> None:

@@ -9,7 +9,7 @@ from manifests import rows_read, write
 
 from brainsets.errors import ManifestError
 from brainsets.jobs import listing
-from brainsets.shared.manifest import find_row, read_listing, read_manifest
+from brainsets.shared.manifest import Manifests, find_row, read_listing, read_manifest
 
 
 class Probe:
@@ -113,6 +113,17 @@ def test_an_edited_value_is_what_counts(table):
     after = read_manifest(table)
     assert after.row_hash("b") != before.row_hash("b")
     assert after.row_hash("a") == before.row_hash("a")
+
+
+def test_a_manifest_is_read_again_only_when_it_changes(table):
+    manifests = Manifests()
+    first = manifests.read(table)
+    assert manifests.read(table) is first
+    table.write_text(table.read_text().replace("b\t2", "b\t20"))
+    assert manifests.read(table).rows["b"] == ["b", "20", "y"]
+    table.unlink()
+    with pytest.raises(ManifestError, match="cannot be read: No such file.*; list the"):
+        manifests.read(table)
 
 
 BROKEN = {
