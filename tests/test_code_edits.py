@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from small_pipeline import data, write
 
 
@@ -26,6 +27,34 @@ def test_code_edited_during_the_run_is_not_taken_for_the_planned_one(workspace):
     again = workspace.run(str(pipeline), display="snakemake")
     assert ": process recorder a (pipeline code changed)" in again.stdout
     assert data(workspace) == {"a.txt": "1"}, before
+
+
+@pytest.mark.parametrize("more", [{}, {"warm": False}, {"batch_size": 2}], ids=str)
+def test_an_edit_that_stays_is_applied_to_what_ran_meanwhile(workspace, more):
+    """What was imported before the edit must not count as made by the edited code."""
+    body = """
+    assets = ["a", "b"]
+    VALUE = 1
+    def process(self, row):
+        (self.raw_dir / f"started {row.Index}").touch()
+        while not (self.raw_dir / "go").exists():
+            time.sleep(0.05)
+        (self.processed_dir / f"{row.Index}.txt").write_text(str(self.VALUE))
+"""
+    pipeline = write(workspace, body)
+    run = workspace.start(str(pipeline), cores=1, **more)
+    raw = workspace.raw_dir / "recorder"
+    deadline = time.monotonic() + 60
+    while not list(raw.glob("started *")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    pipeline.write_text(pipeline.read_text().replace("VALUE = 1", "VALUE = 2"))
+    (raw / "go").touch()
+    assert run.wait(timeout=60) == 0
+    assert "1" in data(workspace).values()
+    workspace.run(str(pipeline), **more)
+    assert data(workspace) == {"a.txt": "2", "b.txt": "2"}
+    assert "Nothing to be done" in workspace.run(str(pipeline), **more).stdout
 
 
 def test_code_edited_before_a_step_and_mended_within_it_is_noticed(workspace):

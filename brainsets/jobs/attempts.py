@@ -27,6 +27,9 @@ __all__ = ["Attempt", "Forkers"]
 Forkers = Mapping[str, Callable[[], Forker]]
 """Makes who forks the child of a step, by kind: download, process, inspect."""
 
+EDITED = "edited while the step ran"
+"""What a sentinel says in place of the code's hash if nobody knows what was run."""
+
 _ATTEMPTS_KEPT = 20
 
 
@@ -45,7 +48,7 @@ class Attempt:
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
         self.tracker: StatusTracker | None = None
-        self.code_before = ""
+        self.code_before = "", ""
         self.failed = self.read(sentinels.FAILED)
         self.leftover = self.read(sentinels.RUNNING)
         self.attempts = [a for a in self.failed.get("attempts", []) if a]
@@ -110,24 +113,35 @@ class Attempt:
             known.get(key) != value for key, value in self.key.items()
         )
 
-    def code_now(self) -> str:
-        """Return the hash of the code as it lies on disk at this moment."""
-        path = self.job.pipeline
-        if code_stamp(path) == self.job.code_stamp:
-            return self.job.code
-        return code_hash(path)
+    def look_at_code(self) -> tuple[str, str]:
+        """Return stamp and hash of the code as it lies on disk at this moment."""
+        path, stamp = self.job.pipeline, code_stamp(self.job.pipeline)
+        code = self.job.code if stamp == self.job.code_stamp else code_hash(path)
+        return stamp, code
 
-    def code_of(self, before: str) -> str:
+    def code_of(self, stamp: str, code: str) -> str:
         """Return the hash of the code that this step has run.
 
-        That of the plan, unless somebody edited the code `before` it was imported, or
-        since: then the asset must not be taken for one made by the planned code.
+        Parameters
+        ----------
+        stamp, code : str
+            Those of the code before it was imported.
+
+        Returns
+        -------
+        str
+            The hash; of no code at all if somebody edited the code since. What was
+            imported, and when, is not known then, so it must not be taken for one of
+            the versions: the next run does the step again.
         """
-        planned = self.job.code
         # The code of a published package has no stamp, as nobody edits it.
         if not self.job.code_stamp:
-            return planned
-        return before if before != planned else self.code_now()
+            return self.job.code
+        now, code_now = self.look_at_code()
+        if now == stamp or code_now == code:
+            return code
+        print("the pipeline was edited meanwhile: the next run does this step again")
+        return EDITED
 
     @property
     def may_have_truncated(self) -> bool:
@@ -163,6 +177,15 @@ class Attempt:
             file=sys.stderr,
             flush=True,
         )
+
+    def withdraw(self, *states: str) -> None:
+        """Remove what says that the asset is finished, as it is going to be made anew.
+
+        Snakemake does so with the files that a rule leaves, but knows nothing of those
+        of a batch's members, nor that a download will be followed by processing.
+        """
+        for state in states:
+            self._remove(state)
 
     def _remove(self, state: str) -> None:
         put_away(self.folder.sentinel(self.name, state))

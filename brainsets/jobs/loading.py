@@ -27,7 +27,7 @@ MODULE_NAME = "pipeline_module"
 pickled in one process and unpickled in another."""
 
 
-_in_memory: dict[Path, tuple[type, str]] = {}
+_in_memory: dict[Path, tuple[type, tuple[str, str]]] = {}
 
 
 class UsageError(PipelineError):
@@ -77,12 +77,12 @@ def keep_in_memory(file: Path) -> str:
     pipeline = load_pipeline(file)
     if code_stamp(file) != stamp:
         raise PipelineError(f"{file} was edited while it was imported.")
-    _in_memory[file] = pipeline, code
+    _in_memory[file] = pipeline, (stamp, code)
     return stamp
 
 
-def code_in_memory(file: Path) -> str | None:
-    """Return the hash of the code that was kept in memory, None if there is none."""
+def code_in_memory(file: Path) -> tuple[str, str] | None:
+    """Return stamp and hash of the code that was kept in memory, None if none was."""
     return _in_memory[file][1] if file in _in_memory else None
 
 

@@ -16,6 +16,7 @@ from brainsets.jobs.failures import told
 from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
 from brainsets.jobs.modules import versions
 from brainsets.jobs.supervision import Interrupted, Outcome
+from brainsets.shared import sentinels
 from brainsets.shared.locks import lock_asset
 from brainsets.shared.manifest import find_row
 from brainsets.shared.names import spelled
@@ -75,7 +76,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
     if record is None:
         attempt.fail(attempt.outcome.failure)
         return 1
-    record["code"] = attempt.code_of(record["code"])
+    record["code"] = attempt.code_of(*record["code"])
     attempt.succeed(record)
     return 0
 
@@ -96,6 +97,7 @@ def _wait_for_lock(attempt: Attempt) -> bool:
 
 def _download(attempt: Attempt) -> dict[str, Any] | None:
     redownload = attempt.may_have_truncated or attempt.was_something_else
+    attempt.withdraw(sentinels.DOWNLOADED, sentinels.DONE)
     staging = _fresh_staging(attempt)
     attempt.outcome = attempt.supervised(
         "download", partial(_download_in_child, attempt, staging, redownload)
@@ -148,6 +150,7 @@ def _download_in_child(
 
 
 def _process(attempt: Attempt) -> dict[str, Any] | None:
+    attempt.withdraw(sentinels.DONE)
     staging = _fresh_staging(attempt)
     attempt.outcome = attempt.supervised(
         "process", partial(_process_in_child, attempt, staging)
@@ -204,7 +207,7 @@ def _instance(
 ) -> tuple[Any, Any]:
     """Return the pipeline's instance for one asset, and the asset's row."""
     job = attempt.job
-    attempt.code_before = code_in_memory(job.pipeline) or attempt.code_now()
+    attempt.code_before = code_in_memory(job.pipeline) or attempt.look_at_code()
     pipeline = load_pipeline(job.pipeline)
     args = parsed_args(pipeline, job.arguments)
     if redownload:
