@@ -168,10 +168,51 @@ def test_a_batch_that_is_cut_off_goes_on_at_the_next_asset(recorder, signum, war
     wait_for(lambda: not os.path.exists(f"/proc/{step}"))
     assert processed(recorder.events()) == [f"process 's{n}'" for n in range(3)]
     assert recorder.sentinel("s1", "DONE") and not recorder.sentinel("s3", "RUNNING")
+    # What has taken a job down comes last, or nothing behind it would ever be run.
+    again = recorder.start(str(recorder.pipeline), batch_size=4, warm=warm)
+    wait_for(lambda: recorder.sentinel("s2", "RUNNING")["pid"] != step)
+    assert recorder.sentinel("s3", "DONE")
     wait.unlink()
-    again = batched(recorder, size=4, warm=warm)
-    assert again.returncode == 0, again.stdout
-    assert processed(recorder.events()) == ["process 's2'", "process 's3'"]
+    assert again.wait(timeout=60) == 0
+    assert processed(recorder.events()) == ["process 's3'", "process 's2'"]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_what_fails_when_it_is_made_anew_is_done_no_more(recorder, size):
+    rows = [{"id": f"s{number}"} for number in range(3)]
+    rows[1]["behave"] = "no answer"
+    recorder.write_rows(rows)
+    answers = recorder.raw_dir / "recorder" / "the archive answers"
+    answers.touch()
+    assert batched(recorder, size=size).returncode == 0
+    answers.unlink()
+    run = batched(recorder, "--forcerun", "download_asset", size=size)
+    assert run.returncode == 1, run.stdout
+    assert recorder.sentinel("s1", "FAILED") and not recorder.sentinel("s1", "DONE")
+    [line] = recorder.folder().summary.read_text().splitlines()[2:3]
+    assert line.split("\t")[:2] == ["s1", "FAILED"]
+    answers.touch()
+    recorder.events()
+    assert batched(recorder, size=size).returncode == 0
+    assert recorder.events() == ["download 's1'", "process 's1'"]
+
+
+def test_what_is_cut_off_when_it_is_made_anew_is_done_no_more(recorder):
+    recorder.write_rows([{"id": "s0"}, {"id": "s1", "behave": "wait while told"}])
+    assert batched(recorder).returncode == 0
+    wait = recorder.raw_dir / "recorder" / "wait"
+    wait.touch()
+    run = recorder.start(
+        str(recorder.pipeline), "--forcerun", "process_asset", batch_size=2
+    )
+    wait_for(lambda: recorder.sentinel("s1", "RUNNING"))
+    os.kill(batch_process(recorder), signal.SIGKILL)
+    assert run.wait(timeout=60) == 1
+    assert recorder.sentinel("s0", "DONE") and not recorder.sentinel("s1", "DONE")
+    wait.unlink()
+    recorder.events()
+    assert batched(recorder).returncode == 0
+    assert recorder.events() == ["process 's1'"]
 
 
 def test_batch_ends_at_the_next_asset_when_its_keeper_is_killed(recorder):
@@ -225,6 +266,6 @@ def batch_process(recorder):
         except OSError:
             continue
         is_ours = any(os.fsencode(recorder.root) in word for word in words)
-        if is_ours and any(word.endswith(b"process_batch.py") for word in words[:5]):
+        if is_ours and any(word.endswith(b"process_batch.py") for word in words[:7]):
             return int(name)
     raise AssertionError("no batch is running")

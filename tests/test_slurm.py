@@ -250,12 +250,12 @@ def test_batches_on_a_cluster_are_cut_off_and_continued(site):
         assert site.sentinel(asset, "DONE")["slurm_job"] in jobs
     message = site.sentinel(failing, "FAILED")["attempts"][-1]["message"]
     assert message == "electrode 7 is missing"
-    # The next run goes on at the one that was cut off.
+    # The next run goes on after the one that was cut off, which comes last.
     site.behave()
     site.events()
     second = site.run(**selected)
     assert second.returncode == 0, second.stdout
-    again = [f"process {asset}" for asset in (failing, overdue, copies[5])]
+    again = [f"process {asset}" for asset in (failing, copies[5], overdue)]
     assert site.events() == again
     assert len({*site.jobs()} - {*before, *jobs}) == 1
 

@@ -2,7 +2,8 @@
 
 Each asset has a child, a log and sentinels of its own, as it would have alone, so
 whatever happens to it happens to it alone. The job goes on after a failure, and stops
-when the run is stopped. It runs nothing that has been finished since the batch was
+when the run is stopped. Where an asset takes the job itself down, the next attempt
+begins with the others. It runs nothing that has been finished since the batch was
 planned, by an attempt that was cut off or by a job of a run that was killed.
 """
 
@@ -139,10 +140,26 @@ class _Batch:
         plan = sentinels.read_sentinel(job.batch)
         if plan is None:
             raise self._abandoned()
-        self.members: list[Member] = plan["members"]
+        self.members: list[Member] = self._ordered(plan["members"])
         self.retries: int = plan["retries"]
         self._parent = os.getppid()
         self._streams = os.dup(1), os.dup(2)
+
+    def _ordered(self, members: list[Member]) -> list[Member]:
+        """Return members with those last in whose midst an earlier job has ended.
+
+        One that takes the whole job down, by its memory or the job's time, would do so
+        again before any of the others has had its turn.
+        """
+
+        def cut_off(member: Member) -> int:
+            path = self.job.folder.sentinel(member["name"], sentinels.RUNNING)
+            try:
+                return path.stat().st_mtime_ns
+            except OSError:
+                return 0
+
+        return sorted(members, key=cut_off)
 
     def _abandoned(self) -> BatchError:
         return BatchError(
