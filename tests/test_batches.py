@@ -61,6 +61,18 @@ def test_batches_are_shown_run_and_then_done(recorder):
     assert len(recorder.events()) == 7 and not jobs(asked, "download")
 
 
+def test_dry_run_for_a_cluster_shows_the_batches_of_the_cluster(recorder):
+    pytest.importorskip(
+        "snakemake_executor_plugin_slurm", reason="no plugin: pip install -e .[slurm]"
+    )
+    recorder.write_rows([{"id": f"s{number}"} for number in range(20)])
+    recorder.run(str(recorder.pipeline), "--until", "write_manifest")
+    options = ("--executor", "slurm", "--jobs", "5", "--dry-run")
+    dry = batched(recorder, *options, size="auto")
+    found = planned_assets(dry.stdout)
+    assert {x.batch for x in found.values()} == {*"12345"}
+
+
 def test_all_kinds_of_ends_are_those_of_an_asset_alone(recorder):
     ends = ["raise", "segfault", "os._exit", "sys.exit", "sleep", "chatter"]
     rows = [{"id": f"bad {end}", "behave": end} for end in ends]

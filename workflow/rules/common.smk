@@ -54,10 +54,14 @@ def planned_run():
 def capacity():
     """Return what there is to run jobs."""
     resources = workflow.resource_settings
+    # A dry-run runs here whatever is asked for; only this tells that it is a cluster.
+    on_cluster = not workflow.local_exec or (
+        workflow.dryrun and workflow.execution_settings.use_threads
+    )
     return Capacity(
-        slots=(resources.cores if workflow.local_exec else resources.nodes) or 1,
+        slots=(resources.nodes if on_cluster else resources.cores) or 1,
         # Here a job costs moments, on a cluster several seconds.
-        least_s=2 if workflow.local_exec else 60,
+        least_s=60 if on_cluster else 2,
         retries=workflow.execution_settings.retries,
         is_executing=is_executing(),
     )
