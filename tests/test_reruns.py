@@ -93,6 +93,33 @@ def test_changed_row_runs_that_asset(changed):
     assert "--redownload is set" in log
 
 
+LOSSES = {
+    "raw file deleted": lambda raw, handoff: raw.unlink(),
+    "raw file truncated": lambda raw, handoff: os.truncate(raw, 100),
+    "handoff deleted": lambda raw, handoff: handoff.unlink(),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_process_would_miss_is_fetched_by_a_download(changed, loss):
+    """On a cluster the nodes that process often have no network."""
+    raw = changed.raw_dir / "recorder" / "62.raw"
+    LOSSES[loss](raw, changed.folder().handoff("b"))
+    assert events_of(changed) == []
+    edit(changed.pipeline, "SAMPLES = 20_000", "SAMPLES = 2 * 10_000")
+    steps = [*both_steps("b"), "process 'a'", "process 'c'"]
+    assert events_of(changed) == sorted(["manifest", *steps])
+    assert raw.stat().st_size == 20_000
+    log = changed.folder().log("process_asset", "b").read_text()
+    assert "fetching again" not in log
+    if loss == "handoff deleted":
+        return
+    # Whoever asks for downloads only wants the raw files to be there.
+    LOSSES[loss](raw, None)
+    assert events_of(changed, download_only=True) == ["download 'b'"]
+    assert raw.stat().st_size == 20_000
+
+
 def test_manifest_edited_by_hand_runs_what_was_edited(changed):
     edit(changed.folder().manifest, "c\t\t0.0\t1\n", "c\t\t0.0\t7\n")
     assert events_of(changed) == both_steps("c")

@@ -15,14 +15,14 @@ from typing import Any
 from brainsets.errors import HandoffError
 from brainsets.shared.sentinels import write_atomically
 
-__all__ = ["handoff_key", "read_handoff", "write_handoff"]
+__all__ = ["change_of_files", "handoff_key", "read_handoff", "write_handoff"]
 
 _DEEPEST = 6
 
 
 def write_handoff(
     path: Path, output: Any, instance: Any, before: dict[str, Any], key: dict[str, Any]
-) -> tuple[str | None, int | None]:
+) -> tuple[str | None, dict[str, int]]:
     """Keep what download returned and set on its instance.
 
     Parameters
@@ -43,9 +43,9 @@ def write_handoff(
     -------
     reason : str or None
         Why the value could not be kept, None if it was.
-    raw_bytes : int or None
-        The size of all files that it names; None if it names none. What a download
-        fetched and did not name is not known.
+    files : dict
+        The size in bytes of each file that it names, by path. What a download fetched
+        and did not name is not known.
     """
     attributes = {
         name: value
@@ -63,7 +63,7 @@ def write_handoff(
     files = dict(_files((output, attributes))) if payload is not None else {}
     content = {"key": key, "payload": payload, "files": files}
     write_atomically(path, pickle.dumps(content))
-    return reason, sum(files.values()) if files else None
+    return reason, files
 
 
 def read_handoff(path: Path) -> tuple[Any, dict[str, Any]]:
@@ -77,17 +77,20 @@ def read_handoff(path: Path) -> tuple[Any, dict[str, Any]]:
     content = _content(path)
     if content.get("payload") is None:
         raise HandoffError("what download returned could not be kept")
-    for file, size in content["files"].items():
-        try:
-            found = os.stat(file).st_size
-        except OSError as error:
-            raise HandoffError(f"{file} is gone") from error
-        if found != size:
-            raise HandoffError(f"{file} has {found} bytes instead of {size}")
+    if change := _change(content):
+        raise HandoffError(change)
     try:
         return pickle.loads(content["payload"])
     except Exception as error:
         raise HandoffError(f"{type(error).__name__}: {error}") from error
+
+
+def change_of_files(path: Path) -> str | None:
+    """Return what has become of a file that download returned, None if nothing."""
+    try:
+        return _change(_content(path))
+    except HandoffError:
+        return None
 
 
 def handoff_key(path: Path) -> dict[str, Any] | None:
@@ -103,6 +106,17 @@ def _content(path: Path) -> dict[str, Any]:
         return pickle.loads(path.read_bytes())
     except Exception as error:
         raise HandoffError(f"{path.name} cannot be read ({error})") from error
+
+
+def _change(content: dict[str, Any]) -> str | None:
+    for file, size in content["files"].items():
+        try:
+            found = os.stat(file).st_size
+        except OSError:
+            return f"{file} is gone"
+        if found != size:
+            return f"{file} has {found} bytes instead of {size}"
+    return None
 
 
 def _files(value: Any, depth: int = 0) -> Iterator[tuple[str, int]]:

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from brainsets.shared.names import spelled
 from brainsets.shared.version import VERSION
 
 __all__ = ["download_asset", "process_asset"]
+
+# Of more, a plan does not look whether they are still there; process does.
+_RAW_FILES_TOLD = 100
 
 
 def download_asset(job: Job, forkers: Forkers | None = None) -> int:
@@ -96,7 +100,11 @@ def _wait_for_lock(attempt: Attempt) -> bool:
 
 
 def _download(attempt: Attempt) -> dict[str, Any] | None:
-    redownload = attempt.may_have_truncated or attempt.was_something_else
+    redownload = (
+        attempt.may_have_truncated
+        or attempt.was_something_else
+        or handoff.change_of_files(attempt.folder.handoff(attempt.name)) is not None
+    )
     attempt.withdraw(sentinels.DOWNLOADED, sentinels.DONE)
     staging = _fresh_staging(attempt)
     attempt.outcome = attempt.supervised(
@@ -136,14 +144,13 @@ def _download_in_child(
             "only process may write; write it into raw_dir."
         )
     path = attempt.folder.handoff(attempt.name)
-    reason, raw_bytes = handoff.write_handoff(
-        path, output, instance, before, attempt.key
-    )
+    reason, files = handoff.write_handoff(path, output, instance, before, attempt.key)
     if reason:
         print(f"process will fetch this asset again, as its download returned {reason}")
     return {
         "handoff": reason,
-        "raw_bytes": raw_bytes,
+        "raw_bytes": sum(files.values()) if files else None,
+        "raw_files": dict(islice(files.items(), _RAW_FILES_TOLD)),
         "code": attempt.code_before,
         "versions": _versions(),
     }

@@ -6,6 +6,7 @@ the others are put before Snakemake: planning then costs what is pending, not wh
 exists, and holds when Snakemake's own records (``.snakemake``) are lost.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ def pending_assets(
     found = []
     for asset in assets:
         name = manifest.names[asset]
-        judge = _not_downloaded if download_only else _not_done
+        judge = _not_fetched if download_only else _not_done
         pending = judge(brainset, manifest, asset, name, existing)
         if pending is not None:
             found.append(pending)
@@ -92,13 +93,23 @@ def _not_done(
 def _not_downloaded(
     brainset: Brainset, manifest: Manifest, asset: str, name: str, existing: set[str]
 ) -> Pending | None:
+    pending = _not_fetched(brainset, manifest, asset, name, existing)
+    if pending is None and not brainset.folder.handoff(name).exists():
+        # Process would fetch it by itself, and may run where there is no network.
+        reason = "what its download returned is missing"
+        return Pending(asset, name, reason, (DOWNLOADED,))
+    return pending
+
+
+def _not_fetched(
+    brainset: Brainset, manifest: Manifest, asset: str, name: str, existing: set[str]
+) -> Pending | None:
     if f"{name}.{DOWNLOADED}" not in existing:
         return Pending(asset, name, _unfinished(name, existing))
     downloaded = read_sentinel(brainset.folder.sentinel(name, DOWNLOADED)) or {}
     reason = _difference(brainset, manifest, asset, downloaded, with_code=False)
-    if reason is None:
-        return None
-    return Pending(asset, name, reason, (DOWNLOADED,))
+    reason = reason or _missing_raw_file(downloaded)
+    return Pending(asset, name, reason, (DOWNLOADED,)) if reason else None
 
 
 def _unfinished(name: str, existing: set[str]) -> str:
@@ -128,13 +139,22 @@ def _difference(
     return None
 
 
+def _missing_raw_file(downloaded: dict) -> str | None:
+    for file, size in downloaded.get("raw_files", {}).items():
+        if _size(file) != size:
+            return f"raw file {os.path.basename(file)} is missing or changed"
+    return None
+
+
 def _missing_output(brainset: Brainset, done: dict) -> str | None:
     for output in done.get("outputs", []):
-        path = brainset.folder.root / output["path"]
-        try:
-            if path.stat().st_size == output["bytes"]:
-                continue
-        except OSError:
-            pass
-        return output["path"]
+        if _size(brainset.folder.root / output["path"]) != output["bytes"]:
+            return output["path"]
     return None
+
+
+def _size(path: str | os.PathLike) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None

@@ -136,10 +136,11 @@ def test_sizes_of_the_files_that_it_names_are_told_once_each(tmp_path, recording
     other.write_bytes(b"012")
     path = tmp_path / "handoff" / "asset.pkl"
     instance = SimpleNamespace(again=recording, more=[other])
-    assert write_handoff(path, recording, instance, {}, KEY) == (None, 13)
+    sizes = {str(recording): 10, str(other): 3}
+    assert write_handoff(path, recording, instance, {}, KEY) == (None, sizes)
     # What cannot be kept names nothing.
-    reason, raw_bytes = write_handoff(path, open(other), instance, {}, KEY)
-    assert reason and raw_bytes is None
+    reason, files = write_handoff(path, open(other), instance, {}, KEY)
+    assert reason and not files
 
 
 def test_only_what_download_set_on_the_instance_is_handed_over(tmp_path):
@@ -148,7 +149,7 @@ def test_only_what_download_set_on_the_instance_is_handed_over(tmp_path):
     after = {**before, "session": {"n": 1}, "set": 2}
     path = tmp_path / "handoff" / "asset.pkl"
     kept = write_handoff(path, None, SimpleNamespace(**after), before, KEY)
-    assert kept == (None, None)
+    assert kept == (None, {})
     _, attributes = read_handoff(path)
     assert attributes == {"session": {"n": 1}, "set": 2}
 
