@@ -49,7 +49,10 @@ class Site:
     def behave(self, **how):
         """Say how steps end from now on, as process__S001R03="fail"."""
         behave = {key.replace("__", " "): value for key, value in how.items()}
-        (self.raw / "behave.json").write_text(json.dumps(behave))
+        # At once: steps that wait look into it all the time.
+        new = self.raw / "behave.new"
+        new.write_text(json.dumps(behave))
+        new.replace(self.raw / "behave.json")
 
     def events(self):
         return self.workspace.events(BRAINSET)
@@ -216,7 +219,8 @@ def test_head_killed_its_jobs_go_on_and_are_not_repeated(site):
     site.behave()
     ended = site.workspace.finish(second)
     assert ended.returncode == 0, ended.stdout
-    assert site.events() == [f"download {asset}", f"process {asset}"]
+    events = [f"download {asset}", f"process {asset}"]
+    assert site.events() == events, text_of(log)
     assert site.sentinel(asset, "DONE")["slurm_job"] == job
     # One for the download, one for each run's process step.
     downloaded = site.sentinel(asset, "DOWNLOADED")["slurm_job"]
