@@ -6,6 +6,7 @@ it keeps its own spelling.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
@@ -20,6 +21,10 @@ NAME_PATTERN = r"[A-Za-z0-9_%-][A-Za-z0-9._%-]*(?:~[0-9a-f]{16})?"
 _LONGEST = 200
 _KEPT_OF_LONG = 120
 
+# A wildcard that ends in twenty times the same is an endless recursion for Snakemake.
+_MOST_REPEATED = 19
+_REPETITION = re.compile(rf"(.+)\1{{{_MOST_REPEATED}}}$")
+
 
 def _encoded(asset: str) -> str:
     # quote() leaves "~" as it is, but "~" announces our hash: nothing else may use it.
@@ -27,6 +32,12 @@ def _encoded(asset: str) -> str:
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
     return encoded
+
+
+def _is_repetitive(encoded: str) -> bool:
+    # The count is for speed: hardly any name has so many of one letter.
+    is_possible = encoded.count(encoded[-1:]) > _MOST_REPEATED
+    return is_possible and _REPETITION.search(encoded) is not None
 
 
 def asset_name(asset: str, *, hashed: bool = False) -> str:
@@ -38,11 +49,12 @@ def asset_name(asset: str, *, hashed: bool = False) -> str:
         The id as the manifest spells it.
     hashed : bool
         Whether to append a hash of the id, as is done for ids that differ from
-        another one only in case. Ids that start with a dot or are too long for a file
-        name get it in any case.
+        another one only in case. Ids that start with a dot, are too long for a file
+        name, or end in the same part over and over get it in any case.
     """
     encoded = _encoded(asset)
-    if hashed or asset.startswith(".") or len(encoded) > _LONGEST:
+    hashed = hashed or asset.startswith(".") or _is_repetitive(encoded)
+    if hashed or len(encoded) > _LONGEST:
         stem = encoded if len(encoded) <= _LONGEST else encoded[:_KEPT_OF_LONG]
         digest = hashlib.sha256(asset.encode("utf-8", "surrogatepass")).hexdigest()
         return f"{stem}~{digest[:16]}"
