@@ -98,7 +98,7 @@ def _field(
         "rate_hz": _finite(_rate(signal)) if signal else None,
         "start_s": extent[0] if extent else None,
         "end_s": extent[1] if extent else None,
-        "missing": found.missing / found.count if found.count else None,
+        "missing": None if found.missing is None else found.missing / found.count,
         "low": _finite(found.low),
         "high": _finite(found.high),
     }

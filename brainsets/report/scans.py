@@ -13,22 +13,25 @@ _BLOCK_BYTES = 16 * 2**20
 # As many as there are pixels for it in a picture.
 _BINS = 400
 _MOST_COLUMNS = 4096
+# What is larger than this and takes a hundredth on the disk is next to empty: to read
+# what was never written could take days.
+_MOST_OF_NOTHING_BYTES = 4 * 2**30
 
 
 @dataclass
 class Scan:
     """What one pass over a dataset has found.
 
-    `missing` counts NaN or empty texts among `count` values; `low` and `high` are the
-    range of the others; `flat` are the columns (channels) in which nothing changes,
-    `empty` those in which all is missing.
+    `missing` counts NaN or empty texts among `count` values, None if nobody looked;
+    `low` and `high` are the range of the others; `flat` are the columns (channels) in
+    which nothing changes, `empty` those in which all is missing.
     `spread`, `lows` and `highs`, each of shape (n_bins, n_columns), are the standard
     deviation and range over time, in the unit of the values; `bin_rows` samples a bin.
     """
 
     count: int
     is_numeric: bool = False
-    missing: int = 0
+    missing: int | None = None
     low: float | None = None
     high: float | None = None
     flat: list[int] = field(default_factory=list)
@@ -45,22 +48,29 @@ def scan(dataset: h5py.Dataset, *, over_time: bool = False) -> Scan:
     Parameters
     ----------
     dataset : h5py.Dataset
-        Any; of kinds other than numbers and text only the size is told.
+        Any; of kinds other than numbers and text only the size is told, and of those
+        that are huge and hardly hold anything.
     over_time : bool
         Whether its first axis is time, and the course over it is wanted.
     """
     if dataset.shape is None:
         return Scan(0)
     found = Scan(int(math.prod(dataset.shape)))
-    if not found.count:
+    if not found.count or _is_hollow(dataset):
         return found
     kind = dataset.dtype.kind
     if kind in "SU" or h5py.check_string_dtype(dataset.dtype):
         found.missing = sum(_empty_texts(part) for part in _blocks(dataset, 1))
     elif kind in "iufb":
-        found.is_numeric = True
+        found.is_numeric, found.missing = True, 0
         _scan_numbers(dataset, found, over_time and dataset.ndim <= 2)
     return found
+
+
+def _is_hollow(dataset: h5py.Dataset) -> bool:
+    size = dataset.size * dataset.dtype.itemsize
+    stored = dataset.id.get_storage_size()
+    return size > max(_MOST_OF_NOTHING_BYTES, 100 * stored)
 
 
 def _blocks(dataset: h5py.Dataset, multiple: int):
