@@ -208,6 +208,9 @@ def test_head_killed_its_jobs_go_on_and_are_not_repeated(site):
     site.behave(process__S001R03="wait")
     selected = {"assets": [asset], "process": {"mem_mb": 400, "runtime": 5}}
     before = site.jobs()
+    # Where jobs of another run, which still wait, are going to write to.
+    logs = site.workspace.root / ".snakemake" / "slurm_logs" / "of another run"
+    logs.mkdir(parents=True)
     first = site.start(downloads_on="cluster", **selected)
     wait_for(lambda: site.is_processing(asset))
     os.killpg(first.pid, signal.SIGKILL)
@@ -219,6 +222,7 @@ def test_head_killed_its_jobs_go_on_and_are_not_repeated(site):
     site.behave()
     ended = site.workspace.finish(second)
     assert ended.returncode == 0, ended.stdout
+    assert logs.is_dir()
     events = [f"download {asset}", f"process {asset}"]
     assert site.events() == events, text_of(log)
     assert site.sentinel(asset, "DONE")["slurm_job"] == job
