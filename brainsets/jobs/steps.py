@@ -150,7 +150,10 @@ def _download_in_child(
     return {
         "handoff": reason,
         "raw_bytes": sum(files.values()) if files else None,
-        "raw_files": dict(islice(files.items(), _RAW_FILES_TOLD)),
+        "raw_files": [
+            {"path": path, "bytes": size}
+            for path, size in islice(files.items(), _RAW_FILES_TOLD)
+        ],
         "code": attempt.code_before,
         "versions": _versions(),
     }

@@ -140,9 +140,9 @@ def _difference(
 
 
 def _missing_raw_file(downloaded: dict) -> str | None:
-    for file, size in downloaded.get("raw_files", {}).items():
-        if _size(file) != size:
-            return f"raw file {os.path.basename(file)} is missing or changed"
+    for file in downloaded.get("raw_files", []):
+        if _size(file["path"]) != file["bytes"]:
+            return f"raw file {os.path.basename(file['path'])} is missing or changed"
     return None
 
 
