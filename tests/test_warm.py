@@ -102,6 +102,9 @@ def sockets(pid):
     return list(folder.glob(f"{pid}-*"))
 
 
+CLIENT = ROOT / "brainsets" / "jobs" / "warm_client.pl"
+
+
 class Jobs:
     """The jobs of a run without Snakemake, in the place of whose process is another."""
 
@@ -111,7 +114,7 @@ class Jobs:
         self.main = subprocess.Popen(["sleep", "600"])
         self.socket = folder / f"{self.main.pid}-{start_time(self.main.pid)}-x"
         self.environment = {**workspace.full_environment, "OMP_NUM_THREADS": "1"}
-        self.client = "pl"
+        self.client = CLIENT
         assert self.start("write_manifest", "").wait() == 0
 
     @property
@@ -136,9 +139,9 @@ class Jobs:
         options = getattr(brainset, rule.split("_")[0], None)
         command = job_command(settings, script, brainset, asset, options)
         if asset and self.client:
-            client = ROOT / "brainsets" / "jobs" / f"warm_client.{self.client}"
-            start = ["perl"] if self.client == "pl" else [sys.executable, "-I", "-S"]
-            words = shlex.join([*start, str(client), str(self.socket)])
+            is_perl = self.client.suffix == ".pl"
+            start = ["perl"] if is_perl else [sys.executable, "-I", "-S"]
+            words = shlex.join([*start, str(self.client), str(self.socket)])
             command = f"exec {words} {command}"
         log = self.folder.log(rule, asset or None)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -280,10 +283,10 @@ def test_warm_process_ends_when_snakemake_is_killed(workspace, alone):
         assert within(10, lambda: not is_alive(pid))
 
 
-@pytest.mark.parametrize("client", ["pl", "py"])
+@pytest.mark.parametrize("client", [".pl", ".py"])
 def test_either_client_tells_how_a_step_ended(jobs, client):
     made = jobs(process="assert asset != 'b'")
-    made.client = client
+    made.client = CLIENT.with_suffix(client)
     status, log = made.both("a")
     assert status == 0 and ", warm" in log
     status, log = made.both("b")
@@ -497,11 +500,35 @@ def test_two_clients_at_once_start_one_warm_process(jobs):
     assert len({made.found("download", a)["imported_by"] for a in "abcdef"}) == 1
 
 
-@pytest.mark.parametrize("client", ["pl", "py"])
+# A client on a machine so busy that something comes between two of its system calls.
+BUSY_CLIENT = """
+import _socket, runpy, sys, time
+
+class Socket(_socket.socket):
+    def listen(self, backlog):
+        time.sleep(0.5)
+        super().listen(backlog)
+
+_socket.socket = Socket
+runpy.run_path({client!r}, run_name="__main__")
+"""
+
+
+def test_socket_is_there_once_it_listens(jobs):
+    made = jobs()
+    client = str(CLIENT.with_suffix(".py"))
+    made.client = made.workspace.root / "busy_client.py"
+    made.client.write_text(BUSY_CLIENT.format(client=client), encoding="utf-8")
+    started = [made.start("download_asset", asset) for asset in "abcd"]
+    assert [job.wait(timeout=60) for job in started] == [0] * 4
+    assert len({made.found("download", a)["imported_by"] for a in "abcd"}) == 1
+
+
+@pytest.mark.parametrize("client", [".pl", ".py"])
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_signal_to_a_job_stops_its_step(jobs, client, signum):
     made = jobs(process="print('started', flush=True); time.sleep(600)")
-    made.client = client
+    made.client = CLIENT.with_suffix(client)
     assert made.run("download_asset", "a")[0] == 0
     job = made.start("process_asset", "a")
     step = made.wait_for_step("a")

@@ -78,10 +78,15 @@ def _start(path: str, command: list[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.path.exists(path):
             return
-        # It inherits the socket, so that whoever comes can connect from now on.
+        # It inherits the socket, so that whoever comes can connect from now on; and
+        # not before, as one that is there and does not listen sends clients away.
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(path)
+        new = f"{os.path.dirname(path)}/new"
+        if os.path.exists(new):
+            os.unlink(new)
+        listener.bind(new)
         listener.listen(4096)
+        os.rename(new, path)
         program = next(n for n, word in enumerate(command) if word.endswith(".py"))
         script = os.path.join(os.path.dirname(__file__), "warm_process.py")
         words = [*command[:program], script, str(listener.fileno()), path]
