@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from brainsets.shared.folders import BrainsetFolder
@@ -18,6 +19,16 @@ from brainsets.shared.names import asset_names
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINES = ROOT / "tests" / "pipelines"
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+# A busy machine is no failure; and where people wait for a verdict on a change, the
+# examples are the same each time.
+hypothesis.settings.register_profile(
+    "here",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+hypothesis.settings.load_profile("here")
 
 
 @dataclass

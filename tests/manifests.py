@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from brainsets.jobs import listing
 from brainsets.shared.manifest import find_row, read_manifest
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 COLUMN_NAMES = [
     "class",

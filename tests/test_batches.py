@@ -82,7 +82,7 @@ def test_all_kinds_of_ends_are_those_of_an_asset_alone(recorder):
         {"id": "untransferable", "behave": "unpicklable"},
     ]
     recorder.write_rows(rows)
-    brainset = {"pipeline": recorder.pipeline, "process": {"timeout": 3}}
+    brainset = {"pipeline": recorder.pipeline, "process": {"timeout": 8}}
     ids = [row["id"] for row in rows]
 
     def outcome():

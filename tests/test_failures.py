@@ -91,7 +91,7 @@ def test_next_run_tries_the_failed_ones_alone(run_of_21):
     recorder, _, settings = run_of_21
     recorder.events()
     recorder.write_rows([])  # not read: the manifest is there
-    settings["process"]["timeout"] = 2
+    settings["process"]["timeout"] = 5
     run = recorder.run([settings])
     assert run.returncode == 1
     assert sorted(recorder.events()) == sorted(f"process {asset!r}" for asset in BAD)

@@ -49,7 +49,7 @@ def expected_state(files, is_alive):
     return "downloaded" if "DOWNLOADED" in files else "pending"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.dictionaries(
         manifests.IDS["text"],

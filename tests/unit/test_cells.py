@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brainsets.shared import cells
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ZONES = [zoneinfo.ZoneInfo(name) for name in ("Europe/Paris", "UTC", "Asia/Kolkata")]
 OFFSETS = [
@@ -117,7 +116,6 @@ def written_and_read(column):
     return [cells.parse(field, kind) for field in fields], fields
 
 
-@unhurried
 @given(st.lists(values, max_size=5))
 @example([{1: "a", "$path": (None, math.nan)}, [], {}, (), {"": ""}])
 @example(["\ud83d\ude00", [Path("\ud83d\ude00")], {"\ud83d\ude00": "😀"}])
@@ -139,7 +137,6 @@ OF_ONE_TYPE = {
 
 
 @pytest.mark.parametrize("kind", OF_ONE_TYPE)
-@unhurried
 @given(data=st.data())
 def test_a_column_of_one_type_keeps_it_with_its_gaps(kind, data):
     column = data.draw(st.lists(OF_ONE_TYPE[kind], min_size=1, max_size=4))
@@ -149,7 +146,6 @@ def test_a_column_of_one_type_keeps_it_with_its_gaps(kind, data):
     assert identical(found, column)
 
 
-@unhurried
 @given(st.lists(values, min_size=1, max_size=5))
 @example([LINE_ENDS, "\t"])
 @example([[LINE_ENDS, "\t", {"\t": "\n"}], Path(LINE_ENDS)])
@@ -339,7 +335,6 @@ def test_what_an_edit_has_broken_is_refused_as_a_cell_error(kind, field):
 
 
 @pytest.mark.parametrize("kind", [*OF_ONE_TYPE, "mixed"])
-@unhurried
 @given(field=st.text(st.characters(), max_size=20))
 def test_any_text_is_read_or_refused(kind, field):
     try:
@@ -348,7 +343,6 @@ def test_any_text_is_read_or_refused(kind, field):
         pass
 
 
-@unhurried
 @given(values, st.lists(values, max_size=3))
 @example(1, ["a"])
 @example(0.5, ["a"])
@@ -365,7 +359,6 @@ def test_content_of_a_cell_is_the_same_whatever_else_its_column_holds(value, oth
     )
 
 
-@unhurried
 @given(values, values)
 @example(1, 1.0)
 @example(1, "1")

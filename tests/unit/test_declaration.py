@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import PipelineError
 from brainsets.planning.declaration import Declaration, read_declaration
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FILE = Path("somewhere/pipeline.py")
 
@@ -192,7 +191,6 @@ def test_the_key_changes_with_the_content(lines):
     assert declared(block(*lines)).key != REFERENCE
 
 
-@unhurried
 @given(st.lists(st.sampled_from([VERSION, PACKAGES, "x = [", "]", "///", "# a", ""])))
 def test_a_block_is_read_or_refused_whatever_stands_in_it(lines):
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import HandoffError
@@ -17,7 +17,6 @@ from brainsets.jobs.handoff import handoff_key, read_handoff, write_handoff
 from brainsets.shared.manifest import make_row
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = {"row": "0123456789abcdef", "args": ["--subject", "3"]}
@@ -117,7 +116,6 @@ def test_what_download_returned_is_handed_over(tmp_path, output):
     assert attributes == {}
 
 
-@unhurried
 @given(st.recursive(st.integers() | st.text() | st.none(), st.lists))
 def test_any_plain_value_is_handed_over(tmp_path_factory, output):
     assert handed_over(tmp_path_factory.mktemp("h"), output) == (output, {})

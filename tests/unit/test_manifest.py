@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import example, given
-from manifests import frames, rows_read, unhurried, write
+from manifests import frames, rows_read, write
 
 from brainsets.errors import ManifestError
 from brainsets.shared.manifest import find_row, read_listing, read_manifest
@@ -65,7 +65,6 @@ MIXED = pd.DataFrame(
 )
 
 
-@unhurried
 @given(frame=frames())
 @example(MIXED)
 @example(MIXED.iloc[:0])

@@ -4,7 +4,7 @@ import re
 import string
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from snakemake.io import PeriodicityDetector
 
@@ -19,7 +19,6 @@ from brainsets.shared.names import (
 # What Snakemake refuses as a wildcard.
 is_periodic = PeriodicityDetector().is_periodic
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LONGEST_FILE_NAME = 255
 LONGEST_SUFFIX = ".DOWNLOADED"
@@ -74,7 +73,6 @@ plain_ids = st.text(
 ).filter(lambda text: not (text.startswith(".") or is_periodic(text)))
 
 
-@unhurried
 @given(lists_of_ids)
 @example(AWKWARD_IDS)
 def test_every_name_matches_the_pattern_of_the_wildcard(assets):
@@ -83,7 +81,6 @@ def test_every_name_matches_the_pattern_of_the_wildcard(assets):
         assert not is_periodic(name)
 
 
-@unhurried
 @given(lists_of_ids)
 @example(AWKWARD_IDS)
 @example(["a", "A", "%41"])
@@ -94,7 +91,6 @@ def test_names_differ_even_where_case_does_not_count(assets):
     assert len({name.casefold() for name in names.values()}) == len(assets)
 
 
-@unhurried
 @given(lists_of_ids)
 @example(AWKWARD_IDS)
 def test_a_name_is_one_part_of_a_path(assets):
@@ -104,7 +100,6 @@ def test_a_name_is_one_part_of_a_path(assets):
         assert not name.startswith(".")
 
 
-@unhurried
 @given(lists_of_ids)
 @example(AWKWARD_IDS)
 @example(["x" * length for length in range(190, 260)])
@@ -114,14 +109,12 @@ def test_a_name_leaves_room_for_suffix_and_temporary_prefix(assets):
         assert len(longest.encode()) <= LONGEST_FILE_NAME
 
 
-@unhurried
 @given(lists_of_ids, st.randoms())
 def test_a_name_depends_on_no_order(assets, random):
     shuffled = random.sample(assets, len(assets))
     assert asset_names(shuffled) == asset_names(assets)
 
 
-@unhurried
 @given(plain_ids)
 @example("007")
 @example("-rf")
@@ -130,7 +123,6 @@ def test_a_plain_id_is_its_own_name(asset):
     assert asset_names([asset, f"other-{asset}"[:200]])[asset] == asset
 
 
-@unhurried
 @given(ids)
 def test_an_id_can_be_read_from_a_name_without_hash(asset):
     name = asset_name(asset)
@@ -138,7 +130,6 @@ def test_an_id_can_be_read_from_a_name_without_hash(asset):
         assert guessed_id(name) == asset
 
 
-@unhurried
 @given(ids)
 def test_a_hash_is_given_only_where_it_is_needed(asset):
     is_hashed = "~" in asset_name(asset)
@@ -197,7 +188,6 @@ def test_a_name_is_the_same_in_every_run():
     assert asset_name(".hidden") == "%2Ehidden~1692419006a88aab"
 
 
-@unhurried
 @given(st.text(st.characters()))
 @example("one\ttwo\nthree\r\x85\u2028\u2029\x0b\x0c\x1b[31m\ud800")
 def test_text_is_spelled_in_one_printable_line(text):
@@ -207,7 +197,6 @@ def test_text_is_spelled_in_one_printable_line(text):
     line.encode()
 
 
-@unhurried
 @given(st.text(st.characters()).filter(str.isprintable))
 def test_printable_text_is_spelled_as_it_is(text):
     assert spelled(text) == text

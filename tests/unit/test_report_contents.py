@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import unhurried
 
 pytest.importorskip("h5py", reason="a report needs it: pip install -e '.[report]'")
 pytest.importorskip("matplotlib", reason="a report needs it, too")
@@ -228,7 +227,6 @@ ARRAYS = st.tuples(
 )
 
 
-@unhurried
 @given(ARRAYS)
 def test_a_scan_in_parts_finds_what_is_in_the_whole(case):
     rows, block_bytes, over_time = case

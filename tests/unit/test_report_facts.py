@@ -5,7 +5,6 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import unhurried
 from sentinel_files import History, Step, write_brainset
 
 pytest.importorskip(
@@ -21,7 +20,6 @@ TIMES = st.tuples(st.floats(0, 1e6), st.floats(0, 1e4)).map(
 )
 
 
-@unhurried
 @given(st.lists(TIMES, min_size=1, max_size=20))
 def test_idle_time_is_cut_out_and_nothing_else(times):
     pieces = run_pictures._pieces(times)

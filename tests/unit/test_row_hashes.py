@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import frames, unhurried, write
+from manifests import frames, write
 
 from brainsets.shared.manifest import find_row, read_manifest
 
@@ -23,7 +23,6 @@ def hashes(folder, frame):
     return found
 
 
-@unhurried
 @given(frame=frames(), data=st.data())
 def test_a_row_keeps_its_hash_whatever_happens_to_others(tmp_path_factory, frame, data):
     folder = tmp_path_factory.mktemp("m")

@@ -1,14 +1,13 @@
 """Assets are chosen by id or glob, and a wrong choice is said with its neighbours."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import SelectionError
 from brainsets.shared.selection import Selection, nearest
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 KNOWN = ["c_2013_01", "c_2013_02", "c_2014_01", "m_01", "a[1]", "run 1", "007", "é"]
 ids = st.text(st.characters(), min_size=1, max_size=6)
@@ -41,7 +40,6 @@ def test_ids_and_globs_choose_in_the_order_of_the_manifest(selection, chosen):
     assert Selection(**selection).apply("brainset", KNOWN) == chosen
 
 
-@unhurried
 @given(st.lists(ids, unique=True, min_size=1), st.data())
 def test_every_id_selects_itself_alone_whatever_it_looks_like(known, data):
     wanted = data.draw(st.sets(st.sampled_from(known)))

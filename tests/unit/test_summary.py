@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import unhurried
 from sentinel_files import STORIES, TEXTS, write_brainset
 
 from brainsets.planning.summary import COLUMNS, summarize_run, write_summary
@@ -46,7 +45,6 @@ def number(text):
     return float(text) if text else None
 
 
-@unhurried
 @given(st.dictionaries(TEXTS.filter(bool), STORIES, max_size=6))
 def test_summary_agrees_with_the_sentinels(stories):
     with tempfile.TemporaryDirectory() as root:
@@ -85,7 +83,6 @@ def test_summary_agrees_with_the_sentinels(stories):
         assert row["error"] == (cells.escape(told) if failed else "")
 
 
-@unhurried
 @given(st.dictionaries(TEXTS.filter(bool), STORIES, min_size=1, max_size=3))
 def test_a_summary_that_says_the_same_is_not_written_again(stories):
     with tempfile.TemporaryDirectory() as root:

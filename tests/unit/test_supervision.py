@@ -79,7 +79,7 @@ class Script:
 
     def end(self):
         """Wait for the end; return the outcome."""
-        self.stdout, self.stderr = self.process.communicate(timeout=30)
+        self.stdout, self.stderr = self.process.communicate(timeout=120)
         path = self.folder / "outcome.json"
         assert path.exists(), self.stderr
         return json.loads(path.read_text())
@@ -349,14 +349,14 @@ def test_a_function_that_closes_every_file_is_not_taken_for_finished(start):
 def test_a_timeout_ends_the_function_and_what_it_started(start):
     started = time.monotonic()
     outcome, script = ended(
-        start, "hold(); time.sleep(60)", before="options['timeout_s'] = 0.7"
+        start, "hold(); time.sleep(60)", before="options['timeout_s'] = 3"
     )
-    assert 0.7 < time.monotonic() - started < 10
+    assert 3 < time.monotonic() - started < 50
     found = outcome["failure"]
-    assert (found["error"], found["timeout_s"]) == ("Timeout", 0.7)
-    assert "0.7 s" in found["message"]
+    assert (found["error"], found["timeout_s"]) == ("Timeout", 3)
+    assert "3 s" in found["message"]
     assert (script.folder / "held").exists()
-    assert within(2, lambda: not script.is_held())
+    assert within(20, lambda: not script.is_held())
 
 
 def test_a_function_that_ends_in_time_is_not_timed_out(start):
@@ -367,7 +367,7 @@ def test_a_function_that_ends_in_time_is_not_timed_out(start):
 def test_a_sub_process_that_is_left_behind_ends_with_the_function(start):
     outcome, script = ended(start, "hold(); return 1")
     assert outcome["result"] == 1
-    assert within(2, lambda: not script.is_held())
+    assert within(20, lambda: not script.is_held())
 
 
 def test_an_hdf5_file_that_is_left_open_is_whole(start):
@@ -441,7 +441,7 @@ def test_a_killed_parent_takes_the_function_and_its_sub_process_with_it(start):
     script.wait_for_hold()
     assert script.is_held()
     script.process.kill()
-    assert within(2, lambda: not script.is_held())
+    assert within(20, lambda: not script.is_held())
     assert script.process.wait() == -signal.SIGKILL
 
 
@@ -466,7 +466,7 @@ def test_a_parent_that_is_killed_while_it_starts_leaves_nothing_behind(start, fo
     )
     assert script.process.wait(20) == -signal.SIGKILL
     (script.folder / "lock").touch()
-    assert within(2, lambda: not script.is_held())
+    assert within(20, lambda: not script.is_held())
 
 
 def test_a_killed_parent_takes_also_what_ignores_being_stopped(start):
@@ -480,7 +480,7 @@ def test_a_killed_parent_takes_also_what_ignores_being_stopped(start):
     )
     script.wait_for_hold()
     script.process.kill()
-    assert within(2, lambda: not script.is_held())
+    assert within(20, lambda: not script.is_held())
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -489,7 +489,7 @@ def test_a_parent_that_is_told_to_stop_stops_the_function_first(start, signum):
     script.wait_for_hold()
     script.process.send_signal(signum)
     assert script.end() == {"interrupted": signum}
-    assert within(2, lambda: not script.is_held())
+    assert within(20, lambda: not script.is_held())
 
 
 def test_a_function_that_is_stopped_may_clean_up(start):
@@ -518,7 +518,7 @@ def test_a_function_that_will_not_stop_is_killed(start):
     script.wait_for_hold()
     script.process.terminate()
     assert script.end() == {"interrupted": signal.SIGTERM}
-    assert within(2, lambda: not script.is_held())
+    assert within(20, lambda: not script.is_held())
 
 
 def test_handlers_of_signals_are_put_back(start):
