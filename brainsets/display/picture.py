@@ -5,7 +5,7 @@ times as long, many times a minute.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -16,8 +16,8 @@ from brainsets.shared.names import spelled
 __all__ = ["AssetLine", "BrainsetBar", "picture"]
 
 # Told apart by shape as well as by colour: not everybody has, or wants, colours.
-_MARKS = {"done": "━", "failed": "×", "left": "╌"}
-_PLAIN_MARKS = {"done": "=", "failed": "x", "left": "-"}
+_MARKS = {"done": "━", "failed": "×", "left": "╌", "cut": "…"}
+_PLAIN_MARKS = {"done": "=", "failed": "x", "left": "-", "cut": "~"}
 _STYLES = {"done": "green", "failed": "red", "left": "dim"}
 _WIDEST_BAR = 50
 _NARROWEST_BAR = 8
@@ -69,14 +69,31 @@ def picture(
     unicode : bool
         Whether the terminal can show more than ASCII.
     """
+    marks = _MARKS
+    if not unicode:
+        # Escaped before lines are cut, as an escape is wider than what it stands for.
+        marks = _PLAIN_MARKS
+        bars = [
+            replace(bar, brainset=_ascii(bar.brainset), note=_ascii(bar.note))
+            for bar in bars
+        ]
+        assets = [
+            replace(
+                line,
+                brainset=_ascii(line.brainset),
+                asset=_ascii(line.asset),
+                status=_ascii(line.status),
+            )
+            for line in assets
+        ]
     # A bar is worth more than an asset, but the assets get a third of the height.
     most_bars = max(height - min(len(assets), height // 3) - 2, 1)
-    drawn = _bars(bars[:most_bars], width, _MARKS if unicode else _PLAIN_MARKS)
+    drawn = _bars(bars[:most_bars], width, marks)
     hidden_bars = len(bars) - len(drawn)
     most_assets = max(height - len(drawn) - bool(hidden_bars) - 1, 0)
     shown = assets[:most_assets]
     lines_of: dict[str, list[Text]] = {}
-    for line, text in zip(shown, _assets(shown, width)):
+    for line, text in zip(shown, _assets(shown, width, marks)):
         lines_of.setdefault(line.brainset, []).append(text)
     lines = []
     for bar, text in zip(bars, drawn):
@@ -101,7 +118,7 @@ def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> lis
     lines = []
     for bar, name, text in zip(bars, names, counts):
         line = Text(no_wrap=True)
-        line.append(_fitted(name, name_width), "bold")
+        line.append(_fitted(name, name_width, marks), "bold")
         line.append("  ")
         line.append_text(_bar(bar, bar_width, marks))
         line.append("  ")
@@ -140,7 +157,9 @@ def _bar(bar: BrainsetBar, width: int, marks: dict[str, str]) -> Text:
     return drawn
 
 
-def _assets(assets: Sequence[AssetLine], width: int) -> list[Text]:
+def _assets(
+    assets: Sequence[AssetLine], width: int, marks: dict[str, str]
+) -> list[Text]:
     names = [spelled(line.asset) for line in assets]
     ends = [
         (
@@ -159,17 +178,21 @@ def _assets(assets: Sequence[AssetLine], width: int) -> list[Text]:
     found = []
     for line, name, (speed, age) in zip(assets, names, ends):
         text = Text("  ", no_wrap=True)
-        text.append(_fitted(name, name_width), "cyan")
+        text.append(_fitted(name, name_width, marks), "cyan")
         text.append(f"  {line.step:<8}  ")
-        text.append(_fitted(spelled(line.status), status_width))
+        text.append(_fitted(spelled(line.status), status_width, marks))
         text.append(f"  {speed:>{rate_width}}  {age:>{age_width}}", "dim")
         text.truncate(width)
         found.append(text)
     return found
 
 
-def _fitted(text: str, width: int) -> str:
+def _ascii(text: str) -> str:
+    return spelled(text).encode("ascii", "backslashreplace").decode()
+
+
+def _fitted(text: str, width: int, marks: dict[str, str]) -> str:
     """Return text in so many columns: filled with blanks, or its end cut off."""
     if cell_len(text) > width:
-        return set_cell_size(text, max(width - 1, 0)) + "…"
+        return set_cell_size(text, max(width - 1, 0)) + marks["cut"]
     return set_cell_size(text, width)

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from itertools import product
 from pathlib import Path
 
 from hypothesis import given
@@ -173,14 +174,16 @@ def test_the_picture_fits_the_terminal():
         )
         for n in range(40)
     ]
-    for width in (40, 80, 200):
-        for height in (6, 24, 60):
-            text = picture(bars, assets, width=width, height=height, more=2)
-            lines = text.plain.split("\n")
-            assert len(lines) <= height
-            assert max(map(cell_len, lines)) <= width
-            shown = sum("é" in line for line in lines)
-            assert f"... and {42 - shown} more at work" in text.plain
+    for width, height, unicode in product((40, 80, 200), (6, 24, 60), (True, False)):
+        text = picture(
+            bars, assets, width=width, height=height, more=2, unicode=unicode
+        )
+        lines = text.plain.split("\n")
+        assert len(lines) <= height
+        assert max(map(cell_len, lines)) <= width
+        assert unicode or text.plain.isascii()
+        shown = sum(("é" if unicode else r"\xe9") in line for line in lines)
+        assert f"... and {42 - shown} more at work" in text.plain
     small = picture(bars, [], width=80, height=4).plain
     assert "more brainsets" in small
 
