@@ -8,6 +8,7 @@ import time
 import pytest
 from conftest import ROOT
 from dry_runs import planned_assets
+from rich.cells import cell_len
 from small_pipeline import write
 from terminal import Terminal
 
@@ -251,3 +252,13 @@ def test_dry_run_counts_what_is_to_be_done(recorder):
         "new one": ("download, process", "new"),
     }
     assert "2 assets to run: 2 to download, 2 to process." in dry.stdout
+
+
+def test_dry_run_lines_up_letters_of_two_columns(recorder):
+    recorder.write_rows([{"id": asset} for asset in ("ascii", "東京")])
+    list_them = ("--until", "write_manifest")
+    assert recorder.run(str(recorder.pipeline), *list_them).returncode == 0
+    dry = recorder.run(str(recorder.pipeline), "--dry-run")
+    rows = [line for line in dry.stdout.splitlines() if "  download, process" in line]
+    assert len(rows) == 2
+    assert len({cell_len(line.partition("download")[0]) for line in rows}) == 1

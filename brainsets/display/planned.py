@@ -98,10 +98,16 @@ class PlannedJobs:
         if not batches:
             rows = [[row[0], *row[2:]] for row in rows]
             head.remove("batch")
-        widths = [max(map(len, column)) for column in zip(head, *rows)]
+        # Only a dry-run needs to know how wide letters are.
+        from rich.cells import cell_len
+
+        widths = [max(map(cell_len, column)) for column in zip(head, *rows)]
         yield f"{spelled(brainset)}:"
         for row in (head, *rows):
-            cells = "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths))
+            cells = "  ".join(
+                cell + " " * (width - cell_len(cell))
+                for cell, width in zip(row, widths)
+            )
             yield f"  {cells.rstrip()}"
 
     def _summary(self) -> Iterator[str]:
