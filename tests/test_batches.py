@@ -219,7 +219,10 @@ def test_what_is_cut_off_when_it_is_made_anew_is_done_no_more(recorder):
     )
     wait_for(lambda: recorder.sentinel("s1", "RUNNING"))
     os.kill(batch_process(recorder), signal.SIGKILL)
-    assert run.wait(timeout=60) == 1
+    ended = recorder.finish(run)
+    assert ended.returncode == 1
+    silent = "(batch of 2, first s0): process ended without saying why"
+    assert ended.stdout.count(silent) == 1
     assert recorder.sentinel("s0", "DONE") and not recorder.sentinel("s1", "DONE")
     wait.unlink()
     recorder.events()

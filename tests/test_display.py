@@ -111,6 +111,8 @@ def test_ctrl_c_ends_the_picture_and_shows_the_table(workspace):
     shown = terminal.shown
     assert "INTERRUPTED recorder" in shown[shown.index(" brainset ") :]
     assert shown.rindex(" of 3 done") < shown.index(" brainset ")
+    # Once is enough.
+    assert "without saying why" not in shown
 
 
 def test_a_pipe_gets_one_plain_line_per_event(workspace):

@@ -10,7 +10,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from brainsets.display.noise import is_noise, is_repeated_by_table
+from brainsets.display.noise import is_noise, is_repeated_by_table, is_stop
 from brainsets.display.planned import PlannedJobs
 from brainsets.display.progress import BrainsetProgress, Happening
 from brainsets.display.rates import WriteRates
@@ -76,7 +76,7 @@ class DisplayHandler(LogHandlerBase):
         self.filters = list(ordinary.filters)
         self._state = threading.RLock()
         self._is_begun = self._is_broken = self._is_closed = False
-        self._has_told_failure = False
+        self._has_told_failure = self._is_stopped = False
         self._jobs: dict[int, _Job] = {}
         self._planned = PlannedJobs(run)
         self._rates = WriteRates()
@@ -175,6 +175,7 @@ class DisplayHandler(LogHandlerBase):
         event = getattr(record, "event", None)
         message = record.getMessage()
         self._is_begun = self._is_begun or event == LogEvent.WORKFLOW_STARTED
+        self._is_stopped = self._is_stopped or is_stop(message)
         if not self._is_begun:
             if not message.startswith("Assuming unrestricted"):
                 self._pass_on(record)
@@ -299,7 +300,8 @@ class DisplayHandler(LogHandlerBase):
             return
         if job is None or job.rule in _WHOLE or progress is None:
             self._tell_record(record, "")
-        else:
+        elif not self._is_stopped:
+            # Else the table at the end names it as interrupted.
             self._tell_silent_end(job, record)
 
     def _tell_silent_end(self, job: _Job, record: Any) -> None:
@@ -311,7 +313,7 @@ class DisplayHandler(LogHandlerBase):
         # With a cluster's own log among them, and its job's number.
         parts = [f"log: {spelled(log)}" for log in record.log or ()]
         parts += [f"{key}: {spelled(value)}" for key, value in record.aux.items()]
-        text = "ended without saying why (killed, or the run was stopped)"
+        text = "ended without saying why (was it killed?)"
         self._tell_event(
             record.created, "; ".join([f"{what}: {step} {text}", *parts]), "red"
         )

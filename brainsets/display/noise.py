@@ -6,7 +6,7 @@ Everything that is not named here is shown as it is. Snakemake's log file, under
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-__all__ = ["is_noise", "is_repeated_by_table"]
+__all__ = ["is_noise", "is_repeated_by_table", "is_stop"]
 
 _EVENTS = frozenset(
     {
@@ -68,3 +68,8 @@ def is_noise(event: LogEvent | None, message: str) -> bool:
 def is_repeated_by_table(message: str) -> bool:
     """Whether a record only says that something failed, which is known by then."""
     return message.startswith(_OF_FAILED_JOBS)
+
+
+def is_stop(message: str) -> bool:
+    """Whether a record says that the run is being stopped, and its jobs with it."""
+    return message.startswith("Terminating processes on user request")
