@@ -83,24 +83,27 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for failure in _most(status.failures, _MOST_FAILURES, is_whole):
         title = f"{failure['asset']} ({failure['step']})"
         lines += _failure(status, failure, title, whole=False)
-    more = len(status.failures) - _MOST_FAILURES
-    if more > 0 and not is_whole:
-        lines.append(
-            f"... and {more} more of {_safe(status.brainset)}: "
-            "see 'python -m brainsets status --failed'."
-        )
+    if not is_whole:
+        more = len(status.failures) - _MOST_FAILURES
+        lines += _rest(status, more, "FAILED", "--failed")
     for running in _most(status.running, _MOST_RUNNING, is_whole):
         lines.append(
             f"[cyan]RUNNING[/] {_safe(status.brainset)} {_safe(running['asset'])} "
             f"({running['step']}), {_safe(running['status'])}, "
             f"since {running['started']}"
         )
+    if not is_whole:
+        more = len(status.running) - _MOST_RUNNING
+        lines += _rest(status, more, "RUNNING", "--asset '*'")
     for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
             f"{_safe(stopped['asset'])} ({stopped['step']}), {_safe(stopped['status'])}"
         )
         lines.append(f"       log: {_safe(stopped['log'])}")
+    if not is_whole:
+        more = len(status.interrupted) - _MOST_INTERRUPTED
+        lines += _rest(status, more, "INTERRUPTED", "--pending")
     if status.orphaned:
         named = ", ".join(_safe(asset) for asset in status.orphaned[:_MOST_ORPHANS])
         more = ", ..." if len(status.orphaned) > _MOST_ORPHANS else ""
@@ -113,6 +116,16 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
 
 def _most(told: list, most: int, is_whole: bool) -> list:
     return told if is_whole else told[:most]
+
+
+def _rest(status: BrainsetStatus, more: int, state: str, option: str) -> list[str]:
+    """Say how many are left out, and what shows them."""
+    if more <= 0:
+        return []
+    return [
+        f"... and {more:,} more of {_safe(status.brainset)} are {state}: "
+        f"see 'python -m brainsets status {option}'."
+    ]
 
 
 def _failure(
