@@ -115,6 +115,22 @@ def test_ctrl_c_ends_the_picture_and_shows_the_table(workspace):
     assert "without saying why" not in shown
 
 
+def test_a_run_that_is_told_to_end_says_so_once(workspace):
+    body = SLOW.replace('row.Index == "c"', "False")
+    run = workspace.start(str(write(workspace, body)))
+
+    def processing(asset):
+        return (workspace.sentinel(asset, "RUNNING") or {}).get("step") == "process"
+
+    wait_for(lambda: all(map(processing, "abc")))
+    os.kill(run.pid, signal.SIGTERM)
+    (workspace.raw_dir / "recorder" / "go").touch()
+    ended = workspace.finish(run)
+    assert ended.returncode == 1
+    assert "(3 of 3 done)" in ended.stdout
+    assert ended.stdout.count("Will exit after finishing") == 1
+
+
 def test_a_pipe_gets_one_plain_line_per_event(workspace):
     rows = [{"id": "good"}, {"id": "tab\there", "behave": "raise"}]
     workspace.write_rows(rows)

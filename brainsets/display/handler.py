@@ -10,7 +10,12 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from brainsets.display.noise import is_noise, is_repeated_by_table, is_stop
+from brainsets.display.noise import (
+    is_end,
+    is_noise,
+    is_repeated_by_table,
+    is_stop,
+)
 from brainsets.display.planned import PlannedJobs
 from brainsets.display.progress import BrainsetProgress, Happening
 from brainsets.display.rates import WriteRates
@@ -76,7 +81,7 @@ class DisplayHandler(LogHandlerBase):
         self.filters = list(ordinary.filters)
         self._state = threading.RLock()
         self._is_begun = self._is_broken = self._is_closed = False
-        self._has_told_failure = self._is_stopped = False
+        self._has_told_failure = self._is_stopped = self._is_ending = False
         self._jobs: dict[int, _Job] = {}
         self._planned = PlannedJobs(run)
         self._rates = WriteRates()
@@ -189,6 +194,11 @@ class DisplayHandler(LogHandlerBase):
             self._fail_job(record)
         elif is_noise(event, message):
             pass
+        elif is_end(message):
+            # Snakemake says so with every job that ends from now on.
+            if not self._is_ending:
+                self._is_ending = True
+                self._tell_record(record, message)
         elif not (self._has_told_failure and is_repeated_by_table(message)):
             self._tell_record(record, message)
 

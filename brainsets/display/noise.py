@@ -6,7 +6,7 @@ Everything that is not named here is shown as it is. Snakemake's log file, under
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-__all__ = ["is_noise", "is_repeated_by_table", "is_stop"]
+__all__ = ["is_end", "is_noise", "is_repeated_by_table", "is_stop"]
 
 _EVENTS = frozenset(
     {
@@ -73,3 +73,8 @@ def is_repeated_by_table(message: str) -> bool:
 def is_stop(message: str) -> bool:
     """Whether a record says that the run is being stopped, and its jobs with it."""
     return message.startswith("Terminating processes on user request")
+
+
+def is_end(message: str) -> bool:
+    """Whether a record says that the run ends with the jobs that are under way."""
+    return message.startswith("Will exit after finishing currently running jobs")
