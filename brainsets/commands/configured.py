@@ -8,7 +8,7 @@ import yaml
 from brainsets.errors import SettingsError
 from brainsets.planning.settings import read_setting
 
-__all__ = ["ROOT", "configured", "configured_folder"]
+__all__ = ["ROOT", "configured", "configured_folder", "results_folder"]
 
 ROOT = Path(__file__).resolve().parents[2]
 """The clone that this package is in."""
@@ -34,6 +34,16 @@ def configured(key: str) -> Any:
 def configured_folder(key: str) -> Path:
     """Return ``raw_dir`` or ``processed_dir`` as config/config.yaml has it."""
     return _file().absolute().parents[1] / Path(configured(key)).expanduser()
+
+
+def results_folder() -> Path:
+    """Return ``processed_dir``: in the current folder, if it is there, as for a run.
+
+    A run in a folder without settings takes those of the clone, and leaves its results
+    in the folder.
+    """
+    here = Path.cwd() / Path(configured("processed_dir")).expanduser()
+    return here if here.is_dir() else configured_folder("processed_dir")
 
 
 def _file() -> Path:

@@ -5,7 +5,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from brainsets.commands.configured import configured_folder
+from brainsets.commands.configured import results_folder
 from brainsets.errors import ReportError, SettingsError
 from brainsets.planning.status import find_brainsets
 from brainsets.shared.folders import BrainsetFolder
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
         )
     from brainsets.report.making import make_report
 
-    folder = options.processed_dir or configured_folder("processed_dir")
+    folder = options.processed_dir or results_folder()
     folder = folder.absolute()
     if options.all_named:
         # A run knows its brainsets, also those that nothing has been done for.

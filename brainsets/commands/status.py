@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from brainsets.commands.configured import configured_folder
+from brainsets.commands.configured import results_folder
 from brainsets.commands.logs import show_log
 from brainsets.commands.watching import watch
 from brainsets.errors import SettingsError
@@ -68,7 +68,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    folder = options.processed_dir or configured_folder("processed_dir")
+    folder = options.processed_dir or results_folder()
     if not folder.is_dir():
         raise SettingsError(
             f"there is no folder {folder}; nothing has been prepared there, "

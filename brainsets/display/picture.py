@@ -114,14 +114,18 @@ def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> lis
     room = width - words - 2
     longest = max(map(cell_len, names), default=0)
     name_width = max(min(longest, room - _NARROWEST_BAR - 2), 8)
-    bar_width = max(min(room - name_width - 2, _WIDEST_BAR), _NARROWEST_BAR)
+    bar_width = min(room - name_width - 2, _WIDEST_BAR)
+    if bar_width < _NARROWEST_BAR:
+        # What it would show stands behind it in numbers.
+        name_width, bar_width = max(min(longest, room), 4), 0
     lines = []
     for bar, name, text in zip(bars, names, counts):
         line = Text(no_wrap=True)
         line.append(_fitted(name, name_width, marks), "bold")
         line.append("  ")
-        line.append_text(_bar(bar, bar_width, marks))
-        line.append("  ")
+        if bar_width:
+            line.append_text(_bar(bar, bar_width, marks))
+            line.append("  ")
         line.append(text, "red" if bar.failed else "")
         line.truncate(width)
         lines.append(line)

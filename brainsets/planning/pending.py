@@ -130,6 +130,8 @@ def _difference(
     *,
     with_code: bool,
 ) -> str | None:
+    if not record:
+        return "its status file is broken"
     if record.get("args") != brainset.counted_args:
         return "arguments changed"
     if record.get("row") != manifest.row_hash(asset):

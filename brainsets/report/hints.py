@@ -22,7 +22,7 @@ def hints(recording: Recording, scans: Mapping[str, Scan]) -> list[str]:
     scans : mapping of str to Scan
         What is known of its datasets, by their paths.
     """
-    found = []
+    found = [*recording.problems]
     for signal in recording.signals:
         found += _about_signal(signal, scans.get(signal.path))
     for spikes in recording.spikes:
@@ -41,6 +41,8 @@ def hints(recording: Recording, scans: Mapping[str, Scan]) -> list[str]:
     for path, scan in scans.items():
         if scan.is_numeric and scan.count and scan.missing == scan.count:
             found.append(f"{path}: all values are missing")
+        if scan.infinite:
+            found.append(f"{path}: {scan.infinite} of {scan.count} values are infinite")
     return found
 
 

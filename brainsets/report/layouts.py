@@ -5,7 +5,7 @@ it is), those of NWB (``neurodata_type``), and plain HDF5, where names and attri
 have to say it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import h5py
@@ -28,10 +28,20 @@ _LONGEST_ABOUT = 300
 def read_recording(file: h5py.File) -> Recording:
     """Return what an open file holds; the values of signals are left in the file."""
     if _text(file.attrs.get("object")) in ("Data", "ArrayDict", *_TEMPORAL):
-        return _temporaldata(file)
-    if "neurodata_type" in file.attrs or "nwb_version" in file.attrs:
-        return _nwb(file)
-    return _plain(file)
+        recording = Recording("temporaldata")
+        _read_groups(recording, file, _temporaldata)
+        for spikes in recording.spikes:
+            spikes.n_units = max(spikes.n_units, recording.n_units or 0)
+        _read(recording, "channels", _name_channels, file.get("channels"))
+    elif "neurodata_type" in file.attrs or "nwb_version" in file.attrs:
+        recording = Recording("NWB")
+        _read_groups(recording, file, _nwb)
+        _read(recording, "general", _nwb_session, file)
+    else:
+        recording = Recording("HDF5")
+        _read_groups(recording, file, _plain)
+        _count_plain(recording)
+    return recording
 
 
 def is_specification(path: str) -> bool:
@@ -74,6 +84,47 @@ def _datasets(group: h5py.Group) -> dict[str, h5py.Dataset]:
     return {key: item for key, item in group.items() if isinstance(item, h5py.Dataset)}
 
 
+def _read_groups(
+    recording: Recording,
+    file: h5py.File,
+    read: Callable[[Recording, str, h5py.Group], None],
+) -> None:
+    """Add what each group holds; one that is not as it should be spoils no other."""
+    for path, group in _groups(file):
+        _read(recording, path or "the file", read, path, group)
+
+
+def _read(
+    recording: Recording, where: str, read: Callable[..., None], *arguments: Any
+) -> None:
+    try:
+        read(recording, *arguments)
+    except Exception as error:
+        # Files are made by other people's code, and hold anything.
+        recording.problems.append(
+            f"{where}: is not laid out as {recording.layout} has it: "
+            f"{type(error).__name__}: {error}"
+        )
+
+
+def _times(dataset: h5py.Dataset) -> np.ndarray:
+    """Return times in seconds, shape (n,)."""
+    if dataset.ndim != 1 or not _is_numeric(dataset):
+        raise ValueError(
+            f"{dataset.name} should be times, and is {dataset.dtype} "
+            f"of shape {dataset.shape}"
+        )
+    return dataset[:]
+
+
+def _spans(starts: h5py.Dataset, ends: h5py.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    if starts.shape != ends.shape:
+        raise ValueError(
+            f"{len(starts)} of {starts.name} and {len(ends)} of {ends.name}"
+        )
+    return _times(starts), _times(ends)
+
+
 def _is_numeric(dataset: h5py.Dataset) -> bool:
     return dataset.dtype.kind in "iuf"
 
@@ -105,24 +156,18 @@ _TEMPORAL = ("RegularTimeSeries", "IrregularTimeSeries", "Interval")
 _TEMPORAL_ATTRIBUTES = {"object", "absolute_start", "_unicode_keys", "timekeys"}
 
 
-def _temporaldata(file: h5py.File) -> Recording:
-    recording = Recording("temporaldata")
-    for path, group in _groups(file):
-        kind, name = _text(group.attrs.get("object")), path.split("/")[-1]
-        if kind == "Data":
-            _about(recording, path, group, _TEMPORAL_ATTRIBUTES)
-        elif kind == "RegularTimeSeries":
-            recording.signals += _regular(path, group)
-        elif kind == "IrregularTimeSeries":
-            _irregular(recording, path, group)
-        elif kind == "Interval":
-            _interval(recording, path, name, group)
-        elif kind == "ArrayDict" and name in ("units", "channels"):
-            _table(recording, name, group)
-    for spikes in recording.spikes:
-        spikes.n_units = max(spikes.n_units, recording.n_units or 0)
-    _name_channels(recording, file.get("channels"))
-    return recording
+def _temporaldata(recording: Recording, path: str, group: h5py.Group) -> None:
+    kind, name = _text(group.attrs.get("object")), path.split("/")[-1]
+    if kind == "Data":
+        _about(recording, path, group, _TEMPORAL_ATTRIBUTES)
+    elif kind == "RegularTimeSeries":
+        recording.signals += _regular(path, group)
+    elif kind == "IrregularTimeSeries":
+        _irregular(recording, path, group)
+    elif kind == "Interval":
+        _interval(recording, path, name, group)
+    elif kind == "ArrayDict" and name in ("units", "channels"):
+        _table(recording, name, group)
 
 
 def _regular(path: str, group: h5py.Group) -> Iterator[Signal]:
@@ -141,10 +186,17 @@ def _irregular(recording: Recording, path: str, group: h5py.Group) -> None:
     if times is None:
         return
     if "unit_index" in fields:
-        index = fields["unit_index"][:]
+        index = fields["unit_index"]
+        if index.dtype.kind not in "iu" or index.shape != times.shape:
+            raise ValueError(
+                f"{index.name} should be an integer for each of {len(times)} times, "
+                f"and is {index.dtype} of shape {index.shape}"
+            )
+        index = index[:]
         count = int(index.max()) + 1 if len(index) else 0
-        recording.spikes.append(Spikes(path, times[:], index, count))
+        recording.spikes.append(Spikes(path, _times(times), index, count))
         return
+    known_times = _times(times)
     kept = [
         Signal(_join(path, name), values, None, times)
         for name, values in fields.items()
@@ -153,14 +205,14 @@ def _irregular(recording: Recording, path: str, group: h5py.Group) -> None:
     recording.signals += kept
     if not kept:
         labels = _labels(fields, len(times))
-        recording.events.append(Events(path, times[:], None, labels))
+        recording.events.append(Events(path, known_times, None, labels))
 
 
 def _interval(recording: Recording, path: str, name: str, group: h5py.Group) -> None:
     fields = _datasets(group)
     if "start" not in fields or "end" not in fields:
         return
-    starts, ends = fields["start"][:], fields["end"][:]
+    starts, ends = _spans(fields["start"], fields["end"])
     events = Events(path, starts, ends, _labels(fields, len(starts)))
     if path == "domain":
         edges = (float(starts.min()), float(ends.max())) if len(starts) else (np.nan,)
@@ -209,28 +261,30 @@ def _labels(fields: dict[str, h5py.Dataset], count: int) -> list[str]:
 # NWB
 
 
-def _nwb(file: h5py.File) -> Recording:
-    recording = Recording("NWB")
+def _nwb(recording: Recording, path: str, group: h5py.Group) -> None:
+    fields = _datasets(group)
+    kind = _text(group.attrs.get("neurodata_type"))
+    if kind == "Units" and {"spike_times", "spike_times_index"} <= {*fields}:
+        ends = fields["spike_times_index"][:].astype(int)
+        counts = np.diff(ends, prepend=0)
+        index = np.repeat(np.arange(len(ends)), counts)
+        times = _times(fields["spike_times"])[: len(index)]
+        recording.spikes.append(Spikes(path, times, index, len(ends)))
+        recording.n_units = (recording.n_units or 0) + len(ends)
+    elif {"start_time", "stop_time"} <= {*fields}:
+        starts, ends = _spans(fields["start_time"], fields["stop_time"])
+        labels = _labels(fields, len(starts))
+        recording.events.append(Events(path, starts, ends, labels))
+    elif "data" in fields and _is_signal(fields["data"]):
+        signal = _nwb_signal(_join(path, "data"), fields)
+        if signal is not None:
+            recording.signals.append(signal)
+
+
+def _nwb_session(recording: Recording, file: h5py.File) -> None:
+    """Add what an NWB file says of the session, the electrodes and the subject."""
     skipped = {"namespace", "neurodata_type", "object_id", ".specloc"}
     _about(recording, "", file, skipped)
-    for path, group in _groups(file):
-        fields = _datasets(group)
-        kind = _text(group.attrs.get("neurodata_type"))
-        if kind == "Units" and {"spike_times", "spike_times_index"} <= {*fields}:
-            ends = fields["spike_times_index"][:].astype(int)
-            counts = np.diff(ends, prepend=0)
-            index = np.repeat(np.arange(len(ends)), counts)
-            times = fields["spike_times"][: len(index)]
-            recording.spikes.append(Spikes(path, times, index, len(ends)))
-            recording.n_units = (recording.n_units or 0) + len(ends)
-        elif {"start_time", "stop_time"} <= {*fields}:
-            starts, ends = fields["start_time"][:], fields["stop_time"][:]
-            labels = _labels(fields, len(starts))
-            recording.events.append(Events(path, starts, ends, labels))
-        elif "data" in fields and _is_signal(fields["data"]):
-            signal = _nwb_signal(_join(path, "data"), fields)
-            if signal is not None:
-                recording.signals.append(signal)
     electrodes = file.get("general/extracellular_ephys/electrodes/id")
     if electrodes is not None:
         recording.n_channels = len(electrodes)
@@ -238,7 +292,6 @@ def _nwb(file: h5py.File) -> Recording:
     if isinstance(subject, h5py.Group):
         told = {k: _text(v[()]) for k, v in _datasets(subject).items() if not v.shape}
         recording.about["subject"] = {k: v for k, v in told.items() if v}
-    return recording
 
 
 def _nwb_signal(path: str, fields: dict[str, h5py.Dataset]) -> Signal | None:
@@ -255,29 +308,30 @@ def _nwb_signal(path: str, fields: dict[str, h5py.Dataset]) -> Signal | None:
 # Plain HDF5
 
 
-def _plain(file: h5py.File) -> Recording:
-    recording = Recording("HDF5")
-    for path, group in _groups(file):
-        _about(recording, path, group, set())
-        fields = _datasets(group)
-        channels = next((fields[n] for n in _CHANNEL_NAMES if n in fields), None)
-        for name, values in fields.items():
-            rate_hz = _rate(values) or _rate(group)
-            if rate_hz and _is_signal(values):
-                where = _join(path, name)
-                signal = Signal(where, values, rate_hz, unit=unit_of(values))
-                named = channels is not None and channels.dtype.kind in "SOU"
-                if named and channels.shape == (signal.n_channels,):
-                    signal.channels = texts(channels)
-                recording.signals.append(signal)
-            elif values.ndim == 1 and values.dtype.kind == "f":
-                _plain_times(recording, _join(path, name), name, values, fields)
+def _plain(recording: Recording, path: str, group: h5py.Group) -> None:
+    _about(recording, path, group, set())
+    fields = _datasets(group)
+    channels = next((fields[n] for n in _CHANNEL_NAMES if n in fields), None)
+    for name, values in fields.items():
+        rate_hz = _rate(values) or _rate(group)
+        if rate_hz and _is_signal(values):
+            where = _join(path, name)
+            signal = Signal(where, values, rate_hz, unit=unit_of(values))
+            named = channels is not None and channels.dtype.kind in "SOU"
+            if named and channels.shape == (signal.n_channels,):
+                signal.channels = texts(channels)
+            recording.signals.append(signal)
+        elif values.ndim == 1 and values.dtype.kind == "f":
+            _plain_times(recording, _join(path, name), name, values, fields)
+
+
+def _count_plain(recording: Recording) -> None:
+    """Count channels and units where the file has no table of them."""
     counts = {signal.n_channels for signal in recording.signals}
     if len(counts) == 1:
         [recording.n_channels] = counts
     if recording.spikes:
         recording.n_units = sum(spikes.n_units for spikes in recording.spikes)
-    return recording
 
 
 def _rate(item: h5py.Dataset | h5py.Group) -> float | None:

@@ -21,7 +21,7 @@ MOST_PICTURES = 40
 """Outputs of a brainset that are drawn: a page of some megabytes opens at once."""
 
 # Of what is remembered, pictures included; another one is looked at anew.
-_FORMAT = 3
+_FORMAT = 4
 _MOST_AT_ONCE = 8
 
 

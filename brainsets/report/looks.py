@@ -39,7 +39,7 @@ def look(path: Path, *, with_picture: bool) -> dict[str, Any]:
         return {"layout": None, "fields": [], "hints": [], "picture": None}
     # Channels without a value, and values without end, are data like others.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore")
         with h5py.File(path, "r") as file:
             return _look_into(file, with_picture)
 
@@ -47,7 +47,7 @@ def look(path: Path, *, with_picture: bool) -> dict[str, Any]:
 def _look_into(file: h5py.File, with_picture: bool) -> dict[str, Any]:
     recording = read_recording(file)
     scans = _scans(file, recording)
-    image = picture(recording, scans) if with_picture else None
+    image = _picture(recording, scans) if with_picture else None
     extent = recording.extent
     return {
         "layout": recording.layout,
@@ -62,6 +62,17 @@ def _look_into(file: h5py.File, with_picture: bool) -> dict[str, Any]:
         "hints": hints(recording, scans),
         "picture": base64.b64encode(image).decode() if image else None,
     }
+
+
+def _picture(recording: Recording, scans: dict[str, Scan]) -> bytes | None:
+    try:
+        return picture(recording, scans)
+    except Exception as error:
+        # Numbers that no axis can show; the fields are told all the same.
+        recording.problems.append(
+            f"no picture can be made of it: {type(error).__name__}: {error}"
+        )
+        return None
 
 
 def _scans(file: h5py.File, recording: Recording) -> dict[str, Scan]:

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -13,6 +13,7 @@ from brainsets.report.causes import Cause, causes
 from brainsets.report.facts import Facts
 from brainsets.report.looking import Output
 from brainsets.report.run_pictures import distributions, timeline
+from brainsets.report.secrets import without_secrets
 from brainsets.shared.names import spelled
 from brainsets.shared.sentinels import FAILED
 from brainsets.shared.version import VERSION
@@ -104,7 +105,7 @@ def _style(text: str) -> str:
 
 
 def _safe(text: object) -> str:
-    shown = spelled(text).encode("utf-8", "backslashreplace").decode()
+    shown = without_secrets(spelled(text).encode("utf-8", "backslashreplace").decode())
     return escape(shown, quote=True)
 
 
@@ -370,7 +371,7 @@ def _asset_cell(column: str, value: Any, is_number: bool) -> str:
     if column == "state":
         return f"<td class='state {_safe(value)}'>{_safe(value)}</td>"
     if column in ("bytes_in", "bytes_out") and value != "":
-        return f"<td class='n' data-sort='{value}'>{value / 1e6:,.2f}</td>"
+        return f"<td class='n' data-sort='{value}'>{_megabytes(value)}</td>"
     if column == "ended":
         return f"<td>{_safe(_moment(value)) if value else ''}</td>"
     if is_number:
@@ -424,7 +425,7 @@ def _output_cells(output: Output, anchor: str) -> dict[str, str]:
     fields = seen.get("fields", [])
     rates = [f["rate_hz"] for f in fields if f["rate_hz"]]
     numbers = (
-        output.bytes / 1e6,
+        output.bytes,
         _duration_s(seen),
         max(rates, default=None),
         seen.get("n_channels"),
@@ -436,22 +437,31 @@ def _output_cells(output: Output, anchor: str) -> dict[str, str]:
     )
     cells = {"file": f"<td>{_link(f'#{anchor}', output.path)}</td>"}
     for title, value in zip(_DATA_TITLES[1:], numbers):
-        form = {"MB": "{:,.2f}", "missing (%)": "{:.3g}"}.get(title, "")
+        form = {"MB": _megabytes, "missing (%)": _percent}.get(title, _number)
         cells[title] = "" if value is None else _number_cell(value, form)
     return cells
-
-
-def _number_cell(value: float | None, form: str = "") -> str:
-    if value is None:
-        return _EMPTY
-    told = form.format(value) if form else _number(value)
-    return f"<td class='n' data-sort='{value}'>{told}</td>"
 
 
 def _number(value: float) -> str:
     if isinstance(value, int) or value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:.6g}"
+
+
+def _megabytes(count: float) -> str:
+    value = count / 1e6
+    # Two digits of what is small: no file is of 0.00 MB.
+    return f"{value:,.2f}" if value >= 1 else f"{value:.2g}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _number_cell(value: float | None, form: Callable[[float], str] = _number) -> str:
+    if value is None:
+        return _EMPTY
+    return f"<td class='n' data-sort='{value}'>{form(value)}</td>"
 
 
 def _duration_s(seen: Mapping[str, Any]) -> float | None:
@@ -462,11 +472,11 @@ def _duration_s(seen: Mapping[str, Any]) -> float | None:
 
 def _missing_share(fields: list[dict[str, Any]]) -> float | None:
     """Return the percentage of missing values in the fields that hold numbers."""
-    counted = [f for f in fields if f["low"] is not None or f["missing"] == 1]
+    counted = [f for f in fields if f["missing"] is not None and f["dtype"] != "text"]
     sizes = [_count(f["shape"]) for f in counted]
     if not sum(sizes):
         return None
-    missing = sum(n * (f["missing"] or 0) for n, f in zip(sizes, counted))
+    missing = sum(n * f["missing"] for n, f in zip(sizes, counted))
     return 100 * missing / sum(sizes)
 
 
@@ -535,7 +545,7 @@ def _fields(fields: list[dict[str, Any]]) -> str:
             f"<td>{_safe(each['unit'])}</td>",
             _number_cell(each["rate_hz"]),
             _number_cell(None if start is None else round(end - start, 6)),
-            _number_cell(None if share is None else 100 * share, "{:.3g}"),
+            _number_cell(None if share is None else 100 * share, _percent),
             _number_cell(each["low"]),
             _number_cell(each["high"]),
         ]

@@ -97,7 +97,10 @@ class Events:
 
 @dataclass
 class Recording:
-    """All that a file holds; `splits` are the parts for training and testing."""
+    """All that a file holds; `splits` are the parts for training and testing.
+
+    `problems` has a sentence for each thing that is not as its layout has it.
+    """
 
     layout: str
     domain: tuple[float, float] | None = None
@@ -108,6 +111,7 @@ class Recording:
     n_units: int | None = None
     n_channels: int | None = None
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def extent(self) -> tuple[float, float] | None:

@@ -22,7 +22,8 @@ _MOST_OF_NOTHING_BYTES = 4 * 2**30
 class Scan:
     """What one pass over a dataset has found.
 
-    `missing` counts NaN or empty texts among `count` values, None if nobody looked;
+    `missing` counts NaN or empty texts among `count` values, None if nobody looked,
+    and `infinite` those without end;
     `low` and `high` are the range of the others; `flat` are the columns (channels) in
     which nothing changes, `empty` those in which all is missing.
     `spread`, `lows` and `highs`, each of shape (n_bins, n_columns), are the standard
@@ -32,6 +33,7 @@ class Scan:
     count: int
     is_numeric: bool = False
     missing: int | None = None
+    infinite: int = 0
     low: float | None = None
     high: float | None = None
     flat: list[int] = field(default_factory=list)
@@ -98,6 +100,7 @@ def _scan_numbers(dataset: h5py.Dataset, found: Scan, over_time: bool) -> None:
         values = part.reshape(len(part), -1)
         if values.dtype.kind == "f":
             found.missing += int(np.isnan(values).sum())
+            found.infinite += int(np.isinf(values).sum())
         else:
             values = values.astype(float)
         for start in range(
