@@ -4,6 +4,7 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -450,8 +451,10 @@ def _number(value: float) -> str:
 
 def _megabytes(count: float) -> str:
     value = count / 1e6
-    # Two digits of what is small: no file is of 0.00 MB.
-    return f"{value:,.2f}" if value >= 1 else f"{value:.2g}"
+    if value >= 1 or not value:
+        return f"{value:,.2f}"
+    # Two digits of what is small: only an empty file is of 0.00 MB.
+    return f"{Decimal(f'{value:.2g}'):f}"
 
 
 def _percent(value: float) -> str:
@@ -472,7 +475,11 @@ def _duration_s(seen: Mapping[str, Any]) -> float | None:
 
 def _missing_share(fields: list[dict[str, Any]]) -> float | None:
     """Return the percentage of missing values in the fields that hold numbers."""
-    counted = [f for f in fields if f["missing"] is not None and f["dtype"] != "text"]
+    # A mask has no place for what is missing, and would hide what is elsewhere.
+    others = ("text", "bool")
+    counted = [
+        f for f in fields if f["missing"] is not None and f["dtype"] not in others
+    ]
     sizes = [_count(f["shape"]) for f in counted]
     if not sum(sizes):
         return None

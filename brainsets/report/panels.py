@@ -21,9 +21,7 @@ WIDTH_IN = 10.6
 DPI = 100
 _COLOURS_KEPT = 96
 # What is shown in detail: so many seconds, but no more than a part of the whole.
-# What is shown in detail: so many seconds, but no more than a part of the whole.
 _EXCERPT_S = 10.0
-_EXCERPT_PART = 0.2
 _EXCERPT_PART = 0.2
 _MOST_SIGNALS = 4
 _MOST_TRACES = 16
