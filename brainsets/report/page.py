@@ -14,8 +14,8 @@ from brainsets.report.causes import Cause, causes
 from brainsets.report.facts import Facts
 from brainsets.report.looking import Output
 from brainsets.report.run_pictures import distributions, timeline
-from brainsets.report.secrets import without_secrets
 from brainsets.shared.names import spelled
+from brainsets.shared.secrets import without_secrets
 from brainsets.shared.sentinels import FAILED
 from brainsets.shared.version import VERSION
 
