@@ -58,7 +58,7 @@ class PlannedJobs:
             steps = _needed(self._run, brainset, assets, _STEPS[rule])
         else:
             manifest = self._run.manifest(self._run.brainsets[brainset])
-            steps = [manifest.ids[wildcards["asset"]]]
+            steps = [manifest.names.asset(wildcards["asset"])]
         found = self._steps.setdefault(brainset, {})
         for asset in steps:
             found.setdefault(asset, set()).add(_STEPS[rule])

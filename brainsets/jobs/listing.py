@@ -15,7 +15,7 @@ from brainsets.shared import cells, sentinels
 from brainsets.shared.arguments import counted
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import schema_path
-from brainsets.shared.names import asset_name, asset_names
+from brainsets.shared.names import AssetNames, asset_name
 from brainsets.shared.version import VERSION
 
 __all__ = ["table", "write_manifest"]
@@ -93,16 +93,22 @@ def _follow_names(folder: BrainsetFolder, assets: list[str]) -> None:
         existing = set(os.listdir(folder.status))
     except OSError:
         return
-    for asset, name in asset_names(assets).items():
-        other = asset_name(asset, hashed="~" not in name)
-        for state in (sentinels.DONE, sentinels.DOWNLOADED, sentinels.FAILED):
-            old, new = folder.sentinel(other, state), folder.sentinel(name, state)
-            if old.name not in existing or new.name in existing:
-                continue
-            if (sentinels.read_sentinel(old) or {}).get("asset") == asset:
-                os.replace(old, new)
-                if folder.handoff(other).exists():
-                    os.replace(folder.handoff(other), folder.handoff(name))
+    names = AssetNames(dict.fromkeys(assets))
+    kept = (sentinels.DONE, sentinels.DOWNLOADED, sentinels.FAILED)
+    for file in sorted(existing):
+        old, _, state = file.rpartition(".")
+        if state not in kept or names.asset(old) is not None:
+            continue
+        asset = (sentinels.read_sentinel(folder.status / file) or {}).get("asset")
+        if not isinstance(asset, str) or asset not in names:
+            continue
+        name = names[asset]
+        if old != asset_name(asset, hashed="~" not in name):
+            continue
+        if f"{name}.{state}" not in existing:
+            os.replace(folder.status / file, folder.sentinel(name, state))
+            if folder.handoff(old).exists():
+                os.replace(folder.handoff(old), folder.handoff(name))
 
 
 def _write(path: Path, listing: dict[str, Any], lines: list[str]) -> None:
@@ -159,8 +165,7 @@ def table(frame: Any) -> tuple[list[dict[str, str]], list[str], list[str]]:
 
 def _column(title: str, values: list, assets: list[str]) -> tuple[str, list[str]]:
     try:
-        kind = cells.column_type(values)
-        return kind, [cells.write(value, kind) for value in values]
+        return cells.column(values)
     except cells.CellError:
         pass
     for asset, value in zip(assets, values):
@@ -176,10 +181,8 @@ def _column(title: str, values: list, assets: list[str]) -> tuple[str, list[str]
 
 def _ids(rows: list[list]) -> list[str]:
     ids = [row[0] for row in rows]
-    kind = None
     try:
-        kind = cells.column_type(ids)
-        texts = [cells.write(value, kind) for value in ids]
+        kind, texts = cells.column(ids)
     except cells.CellError as error:
         raise ManifestError(
             f"the manifest's index holds {error}; use text or whole numbers as ids."

@@ -119,7 +119,8 @@ def _typical_duration(folder: BrainsetFolder, manifest: Manifest) -> float | Non
         existing = set(os.listdir(folder.status))
     except OSError:
         return None
-    done = [name for name in manifest.ids if f"{name}.{DONE}" in existing]
+    named = [file.removesuffix(f".{DONE}") for file in existing if file.endswith(DONE)]
+    done = sorted(name for name in named if manifest.names.asset(name) is not None)
     step = math.ceil(len(done) / _MOST_SENTINELS_READ) or 1
     records = [read_sentinel(folder.sentinel(name, DONE)) for name in done[::step]]
     durations = [

@@ -1,6 +1,7 @@
 """Show how far brainsets are: the table at the end of a run, and of ``status``."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainsets.planning.status import (
@@ -9,6 +10,7 @@ from brainsets.planning.status import (
     brainset_status,
     failure_text,
 )
+from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.names import spelled
 
 if TYPE_CHECKING:
@@ -31,13 +33,19 @@ _MOST_INTERRUPTED = 10
 _MOST_ORPHANS = 5
 
 
-def show_outcome(brainsets: Iterable[Any]) -> None:
-    """Print the state of a run's brainsets to stderr, where Snakemake prints."""
+def show_outcome(
+    brainsets: Iterable[Any], read: Callable[[Path], Manifest] = read_manifest
+) -> None:
+    """Print the state of a run's brainsets to stderr, where Snakemake prints.
+
+    `read` reads a manifest; a run remembers those that it has read.
+    """
     # Imported when a run has ended, not by every job that parses the Snakefile.
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
-    for part in outcome([brainset_status(b.folder) for b in brainsets]):
+    statuses = [brainset_status(b.folder, read=read) for b in brainsets]
+    for part in outcome(statuses):
         console.print(part, soft_wrap=isinstance(part, str))
 
 

@@ -58,7 +58,7 @@ class Run:
         self._is_forced = is_forced
         self._capacity = capacity
         self.brainsets = settings.brainsets
-        self._manifests = Manifests()
+        self.read_manifest = Manifests().read
         self._wanted: dict[str, dict[str, Pending]] = {}
         self._outdated: dict[str, tuple[int, bool]] = {}
         self._batches: dict[str, dict[str, Batch]] = {}
@@ -99,7 +99,7 @@ class Run:
 
     def manifest(self, brainset: Brainset) -> Manifest:
         """Return a brainset's manifest, read anew only when its files have changed."""
-        return self._manifests.read(brainset.folder.manifest)
+        return self.read_manifest(brainset.folder.manifest)
 
     def check_free(self) -> None:
         """Make sure that no other run works on one of the brainsets; writes nothing."""
@@ -263,18 +263,25 @@ class Run:
     def row_hash(self, wildcards: Any) -> str:
         """Return the hash of an asset's row; a change runs the asset again."""
         manifest = self.manifest(self.brainset(wildcards))
-        return manifest.row_hash(manifest.ids[wildcards.asset])
+        return manifest.row_hash(self._asset(manifest, wildcards))
 
     def asset(self, wildcards: Any) -> str:
         """Return an asset's id for people, on one line."""
         manifest = self.manifest(self.brainset(wildcards))
-        return spelled(manifest.ids[wildcards.asset])
+        return spelled(self._asset(manifest, wildcards))
+
+    @staticmethod
+    def _asset(manifest: Manifest, wildcards: Any) -> str:
+        asset = manifest.names.asset(wildcards.asset)
+        if asset is None:
+            raise KeyError(wildcards.asset)
+        return asset
 
     def reason(self, wildcards: Any) -> str:
         """Return why an asset is run, for people."""
         brainset = self.brainset(wildcards)
         manifest = self.manifest(brainset)
-        return self.reason_of(brainset.id, manifest.ids.get(wildcards.asset))
+        return self.reason_of(brainset.id, manifest.names.asset(wildcards.asset))
 
     def reason_of(self, brainset_id: str, asset: str | None) -> str:
         """Return why an asset is run, by its id."""

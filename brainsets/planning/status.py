@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -182,12 +182,23 @@ def _count(
     existing: set[str],
     only: AssetFilter | None,
 ) -> None:
-    counts: Counter[str] = Counter()
-    for asset, name in manifest.names.items():
-        state, record = sentinels.DONE, {}
-        if f"{name}.{sentinels.DONE}" not in existing:
-            state, record = sentinels.asset_state(folder, name, existing)
-        counts[state] += 1
+    files: dict[str, str] = {}
+    for file in existing:
+        files[file.rpartition(".")[0]] = file
+    known = {name: manifest.names.asset(name) for name in files}
+    names = {asset: name for name, asset in known.items() if asset is not None}
+    # What has no file is pending: to look at each takes seconds where there are many.
+    counts = Counter({sentinels.PENDING: len(manifest.rows) - len(names)})
+    for asset in manifest.rows if only is not None or names else ():
+        name = names.get(asset)
+        if name is None and only is None:
+            continue
+        state, record = sentinels.PENDING, {}
+        if name is not None:
+            state = sentinels.DONE
+            if f"{name}.{sentinels.DONE}" not in existing:
+                state, record = sentinels.asset_state(folder, name, existing)
+            counts[state] += 1
         if only is not None:
             if not only.matches(asset, state):
                 continue
@@ -199,19 +210,19 @@ def _count(
             told = {"asset": asset, **{key: record.get(key) for key in keys}}
             running = state == sentinels.RUNNING
             (status.running if running else status.interrupted).append(told)
-    status.counts = dict(counts)
+    status.counts = {state: count for state, count in counts.items() if count}
     status.total = len(manifest.rows)
-    status.orphaned = sorted(_orphans(folder, manifest, existing))
+    strangers = [files[name] for name, asset in known.items() if asset is None]
+    status.orphaned = sorted(_orphans(folder, manifest, strangers))
 
 
 def _orphans(
-    folder: BrainsetFolder, manifest: Manifest, existing: set[str]
+    folder: BrainsetFolder, manifest: Manifest, strangers: Iterable[str]
 ) -> Iterator[str]:
     """Yield the ids of assets that have sentinels but no row."""
-    files = {file.rpartition(".")[0]: file for file in existing}
-    for name in files.keys() - manifest.ids.keys():
-        record = sentinels.read_sentinel(folder.status / files[name]) or {}
-        asset = str(record.get("asset", name))
+    for file in strangers:
+        record = sentinels.read_sentinel(folder.status / file) or {}
+        asset = str(record.get("asset", file.rpartition(".")[0]))
         # An asset's file name changes when an id comes in that differs only in case.
         if asset not in manifest.rows:
             yield asset

@@ -1,15 +1,18 @@
 """One table of what came out of a brainset."""
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from brainsets.errors import ManifestError
 from brainsets.shared import cells
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import read_manifest
+from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.sentinels import (
     DOWNLOADED,
+    PENDING,
     asset_state,
     read_sentinel,
     write_atomically,
@@ -41,7 +44,9 @@ steps in MB, and ``outputs`` are paths relative to the brainset's folder, separa
 semicolons. What no sentinel says is an empty text."""
 
 
-def summary_rows(folder: BrainsetFolder) -> Iterator[dict[str, Any]]:
+def summary_rows(
+    folder: BrainsetFolder, read: Callable[[Path], Manifest] = read_manifest
+) -> Iterator[dict[str, Any]]:
     """Yield a mapping from column to value per asset, in the order of the manifest.
 
     Raises
@@ -49,18 +54,51 @@ def summary_rows(folder: BrainsetFolder) -> Iterator[dict[str, Any]]:
     ManifestError
         There is no manifest, or it cannot be read.
     """
-    for asset, name in read_manifest(folder.manifest).names.items():
-        yield _row(folder, asset, name)
+    manifest = read(folder.manifest)
+    begun, existing = _begun(folder, manifest)
+    for asset in manifest.rows:
+        if asset in begun:
+            yield _row(folder, asset, begun[asset], existing)
+        else:
+            yield {**_NOTHING, "asset": asset}
 
 
-def write_summary(folder: BrainsetFolder) -> None:
+_NOTHING = {**dict.fromkeys(COLUMNS, ""), "state": PENDING}
+"""The line of an asset that nothing has been done for."""
+
+
+def _begun(
+    folder: BrainsetFolder, manifest: Manifest
+) -> tuple[dict[str, str], set[str]]:
+    """Return the names of assets that have any file of status, by id, and all files."""
+    try:
+        existing = set(os.listdir(folder.status))
+    except OSError:
+        existing = set()
+    names = {file.rpartition(".")[0] for file in existing}
+    known = {manifest.names.asset(name): name for name in names}
+    known.pop(None, None)
+    return known, existing
+
+
+def write_summary(
+    folder: BrainsetFolder, read: Callable[[Path], Manifest] = read_manifest
+) -> None:
     """Write ``summary.tsv``: a line per asset of the manifest, in its order.
 
     A table that says the same already stays as it is.
     """
+    manifest = read(folder.manifest)
+    begun, existing = _begun(folder, manifest)
     lines = ["\t".join(COLUMNS)]
-    for row in summary_rows(folder):
-        lines.append("\t".join(cells.escape(str(row[c])) for c in COLUMNS))
+    # Of half a million assets nearly all may be left out.
+    nothing = "".join(f"\t{_NOTHING[column]}" for column in COLUMNS[1:])
+    for asset in manifest.rows:
+        if asset in begun:
+            row = _row(folder, asset, begun[asset], existing)
+            lines.append("\t".join(cells.escape(str(row[c])) for c in COLUMNS))
+        else:
+            lines.append(cells.escape(asset) + nothing)
     content = "".join(f"{line}\n" for line in lines).encode()
     try:
         if folder.summary.read_bytes() == content:
@@ -70,7 +108,9 @@ def write_summary(folder: BrainsetFolder) -> None:
     write_atomically(folder.summary, content)
 
 
-def summarize_run(brainsets: Iterable[Any]) -> None:
+def summarize_run(
+    brainsets: Iterable[Any], read: Callable[[Path], Manifest] = read_manifest
+) -> None:
     """Write the summary of each brainset of a run that has ended, however it ended.
 
     Snakemake does not run a rule behind a job that has failed.
@@ -80,7 +120,7 @@ def summarize_run(brainsets: Iterable[Any]) -> None:
         if not folder.manifest.exists():
             continue
         try:
-            write_summary(folder)
+            write_summary(folder, read)
         except (OSError, ManifestError) as error:
             # The data is there all the same, and `status` shows what became of it.
             print(
@@ -88,9 +128,13 @@ def summarize_run(brainsets: Iterable[Any]) -> None:
             )
 
 
-def _row(folder: BrainsetFolder, asset: str, name: str) -> dict[str, Any]:
-    state, record = asset_state(folder, name)
-    downloaded = read_sentinel(folder.sentinel(name, DOWNLOADED)) or {}
+def _row(
+    folder: BrainsetFolder, asset: str, name: str, existing: set[str]
+) -> dict[str, Any]:
+    state, record = asset_state(folder, name, existing)
+    downloaded: dict[str, Any] = {}
+    if f"{name}.{DOWNLOADED}" in existing:
+        downloaded = read_sentinel(folder.sentinel(name, DOWNLOADED)) or {}
     # A download that failed is told in FAILED alone.
     steps = {"download": downloaded, record.get("step"): record}
     outputs = record.get("outputs")

@@ -27,12 +27,13 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 __all__ = [
     "CellError",
+    "column",
     "column_type",
     "content",
     "escape",
@@ -167,6 +168,28 @@ def column_type(values: Iterable[object]) -> str:
     if len(kinds) == 1 and (kind := kinds.pop()) in _SCALARS:
         return kind
     return "mixed"
+
+
+def column(values: Sequence[object]) -> tuple[str, list[str]]:
+    """Return the type that all values of a column share, and each as a field.
+
+    Raises
+    ------
+    CellError
+        A value is one that a table cannot hold.
+    """
+    kinds = {*map(type, values)}
+    # Most columns: done for all at once, in a fraction of the time.
+    if kinds == {str}:
+        return "str", [*map(escape, values)]
+    if kinds == {float}:
+        return "float", [*map(repr, values)]
+    if kinds == {bool}:
+        return "bool", [*map(str, values)]
+    kind = column_type(values)
+    if kinds == {int}:
+        return kind, [*map(str, values)]
+    return kind, [write(value, kind) for value in values]
 
 
 def write(value: object, kind: str) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -41,23 +41,41 @@ class Column:
     type: str
 
 
+class Rows(Mapping[str, list[str]]):
+    """The fields of each row as they stand in the file, by id, in the file's order.
+
+    A line is taken apart when somebody asks for it: of half a million, a run may want
+    two.
+    """
+
+    def __init__(self, lines: dict[str, str]) -> None:
+        self._lines = lines
+
+    def __getitem__(self, asset: str) -> list[str]:
+        return self._lines[asset].split("\t")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __contains__(self, asset: object) -> bool:
+        return asset in self._lines
+
+
 @dataclass
 class Manifest:
     """The table as text: ids, and each row's fields as they stand in the file."""
 
     path: Path
     columns: list[Column]
-    rows: dict[str, list[str]] = field(repr=False)
+    rows: Rows = field(repr=False)
 
     @cached_property
-    def names(self) -> dict[str, str]:
+    def names(self) -> names.AssetNames:
         """The file name of each asset, by id, in the order of the table."""
-        return names.asset_names(self.rows)
-
-    @cached_property
-    def ids(self) -> dict[str, str]:
-        """The id of each asset, by file name."""
-        return {name: asset for asset, name in self.names.items()}
+        return names.AssetNames(self.rows)
 
     def row_hash(self, asset: str) -> str:
         """Return a hash of what the row says, and nothing else."""
@@ -111,8 +129,11 @@ def _lines(path: Path) -> list[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path} is not UTF-8 text: {error}.") from error
-    # An editor may have written Windows line ends; ours are escaped inside fields.
-    return [line.removesuffix("\r") for line in text.split("\n")]
+    lines = text.split("\n")
+    if "\r" in text:
+        # An editor may have written Windows line ends; ours are escaped inside fields.
+        lines = [line.removesuffix("\r") for line in lines]
+    return lines
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -126,13 +147,36 @@ def read_manifest(path: Path) -> Manifest:
     columns = _columns(path)
     lines = _lines(path)
     _check_header(path, lines[0], columns)
+    rows = _rows_at_once(lines, columns)
+    if rows is None:
+        rows = _rows_one_by_one(path, lines, columns)
+    return Manifest(path, columns, Rows(rows))
+
+
+def _rows_at_once(lines: list[str], columns: list[Column]) -> dict[str, str] | None:
+    """Return each row's line by its id; None if a row needs a look of its own.
+
+    What is done for a whole list takes a fraction of what it takes one by one.
+    """
+    kept = [line for line in lines[1:] if line]
+    if {line.count("\t") for line in kept} - {len(columns) - 1}:
+        return None
+    ids = [line.partition("\t")[0] for line in kept]
+    if columns[0].type == "str" and any("\\" in asset for asset in ids):
+        return None
+    rows = dict(zip(ids, kept))
+    return None if "" in rows or len(rows) < len(kept) else rows
+
+
+def _rows_one_by_one(
+    path: Path, lines: list[str], columns: list[Column]
+) -> dict[str, str]:
     is_text = columns[0].type == "str"
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, str] = {}
     for number, line in enumerate(lines[1:], start=2):
         if not line:
             continue
-        fields = _fields(path, number, line, columns)
-        asset = fields[0]
+        asset = _fields(path, number, line, columns)[0]
         if is_text and "\\" in asset:
             asset = _parsed(path, number, columns[0], asset)
         if not isinstance(asset, str) or not asset:
@@ -145,8 +189,8 @@ def read_manifest(path: Path) -> Manifest:
                 f"{path}, line {number}: asset {asset!r} stands twice; "
                 "remove one of the two lines."
             )
-        rows[asset] = fields
-    return Manifest(path, columns, rows)
+        rows[asset] = line
+    return rows
 
 
 class Manifests:

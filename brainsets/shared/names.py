@@ -8,10 +8,18 @@ it keeps its own spelling.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from urllib.parse import quote, unquote
 
-__all__ = ["NAME_PATTERN", "asset_name", "asset_names", "guessed_id", "spelled"]
+__all__ = [
+    "NAME_PATTERN",
+    "AssetNames",
+    "asset_name",
+    "asset_names",
+    "guessed_id",
+    "spelled",
+]
 
 NAME_PATTERN = r"[A-Za-z0-9_%-][A-Za-z0-9._%-]*(?:~[0-9a-f]{16})?"
 """What the name of an asset looks like, as a regular expression."""
@@ -21,12 +29,17 @@ NAME_PATTERN = r"[A-Za-z0-9_%-][A-Za-z0-9._%-]*(?:~[0-9a-f]{16})?"
 _LONGEST = 200
 _KEPT_OF_LONG = 120
 
+# What stands for itself in file names, as nearly all ids do.
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
 # A wildcard that ends in twenty times the same is an endless recursion for Snakemake.
 _MOST_REPEATED = 19
 _REPETITION = re.compile(rf"(.+)\1{{{_MOST_REPEATED}}}$")
 
 
 def _encoded(asset: str) -> str:
+    if _PLAIN.fullmatch(asset):
+        return asset
     # quote() leaves "~" as it is, but "~" announces our hash: nothing else may use it.
     encoded = quote(asset, safe="", errors="surrogatepass").replace("~", "%7E")
     if encoded.startswith("."):
@@ -61,17 +74,72 @@ def asset_name(asset: str, *, hashed: bool = False) -> str:
     return encoded
 
 
-def asset_names(assets: Iterable[str]) -> dict[str, str]:
-    """Return the file name of each asset of one manifest, by id.
+class AssetNames(Mapping[str, str]):
+    """The file name of each asset of one manifest, by id, in the manifest's order.
 
-    Names differ even where letters of different case are the same file (macOS).
+    Names differ even where letters of different case are the same file (macOS). They
+    are made when they are asked for: of half a million assets a run may want two.
+
+    Parameters
+    ----------
+    assets : mapping with str as keys
+        What has an entry for each asset.
     """
-    assets = list(assets)
-    folded = Counter(_encoded(asset).casefold() for asset in assets)
-    return {
-        asset: asset_name(asset, hashed=folded[_encoded(asset).casefold()] > 1)
-        for asset in assets
-    }
+
+    def __init__(self, assets: Mapping[str, object]) -> None:
+        self._assets = assets
+        self._made: dict[str, str] = {}
+
+    def __getitem__(self, asset: str) -> str:
+        name = self._made.get(asset)
+        if name is None:
+            if asset not in self._assets:
+                raise KeyError(asset)
+            hashed = _without_case(asset) in self._alike
+            name = self._made[asset] = asset_name(asset, hashed=hashed)
+        return name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._assets)
+
+    def __len__(self) -> int:
+        return len(self._assets)
+
+    def __contains__(self, asset: object) -> bool:
+        return asset in self._assets
+
+    def asset(self, name: str) -> str | None:
+        """Return the id of the asset that has a name, None if there is none."""
+        if "~" in name:
+            return self._hashed.get(name)
+        asset = guessed_id(name)
+        return asset if asset in self._assets and self[asset] == name else None
+
+    @cached_property
+    def _alike(self) -> set[bytes]:
+        """What is the same of several ids, their case aside."""
+        folded = [_without_case(asset) for asset in self._assets]
+        if len({*folded}) == len(folded):
+            return set()
+        return {text for text, count in Counter(folded).items() if count > 1}
+
+    @cached_property
+    def _hashed(self) -> dict[str, str]:
+        """Ids by those names that cannot be turned back into them."""
+        return {name: asset for asset, name in self.items() if "~" in name}
+
+
+def _without_case(asset: str) -> bytes:
+    """Return what is the same for two ids whose names differ at most in case.
+
+    Only letters of ASCII stand for themselves in a name, all else as numbers.
+    """
+    return asset.encode("utf-8", "surrogatepass").lower()
+
+
+def asset_names(assets: Iterable[str]) -> dict[str, str]:
+    """Return the file name of each asset of one manifest, by id."""
+    return dict(AssetNames(dict.fromkeys(assets)))
 
 
 def guessed_id(name: str) -> str:

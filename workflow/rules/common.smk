@@ -335,7 +335,7 @@ def lock_brainsets():
     ended_by_error(RUN.lock)
     end_with_outcome()
     # With the lock, so that nobody changes what the table is about.
-    atexit.register(summarize_run, RUN.brainsets.values())
+    atexit.register(summarize_run, RUN.brainsets.values(), RUN.read_manifest)
 
 
 @functools.cache
@@ -346,7 +346,7 @@ def end_with_outcome():
     after them would push the table off the screen.
     """
     if "all" not in map(str, workflow.output_settings.quiet or ()):
-        atexit.register(show_outcome, RUN.brainsets.values())
+        atexit.register(show_outcome, RUN.brainsets.values(), RUN.read_manifest)
 
 
 def create_report(report_plugin, report_settings, global_report_settings):
