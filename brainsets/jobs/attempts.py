@@ -44,6 +44,7 @@ class Attempt:
         self.name = job.asset
         self.log = self.folder.log(f"{step}_asset", self.name)
         self.row: RowText | None = None
+        self.run: str | None = None
         self.started, self.started_s = sentinels.now(), time.monotonic()
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
@@ -86,6 +87,7 @@ class Attempt:
             "pipeline": str(self.job.pipeline),
             "attempt": self.number,
             "log": str(self.log),
+            "run": self.run,
         }
 
     @property
@@ -147,6 +149,12 @@ class Attempt:
     def may_have_truncated(self) -> bool:
         """Whether an earlier attempt may have left a part of a raw file."""
         return bool(self.leftover) or self.failed.get("step") == self.step
+
+    def has_failed_since(self, run: str | None) -> bool:
+        """Whether process has failed in a later run than that of the download."""
+        failed = self.failed
+        later = failed.get("run") not in (None, run)
+        return later and failed.get("step") == "process"
 
     def succeed(self, record: dict[str, Any]) -> None:
         record = {**self.identity, **self.measured, **record}

@@ -5,28 +5,27 @@ import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError, HandoffError, OutputError
-from brainsets.jobs import handoff, publishing
+from brainsets.jobs import publishing
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.attempts import Attempt, Forkers
 from brainsets.jobs.failures import told
+from brainsets.jobs.handoff import Handoff, write_handoff
+from brainsets.jobs.instances import Absent, changes, restore, snapshot
 from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
 from brainsets.jobs.modules import versions
 from brainsets.jobs.supervision import Interrupted, Outcome
 from brainsets.shared import sentinels
-from brainsets.shared.locks import lock_asset
+from brainsets.shared.locks import lock_asset, run_of
 from brainsets.shared.manifest import find_row
 from brainsets.shared.names import spelled
+from brainsets.shared.raw_data import looks_missing
 from brainsets.shared.version import VERSION
 
 __all__ = ["download_asset", "process_asset"]
-
-# Of more, a plan does not look whether they are still there; process does.
-_RAW_FILES_TOLD = 100
 
 
 def download_asset(job: Job, forkers: Forkers | None = None) -> int:
@@ -88,6 +87,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
 def _wait_for_lock(attempt: Attempt) -> bool:
     """Make sure that nobody else works on the asset; return whether that took time."""
     if lock_asset(attempt.folder.lock, attempt.name, wait=False):
+        attempt.run = run_of(attempt.folder.lock)
         return False
     holder = attempt.leftover
     print(
@@ -96,23 +96,50 @@ def _wait_for_lock(attempt: Attempt) -> bool:
         flush=True,
     )
     lock_asset(attempt.folder.lock, attempt.name, wait=True)
+    attempt.run = run_of(attempt.folder.lock)
     return True
 
 
 def _download(attempt: Attempt) -> dict[str, Any] | None:
+    kept = _kept(attempt)
+    is_repeat = kept is not None and attempt.has_failed_since(kept.run)
     redownload = (
         attempt.may_have_truncated
         or attempt.was_something_else
-        or handoff.change_of_files(attempt.folder.handoff(attempt.name)) is not None
+        or (kept is not None and _has_changed(kept, attempt))
+        # To fetch what is missing has not helped: what is there may be at fault.
+        or (is_repeat and kept.is_repeat and looks_missing(attempt.failed))
     )
     attempt.withdraw(sentinels.DOWNLOADED, sentinels.DONE)
     staging = _fresh_staging(attempt)
     attempt.outcome = attempt.supervised(
-        "download", partial(_download_in_child, attempt, staging, redownload)
+        "download",
+        partial(_download_in_child, attempt, staging, redownload, is_repeat),
     )
     if attempt.job.download_only or attempt.outcome.result is None:
         shutil.rmtree(staging, ignore_errors=True)
     return attempt.outcome.result
+
+
+def _kept(attempt: Attempt) -> Handoff | None:
+    """Return what is known of an earlier download of the asset."""
+    try:
+        return Handoff.read(attempt.folder.handoff(attempt.name))
+    except HandoffError:
+        return None
+
+
+def _has_changed(kept: Handoff, attempt: Attempt) -> bool:
+    """Whether raw files that an earlier attempt has fetched are not what they were."""
+    return _is_here(kept, attempt) and kept.change() is not None
+
+
+def _is_here(kept: Handoff, attempt: Attempt) -> bool:
+    """Whether a handoff speaks of the raw folder as it is set now.
+
+    In another one, files may be that the handoff does not know.
+    """
+    return kept.raw_dir in (None, str(attempt.job.raw_dir))
 
 
 def _fresh_staging(attempt: Attempt) -> Path:
@@ -132,10 +159,10 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _download_in_child(
-    attempt: Attempt, staging: Path, redownload: bool
+    attempt: Attempt, staging: Path, redownload: bool, is_repeat: bool
 ) -> dict[str, Any]:
     instance, row = _instance(attempt, staging, redownload)
-    before = dict(vars(instance))
+    before = snapshot(instance)
     output = instance.download(row)
     attempt.tracker.flush()
     if written := os.listdir(staging):
@@ -144,16 +171,23 @@ def _download_in_child(
             "only process may write; write it into raw_dir."
         )
     path = attempt.folder.handoff(attempt.name)
-    reason, files = handoff.write_handoff(path, output, instance, before, attempt.key)
-    if reason:
-        print(f"process will fetch this asset again, as its download returned {reason}")
+    kept, named = write_handoff(
+        path,
+        output,
+        changes(instance, before),
+        Handoff(attempt.key, str(attempt.job.raw_dir), attempt.run, is_repeat),
+    )
+    if kept.reason:
+        print(
+            "process will fetch this asset again, as its download returned what "
+            f"cannot be kept: {kept.reason}"
+        )
+    for name, why in kept.left_out.items():
+        print(f"self.{name} cannot be kept for process: {why}")
     return {
-        "handoff": reason,
-        "raw_bytes": sum(files.values()) if files else None,
-        "raw_files": [
-            {"path": path, "bytes": size}
-            for path, size in islice(files.items(), _RAW_FILES_TOLD)
-        ],
+        "handoff": kept.reason,
+        "left_out": kept.left_out,
+        **named.as_record(),
         "code": attempt.code_before,
         "versions": _versions(),
     }
@@ -165,6 +199,13 @@ def _process(attempt: Attempt) -> dict[str, Any] | None:
     attempt.outcome = attempt.supervised(
         "process", partial(_process_in_child, attempt, staging)
     )
+    if missed := (attempt.outcome.result or {}).get("missed"):
+        names = ", ".join(f"self.{name}" for name in missed)
+        print(f"fetching again, as process needs {names} of its download", flush=True)
+        staging = _fresh_staging(attempt)
+        attempt.outcome = attempt.supervised(
+            "process", partial(_process_in_child, attempt, staging, fetch=True)
+        )
     record = attempt.outcome.result
     if record is not None:
         inspected = _inspected(attempt, staging)
@@ -192,24 +233,65 @@ def _inspected(attempt: Attempt, staging: Path) -> Outcome:
     return attempt.supervised("inspect", inspect, "checking what was written")
 
 
-def _process_in_child(attempt: Attempt, staging: Path) -> dict[str, Any]:
-    path = attempt.folder.handoff(attempt.name)
-    known = handoff.handoff_key(path)
+def _process_in_child(
+    attempt: Attempt, staging: Path, *, fetch: bool = False
+) -> dict[str, Any]:
+    """Process what was downloaded, or what is downloaded again first.
+
+    Returns
+    -------
+    dict
+        What the sentinel says; or ``missed``, the attributes of the download that
+        process has asked for and that were not kept.
+    """
     instance, row = _instance(attempt, staging, False)
+    absent = Absent(instance, ())
     try:
-        if known != attempt.key:
-            raise HandoffError("it was downloaded for another row or other arguments")
-        output, attributes = handoff.read_handoff(path)
-        vars(instance).update(attributes)
+        if fetch:
+            output = instance.download(row)
+        else:
+            output, absent = _handed_over(attempt, instance)
     except HandoffError as reason:
         print(f"fetching again before processing: {reason}", flush=True)
-        kept_back = "could not be kept" in str(reason)
-        if attempt.may_have_truncated or not kept_back:
+        if attempt.may_have_truncated or not isinstance(reason, _NotKept):
             _ask_for_redownload(instance.args)
         output = instance.download(row)
-    instance.process(output)
+    try:
+        instance.process(output)
+    except (Exception, SystemExit) as error:
+        if not absent.is_noticed and not absent.is_cause(error):
+            raise
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        return {"missed": absent.names}
+    if absent.is_noticed:
+        return {"missed": absent.names}
     attempt.tracker.flush()
     return {"code": attempt.code_before, "versions": _versions()}
+
+
+class _NotKept(HandoffError):
+    """What was downloaded is not handed over, although nothing is wrong with it."""
+
+
+def _handed_over(attempt: Attempt, instance: Any) -> tuple[Any, Absent]:
+    """Return what download returned, with the instance as download has left it."""
+    kept = Handoff.read(attempt.folder.handoff(attempt.name), with_payload=True)
+    if kept.key != attempt.key:
+        raise HandoffError("it was downloaded for another row or other arguments")
+    if kept.reason is None and (change := kept.change()):
+        raise (HandoffError if _is_here(kept, attempt) else _NotKept)(change)
+    try:
+        output, attributes = kept.value()
+    except HandoffError as error:
+        raise _NotKept(str(error)) from error
+    fresh = instance.args
+    restore(instance, attributes)
+    if instance.args is not fresh:
+        # What asks for a repetition is not of the download.
+        for name in ("redownload", "reprocess"):
+            if hasattr(fresh, name):
+                setattr(instance.args, name, getattr(fresh, name))
+    return output, Absent(instance, kept.left_out)
 
 
 def _instance(

@@ -7,11 +7,13 @@ exists, and holds when Snakemake's own records (``.snakemake``) are lost.
 """
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brainsets.planning.settings import Brainset
 from brainsets.shared.manifest import Manifest, read_listing
+from brainsets.shared.raw_data import change, has_lost_its_data, raw_data_of
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING, read_sentinel
 
 __all__ = ["Pending", "outdated_listing", "pending_assets"]
@@ -75,6 +77,7 @@ def _not_done(
 ) -> Pending | None:
     if f"{name}.{DONE}" not in existing:
         pending = _not_downloaded(brainset, manifest, asset, name, existing)
+        pending = pending or _in_vain(brainset, asset, name, existing)
         if pending is None:
             return Pending(asset, name, _unfinished(name, existing), fetch=False)
         return pending
@@ -94,11 +97,25 @@ def _not_downloaded(
     brainset: Brainset, manifest: Manifest, asset: str, name: str, existing: set[str]
 ) -> Pending | None:
     pending = _not_fetched(brainset, manifest, asset, name, existing)
-    if pending is None and not brainset.folder.handoff(name).exists():
+    if pending is None and not _size(brainset.folder.handoff(name)):
         # Process would fetch it by itself, and may run where there is no network.
         reason = "what its download returned is missing"
         return Pending(asset, name, reason, (DOWNLOADED,))
     return pending
+
+
+def _in_vain(
+    brainset: Brainset, asset: str, name: str, existing: set[str]
+) -> Pending | None:
+    """Have an asset fetched again that cannot be processed from what is there."""
+    if f"{name}.{FAILED}" not in existing:
+        return None
+    failed = read_sentinel(brainset.folder.sentinel(name, FAILED)) or {}
+    downloaded = read_sentinel(brainset.folder.sentinel(name, DOWNLOADED)) or {}
+    if not has_lost_its_data(failed, downloaded):
+        return None
+    reason = "failed on what an earlier run has fetched"
+    return Pending(asset, name, reason, (DOWNLOADED,))
 
 
 def _not_fetched(
@@ -142,10 +159,10 @@ def _difference(
 
 
 def _missing_raw_file(downloaded: dict) -> str | None:
-    for file in downloaded.get("raw_files", []):
-        if _size(file["path"]) != file["bytes"]:
-            return f"raw file {os.path.basename(file['path'])} is missing or changed"
-    return None
+    found = change(*raw_data_of(downloaded))
+    if found is None:
+        return None
+    return f"raw file {os.path.basename(found[0])} is missing or changed"
 
 
 def _missing_output(brainset: Brainset, done: dict) -> str | None:
@@ -156,7 +173,9 @@ def _missing_output(brainset: Brainset, done: dict) -> str | None:
 
 
 def _size(path: str | os.PathLike) -> int | None:
+    """Return the size of a file, None of anything else."""
     try:
-        return os.stat(path).st_size
+        status = os.stat(path)
     except OSError:
         return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

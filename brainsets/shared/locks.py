@@ -26,6 +26,7 @@ __all__ = [
     "lock_run",
     "release_locks",
     "run_in_the_way",
+    "run_of",
 ]
 
 _RUN_BYTE = 0
@@ -99,11 +100,21 @@ def run_in_the_way(path: Path) -> dict[str, Any] | None:
             os.close(_descriptors.pop(path))
 
 
+def run_of(path: Path) -> str | None:
+    """Return what tells the present run over a brainset from others: when it began.
+
+    None if there is none, as in a step that is run by itself.
+    """
+    since = _holder(path).get("since")
+    return since if isinstance(since, str) else None
+
+
 def _holder(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(os.pread(_descriptor(path), 4096, 0))
-    except ValueError:
+        record = json.loads(os.pread(_descriptor(path), 4096, 0))
+    except (OSError, RecursionError, ValueError):
         return {}
+    return record if isinstance(record, dict) else {}
 
 
 def release_locks() -> None:

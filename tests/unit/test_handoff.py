@@ -1,10 +1,17 @@
 """What download returned reaches process as it was, or is known not to."""
 
+import contextlib
+import hashlib
+import json
 import os
 import pickle
 import re
 import subprocess
 import sys
+import threading
+import tracemalloc
+from argparse import Namespace
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import HandoffError
-from brainsets.jobs.handoff import handoff_key, read_handoff, write_handoff
+from brainsets.jobs.handoff import (
+    Handoff,
+    handoff_key,
+    read_handoff,
+    write_handoff,
+)
+from brainsets.jobs.instances import Absent, changes, restore, snapshot
 from brainsets.shared.manifest import make_row
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
@@ -49,15 +62,17 @@ class Pipeline:
 DOWNLOAD = """
 import sys
 from pathlib import Path
-from brainsets.jobs.handoff import write_handoff
+from brainsets.jobs.handoff import Handoff, write_handoff
+from brainsets.jobs.instances import changes, snapshot
 from brainsets.jobs.loading import load_pipeline
 from brainsets.shared.manifest import make_row
 
 pipeline, handoff = map(Path, sys.argv[1:])
 instance = load_pipeline(pipeline)(args="of this process")
-before = dict(vars(instance))
+before = snapshot(instance)
 output = instance.download(make_row(["n"], ["a/b", 1]))
-print(write_handoff(handoff, output, instance, before, {})[0])
+origin = Handoff({}, "/raw")
+print(write_handoff(handoff, output, changes(instance, before), origin)[0].reason)
 """
 PROCESS = """
 import sys
@@ -78,8 +93,8 @@ print(ascii(files), session)
 def keep(folder, output, **attributes):
     """Write a handoff; return its path and why it was not kept."""
     path = folder / "handoff" / "asset.pkl"
-    instance = SimpleNamespace(**attributes)
-    return path, write_handoff(path, output, instance, {}, KEY)[0]
+    origin = Handoff(KEY, str(folder / "raw"))
+    return path, write_handoff(path, output, attributes, origin)[0].reason
 
 
 def handed_over(folder, output, **attributes):
@@ -132,24 +147,61 @@ def test_the_manifest_row_itself_is_handed_over(tmp_path):
 def test_sizes_of_the_files_that_it_names_are_told_once_each(tmp_path, recording):
     other = recording.with_name("other.edf")
     other.write_bytes(b"012")
-    path = tmp_path / "handoff" / "asset.pkl"
-    instance = SimpleNamespace(again=recording, more=[other])
-    sizes = {str(recording): 10, str(other): 3}
-    assert write_handoff(path, recording, instance, {}, KEY) == (None, sizes)
+    path, origin = tmp_path / "asset.pkl", Handoff(KEY, str(recording.parent))
+    attributes = {"again": recording, "more": [other]}
+    kept, named = write_handoff(path, recording, attributes, origin)
+    assert (kept.reason, named.size) == (None, 13)
+    assert named.files == {str(recording): 10, str(other): 3}
     # What cannot be kept names nothing.
-    reason, files = write_handoff(path, open(other), instance, {}, KEY)
-    assert reason and not files
+    kept, named = write_handoff(path, open(other), attributes, origin)
+    assert kept.reason and not named.files
+    assert named.as_record()["raw_bytes"] is None
 
 
-def test_only_what_download_set_on_the_instance_is_handed_over(tmp_path):
+def test_only_what_download_set_on_the_instance_is_handed_over():
     """What ``__init__`` has set may speak of folders that are those of one step."""
-    before = {"raw_dir": Path("r"), "out": Path("staging/x"), "kept": [1], "set": 1}
-    after = {**before, "session": {"n": 1}, "set": 2}
-    path = tmp_path / "handoff" / "asset.pkl"
-    kept = write_handoff(path, None, SimpleNamespace(**after), before, KEY)
-    assert kept == (None, {})
-    _, attributes = read_handoff(path)
-    assert attributes == {"session": {"n": 1}, "set": 2}
+    instance = SimpleNamespace(raw_dir=Path("r"), out="staging/x", kept=[1], set=1)
+    before = snapshot(instance)
+    instance.session, instance.set = {"n": 1}, 2
+    assert changes(instance, before) == {"session": {"n": 1}, "set": 2}
+
+
+class Filled:
+    """Has whatever a download can fill in its place."""
+
+    __slots__ = ("slot", "__dict__")
+    of_class = []
+    left_alone = {}
+
+    def __init__(self):
+        self.found, self.deep = [], {"a": [1]}
+        self.beside_a_lock = {"lock": threading.Lock(), "found": []}
+        self.array = bytearray(10)
+        self.lock = threading.Lock()
+        self.args = Namespace(gain=1)
+
+
+def test_what_download_has_filled_is_handed_over_as_well():
+    """It is the same object as before, and process would get an empty one."""
+    instance = Filled()
+    before = snapshot(instance)
+    assert changes(instance, before) == {}
+    instance.found.append("a")
+    instance.deep["a"][0] = 2
+    instance.beside_a_lock["found"].append("b")
+    instance.array[3] = 1
+    instance.args.gain = 2
+    instance.slot = "new"
+    found = changes(instance, before)
+    assert set(found) == {"found", "deep", "beside_a_lock", "array", "args", "slot"}
+    try:
+        Filled.of_class.append(1)
+        assert "of_class" in changes(instance, before)
+    finally:
+        Filled.of_class.clear()
+    other = Filled()
+    restore(other, {"found": ["a"], "slot": "new"})
+    assert (other.found, other.slot) == (["a"], "new")
 
 
 def test_classes_of_the_pipeline_are_handed_over_to_another_process(tmp_path):
@@ -188,7 +240,7 @@ class Forgetful:
         return Forgetful, ()
 
 
-@pytest.mark.parametrize(
+WHAT_CANNOT_BE_KEPT = pytest.mark.parametrize(
     ("make", "named"),
     [
         (lambda path: open(path), "TypeError: .*TextIOWrapper"),
@@ -200,20 +252,78 @@ class Forgetful:
     ],
     ids=["handle", "handle in a tuple", "lambda", "generator", "refuses", "forgets"],
 )
-@pytest.mark.parametrize("place", ["output", "attribute"])
+
+
+@WHAT_CANNOT_BE_KEPT
 def test_what_cannot_be_kept_says_why_and_is_not_handed_over(
-    tmp_path, recording, make, named, place
+    tmp_path, recording, make, named
 ):
-    value = make(recording)
-    if place == "output":
-        path, reason = keep(tmp_path, value)
-    else:
-        path, reason = keep(tmp_path, recording, held=value)
+    path, reason = keep(tmp_path, make(recording), kept=1)
     assert re.search(named, reason)
     with pytest.raises(HandoffError, match="could not be kept"):
         read_handoff(path)
     # Why it was not kept does not change what it was downloaded for.
     assert handoff_key(path) == KEY
+
+
+@WHAT_CANNOT_BE_KEPT
+def test_an_attribute_that_cannot_be_kept_keeps_nothing_else_back(
+    tmp_path, recording, make, named
+):
+    held = make(recording)
+    found, attributes = handed_over(tmp_path, recording, client=held, n=[1])
+    assert (found, attributes) == (recording, {"n": [1]})
+    kept = Handoff.read(tmp_path / "handoff" / "asset.pkl")
+    assert list(kept.left_out) == ["client"]
+    assert re.search(named, kept.left_out["client"])
+
+
+class Computes:
+    @cached_property
+    def lock(self):
+        return threading.Lock()
+
+
+def missing_client():
+    kind = type("Pipeline", (Computes,), {})
+    instance = kind()
+    instance.client = None
+    return instance, Absent(instance, {"client": "why", "lock": "why"})
+
+
+def test_whoever_asks_for_what_was_left_out_is_noticed():
+    instance, absent = missing_client()
+    assert absent.names == ["client"] and not absent.is_noticed
+    # Computed anew, as it was in the download.
+    assert instance.lock is instance.lock and not absent.is_noticed
+    assert getattr(instance, "client", 3) == 3
+    assert absent.is_noticed
+
+
+def test_what_was_left_out_can_be_set_anew():
+    instance, absent = missing_client()
+    instance.client = "mine"
+    assert instance.client == "mine" and not absent.is_noticed
+
+
+def test_whoever_asks_in_a_forked_process_is_noticed():
+    instance, absent = missing_client()
+    if not (pid := os.fork()):
+        hasattr(instance, "client")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert absent.is_noticed
+
+
+def test_an_error_that_names_what_was_left_out_is_known():
+    _, absent = missing_client()
+    # As it comes from a process that was spawned.
+    inner = AttributeError("'Pipeline' object has no attribute 'client'")
+    outer = RuntimeError("a worker failed")
+    outer.__cause__ = inner
+    assert absent.is_cause(outer)
+    assert not absent.is_cause(AttributeError("... has no attribute 'clients'"))
+    assert not absent.is_cause(KeyError("client"))
 
 
 def places(path):
@@ -268,12 +378,14 @@ def test_a_file_named_relative_to_the_working_folder_is_noticed_from_another(
         read_handoff(path)
 
 
-def test_folders_and_files_that_never_were_do_not_count(tmp_path, recording):
-    path, _ = keep(
-        tmp_path, (recording.parent, tmp_path / "never", "a\0b", "", "." * 999)
-    )
-    (recording.parent / "more").touch()
-    assert read_handoff(path)[0][0] == recording.parent
+def test_what_is_elsewhere_or_never_was_does_not_count(tmp_path, recording):
+    raw_dir = recording.parent
+    value = (raw_dir, tmp_path, tmp_path / "never", "/", "a\0b", "", "..", "." * 999)
+    path, _ = keep(tmp_path, value)
+    kept = Handoff.read(path)
+    assert (kept.files, kept.folders) == ({}, {})
+    (raw_dir / "more").touch()
+    assert read_handoff(path)[0] == value
 
 
 def test_a_value_that_holds_itself_is_handed_over(tmp_path, recording):
@@ -283,14 +395,150 @@ def test_a_value_that_holds_itself_is_handed_over(tmp_path, recording):
     assert found[1] is found
 
 
+def refused(path):
+    """Whether a handoff is told as broken, by all who read it, and by nothing else."""
+    for with_payload in (False, True):
+        with pytest.raises(HandoffError, match="asset.pkl cannot be read"):
+            Handoff.read(path, with_payload=with_payload)
+    return handoff_key(path) is None
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no pickle", pickle.dumps({})[:-1]])
 def test_a_handoff_that_is_missing_or_broken_is_said_to_be(tmp_path, content):
     path = tmp_path / "asset.pkl"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(HandoffError, match="asset.pkl cannot be read"):
+    assert refused(path)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkdir,
+        os.mkfifo,
+        lambda path: path.symlink_to(path),
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(keep(path.parent, 1)[0]),
+    ],
+    ids=["folder", "pipe", "circle", "endless", "link"],
+)
+def test_what_is_no_file_is_no_handoff(tmp_path, make):
+    path = tmp_path / "asset.pkl"
+    make(path)
+    assert refused(path)
+
+
+@pytest.mark.parametrize("start", [b"", b"{", b"\x80\x04"], ids=["", "new", "old"])
+def test_what_is_far_too_large_is_not_read(tmp_path, start):
+    path = tmp_path / "asset.pkl"
+    path.write_bytes(start)
+    os.truncate(path, 10 << 30)
+    tracemalloc.start()
+    assert refused(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner)
+    ),
+    max_leaves=9,
+)
+FIELDS = "format key raw_dir run is_repeat files folders left_out reason bytes sha256"
+
+
+@given(st.binary() | st.binary().map(lambda content: b"\x80\x04" + content))
+def test_any_bytes_are_told_as_broken(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("h") / "asset.pkl"
+    path.write_bytes(content)
+    assert refused(path)
+
+
+@given(JSON | st.dictionaries(st.sampled_from(FIELDS.split()), JSON, max_size=12))
+def test_a_first_line_of_any_shape_is_told_as_broken(tmp_path_factory, header):
+    folder = tmp_path_factory.mktemp("h")
+    path, _ = keep(folder, "value")
+    whole = json.loads(path.read_bytes().partition(b"\n")[0])
+    if isinstance(header, dict):
+        header = {**whole, **header}
+    if header == whole:
+        return
+    line = json.dumps(header).encode() + b"\n"
+    content = hashlib.sha256(line).hexdigest().encode() + b"\n"
+    path.write_bytes(line + content + path.read_bytes().split(b"\n", 2)[2])
+    try:
+        kept = Handoff.read(path, with_payload=True)
+    except HandoffError:
+        return
+    # Other values, but of the right types: nobody trips over them later.
+    kept.change()
+    with contextlib.suppress(HandoffError):
+        kept.value()
+    assert all(type(why) is str for why in kept.left_out.values())
+
+
+@given(st.data())
+def test_a_flipped_bit_is_noticed_anywhere(tmp_path_factory, data):
+    path, _ = keep(tmp_path_factory.mktemp("h"), {"samples": [1, 2, 3]}, n="text")
+    content = bytearray(path.read_bytes())
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    with pytest.raises(HandoffError):
         read_handoff(path)
-    assert handoff_key(path) is None
+
+
+@given(st.data())
+def test_a_handoff_that_was_cut_is_noticed(tmp_path_factory, data):
+    path, _ = keep(tmp_path_factory.mktemp("h"), {"samples": [1, 2, 3]}, n="text")
+    os.truncate(path, data.draw(st.integers(0, path.stat().st_size - 1)))
+    with pytest.raises(HandoffError):
+        read_handoff(path)
+
+
+def old_handoff(path, output, files):
+    """Write a handoff as the version before this format did."""
+    payload = pickle.dumps((output, {"session": 3}))
+    content = {"key": KEY, "payload": payload, "files": files}
+    path.write_bytes(pickle.dumps(content))
+
+
+def test_a_handoff_of_the_version_before_is_read(tmp_path, recording):
+    path = tmp_path / "asset.pkl"
+    many = {f"{recording}{number}": number for number in range(2000)}
+    old_handoff(path, recording, {str(recording): 10, **many})
+    kept = Handoff.read(path)
+    assert kept.payload is None and kept.key == KEY and len(kept.files) == 2001
+    old_handoff(path, recording, {str(recording): 10})
+    assert read_handoff(path) == (recording, {"session": 3})
+    recording.unlink()
+    with pytest.raises(HandoffError, match="recording.edf is gone"):
+        read_handoff(path)
+    path.write_bytes(pickle.dumps({"key": KEY, "payload": None, "files": {}}))
+    with pytest.raises(HandoffError, match="could not be kept"):
+        read_handoff(path)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_nobody_but_process_unpickles_what_a_handoff_holds(tmp_path):
+    trap, path = Evil(), tmp_path / "asset.pkl"
+    trap.path = str(tmp_path / "sprung")
+    old = {"key": KEY, "payload": b"", "files": {}}
+    for content in (trap, {**old, "key": trap}, {**old, "files": {"a": trap}}):
+        path.write_bytes(pickle.dumps(content))
+        assert refused(path)
+    # Instructions by which a few bytes take gigabytes of memory.
+    path.write_bytes(b"\x80\x04Nr\xff\xff\xff\x7f.")
+    assert refused(path)
+    old_handoff(path, trap, {})
+    assert handoff_key(path) == KEY
+    assert not Path(trap.path).exists()
 
 
 def test_a_handoff_replaces_the_one_before_and_leaves_nothing_beside(tmp_path):

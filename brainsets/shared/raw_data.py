@@ -1,0 +1,125 @@
+"""Whether the raw data that a download has named are still there."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "FILES_TOLD",
+    "change",
+    "count_files",
+    "counts",
+    "has_lost_its_data",
+    "looks_missing",
+    "raw_data_of",
+]
+
+FILES_TOLD = 100
+"""Of more files or folders a sentinel does not tell, so a plan does not look at them;
+process does."""
+
+# What git packs and forgets as it likes; what NFS keeps while somebody has it open.
+_NOT_DATA = (".git", ".nfs")
+
+
+def change(
+    files: Mapping[str, int], folders: Mapping[str, int]
+) -> tuple[str, str] | None:
+    """Return the first path that is not as it was, and what has become of it.
+
+    A path that cannot be looked at, for want of permission, say, is not gone: to fetch
+    it again would not help.
+
+    Parameters
+    ----------
+    files, folders : mapping
+        The size of each file in bytes, and how many files are in each folder.
+    """
+    for path, size in files.items():
+        try:
+            found = os.stat(path).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return path, "is gone"
+        except (OSError, ValueError):
+            continue
+        if found != size:
+            return path, f"has {found} bytes instead of {size}"
+    for path, count in folders.items():
+        # More are no harm: folders may be shared.
+        found = count_files(path, enough=count)
+        if found is not None and found < count:
+            return path, f"holds {found} files instead of {count}"
+    return None
+
+
+def counts(name: str) -> bool:
+    """Whether a name in a folder is one of data."""
+    return not name.startswith(_NOT_DATA)
+
+
+def count_files(folder: str, enough: int) -> int | None:
+    """Return how many files are below a folder, or `enough` if there are as many.
+
+    None if it cannot be known. No file is looked at, only the lists of folders.
+    """
+    found, left = 0, [folder]
+    while left and found < enough:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    if not counts(entry.name):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(entry.path)
+                    else:
+                        found += 1
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError):
+            return None
+    return min(found, enough)
+
+
+def raw_data_of(downloaded: Mapping[str, Any]) -> tuple[dict, dict]:
+    """Return files and folders, as `change` takes them, that a DOWNLOADED tells of."""
+    return (
+        _told(downloaded.get("raw_files"), "bytes"),
+        _told(downloaded.get("raw_folders"), "files"),
+    )
+
+
+def _told(entries: Any, number: str) -> dict[str, int]:
+    found = {}
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict):
+            path, value = entry.get("path"), entry.get(number)
+            if isinstance(path, str) and type(value) is int:
+                found[path] = value
+    return found
+
+
+def looks_missing(failed: Mapping[str, Any]) -> bool:
+    """Whether a step has failed of a file that was not there."""
+    try:
+        last = failed["attempts"][-1]
+        missing = last["error"] in ("FileNotFoundError", "NotADirectoryError")
+        return missing or "No such file" in last["message"]
+    except (KeyError, IndexError, TypeError):
+        return False
+
+
+def has_lost_its_data(failed: Mapping[str, Any], downloaded: Mapping[str, Any]) -> bool:
+    """Whether process may have failed because raw data are gone that nobody knows of.
+
+    In the run of the download they were there. Later, where nothing on disk is known,
+    any failure may come of it; and else one that speaks of a missing file.
+    """
+    if failed.get("step") != "process":
+        return False
+    if failed.get("run") in (None, downloaded.get("run")):
+        return False
+    if downloaded.get("handoff"):
+        # Then process has called download itself.
+        return False
+    files, folders = raw_data_of(downloaded)
+    return looks_missing(failed) or not (files or any(folders.values()))
