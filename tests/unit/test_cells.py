@@ -146,6 +146,25 @@ def test_a_column_of_one_type_keeps_it_with_its_gaps(kind, data):
     assert identical(found, column)
 
 
+@given(
+    st.one_of(
+        [st.lists(kind, max_size=5) for kind in (values, texts, numbers, floats)]
+        + [st.lists(st.booleans(), max_size=5)]
+    )
+)
+@example([math.nan, math.nan])
+@example([10**5000])
+def test_a_column_at_once_is_what_its_values_are_one_by_one(column):
+    try:
+        kind = cells.column_type(column)
+        expected = kind, [cells.write(value, kind) for value in column]
+    except cells.CellError:
+        with pytest.raises(cells.CellError):
+            cells.column(column)
+    else:
+        assert cells.column(column) == expected
+
+
 @given(st.lists(values, min_size=1, max_size=5))
 @example([LINE_ENDS, "\t"])
 @example([[LINE_ENDS, "\t", {"\t": "\n"}], Path(LINE_ENDS)])

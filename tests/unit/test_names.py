@@ -10,6 +10,7 @@ from snakemake.io import PeriodicityDetector
 
 from brainsets.shared.names import (
     NAME_PATTERN,
+    AssetNames,
     asset_name,
     asset_names,
     guessed_id,
@@ -113,6 +114,23 @@ def test_a_name_leaves_room_for_suffix_and_temporary_prefix(assets):
 def test_a_name_depends_on_no_order(assets, random):
     shuffled = random.sample(assets, len(assets))
     assert asset_names(shuffled) == asset_names(assets)
+
+
+@given(lists_of_ids, ids)
+@example(AWKWARD_IDS, "gone")
+@example(["É", "é", "K", "\u212a", "k"], "a")
+def test_names_made_one_by_one_are_those_of_the_whole_list(assets, other):
+    folded = [guessable(asset).casefold() for asset in assets]
+    alike = {text for text in folded if folded.count(text) > 1}
+    names = AssetNames(dict.fromkeys(assets))
+    for asset, text in [*zip(assets, folded)][::-1]:
+        assert names[asset] == asset_name(asset, hashed=text in alike)
+        assert names.asset(names[asset]) == asset
+    assert list(names) == assets and len(names) == len(assets)
+    if other not in assets:
+        assert other not in names and names.get(other) is None
+        for hashed in (False, True):
+            assert names.asset(asset_name(other, hashed=hashed)) is None
 
 
 @given(plain_ids)
