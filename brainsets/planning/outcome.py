@@ -10,6 +10,7 @@ from brainsets.planning.status import (
     brainset_status,
     failure_text,
 )
+from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.names import spelled
 
@@ -86,6 +87,13 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     lines = []
     if status.total == 0:
         lines.append(f"{_safe(status.brainset)}: its manifest lists no assets.")
+    if status.without_files:
+        # No failure: there are pipelines that keep their results elsewhere.
+        summary = BrainsetFolder(status.folder).summary
+        lines.append(
+            f"{_safe(status.brainset)}: {status.without_files:,} of {status.total:,} "
+            f"are DONE without any file: 'outputs' in {_safe(summary)}"
+        )
     for broken in status.broken:
         lines += _failure(status, broken, str(broken.get("step")), whole=True)
     for failure in _most(status.failures, _MOST_FAILURES, is_whole):

@@ -79,7 +79,8 @@ class BrainsetStatus:
     keeps the whole brainset from running (its environment, its list of assets), each
     with its log. `assets` holds a mapping per asset that a filter has let through, None
     without a filter; with one, `failures`, `interrupted` and `running` hold only these.
-    `counts` are those of all assets in any case.
+    `counts` and `without_files`, assets that are done and have published nothing, are
+    those of all assets in any case.
     """
 
     brainset: str
@@ -92,6 +93,7 @@ class BrainsetStatus:
     orphaned: list[str] = field(default_factory=list)
     broken: list[dict[str, Any]] = field(default_factory=list)
     assets: list[dict[str, Any]] | None = None
+    without_files: int = 0
 
     @property
     def has_failed(self) -> bool:
@@ -105,6 +107,7 @@ class BrainsetStatus:
             "folder": str(self.folder),
             "total": self.total,
             "counts": {state.lower(): self.counts.get(state, 0) for state in STATES},
+            "done_without_files": self.without_files,
             "failed": self.failures,
             "interrupted": self.interrupted,
             "running": self.running,
@@ -187,6 +190,7 @@ def _count(
         files[file.rpartition(".")[0]] = file
     known = {name: manifest.names.asset(name) for name in files}
     names = {asset: name for name, asset in known.items() if asset is not None}
+    place = str(folder.status)
     # What has no file is pending: to look at each takes seconds where there are many.
     counts = Counter({sentinels.PENDING: len(manifest.rows) - len(names)})
     for asset in manifest.rows if only is not None or names else ():
@@ -195,8 +199,11 @@ def _count(
             continue
         state, record = sentinels.PENDING, {}
         if name is not None:
-            state = sentinels.DONE
-            if f"{name}.{sentinels.DONE}" not in existing:
+            done = f"{name}.{sentinels.DONE}"
+            if done in existing:
+                state = sentinels.DONE
+                status.without_files += _has_no_files(f"{place}/{done}")
+            else:
                 state, record = sentinels.asset_state(folder, name, existing)
             counts[state] += 1
         if only is not None:
@@ -214,6 +221,23 @@ def _count(
     status.total = len(manifest.rows)
     strangers = [files[name] for name, asset in known.items() if asset is None]
     status.orphaned = sorted(_orphans(folder, manifest, strangers))
+
+
+def _has_no_files(done: str) -> bool:
+    """Whether a DONE lists no output: asked for each asset, so it is not parsed."""
+    try:
+        # Not a look at what is no file, which might be waited for.
+        file = os.open(done, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Text cannot look like this, as its quotes are escaped. More than so much is
+        # said only of many outputs.
+        return b'"outputs": []' in os.read(file, 2**16)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
 
 
 def _orphans(

@@ -163,6 +163,9 @@ def _tiles(facts: Facts) -> str:
             kind = {"DONE": "good", FAILED: "bad"}.get(state, "warn")
             kind = kind if counts[state] else ""
             tiles.append(_tile(counts[state], state.lower(), kind))
+    empty = [a for a in facts.assets if a.state == "DONE" and not a.row["outputs"]]
+    if empty:
+        tiles.append(_tile(len(empty), "done without any file", "warn"))
     for column, text in (("bytes_in", "fetched"), ("bytes_out", "written")):
         known = [asset.row[column] for asset in facts.assets if asset.row[column] != ""]
         if known:

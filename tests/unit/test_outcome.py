@@ -1,9 +1,13 @@
 """What the table of states says beneath itself, however much there is to say."""
 
+import os
 from pathlib import Path
 
+from sentinel_files import History, Step, write_brainset
+
 from brainsets.planning.outcome import outcome
-from brainsets.planning.status import BrainsetStatus
+from brainsets.planning.status import BrainsetStatus, brainset_status
+from brainsets.shared.folders import BrainsetFolder
 
 KINDS = {
     "failures": ("FAILED", "--failed"),
@@ -47,3 +51,27 @@ def test_nothing_is_left_out_where_all_is_asked_for_or_there_is_little():
         for state, _ in KINDS.values():
             assert sum(f"{state}[/] apple" in line for line in lines) == count
         assert not any("more of" in line for line in lines)
+
+
+def test_assets_that_are_done_without_any_file_are_counted(tmp_path):
+    step = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
+    folder = BrainsetFolder(tmp_path / "apple")
+    errors = [("ValueError", '"outputs": []')]
+    stories = {
+        "a": History("done", step, step, 1, []),
+        "b": History("done", step, step, 1, []),
+        "c": History("done", step, step, 1, [("c.h5", 1)]),
+        "d": History("not processed", step, step, 1, [], errors),
+        "e": History("nothing", step, step, 1, []),
+    }
+    write_brainset(folder, stories)
+    # Whatever is in the place of a DONE, it is not waited for.
+    os.mkfifo(folder.sentinel("e", "DONE"))
+    status = brainset_status(folder)
+    assert status.without_files == 2
+    assert status.as_json()["done_without_files"] == 2
+    _, line, *_ = outcome([status])
+    assert line.startswith("apple: 2 of 5 are DONE without any file: ")
+    assert "outputs" in line and str(folder.summary) in line
+    status = BrainsetStatus("apple", folder.root, 5, {})
+    assert not any("without" in str(line) for line in outcome([status]))
