@@ -1,0 +1,294 @@
+"""One try to get a file, or what is missing of it, from a server."""
+
+import hashlib
+import ssl
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from http.client import BadStatusLine, RemoteDisconnected
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import requests
+import urllib3.exceptions
+
+from brainsets.archives.answers import (
+    MayPass,
+    OtherFile,
+    Promise,
+    Refused,
+    WrongBytes,
+    decoder,
+    promise_of,
+)
+from brainsets.archives.connections import (
+    SLOWEST_BYTES_PER_S,
+    TooSlow,
+    open_session,
+    time_outs_s,
+)
+from brainsets.archives.parts import Part
+from brainsets.errors import BrainsetError
+from brainsets.shared.secrets import without_secrets
+
+__all__ = ["Source", "shown"]
+
+# What has arrived of a piece when the connection is cut is lost with it.
+_CHUNK_BYTES = 1 << 15
+_REPORT_INTERVAL_S = 5.0
+_MOST_REDIRECTIONS = 20
+_LONGEST_TEXT = 300
+_NO_CONNECTION = (
+    requests.ConnectionError,
+    requests.Timeout,
+    urllib3.exceptions.TimeoutError,
+    urllib3.exceptions.ProtocolError,
+    ConnectionError,
+    TimeoutError,
+)
+T = TypeVar("T")
+
+
+def shown(text: object) -> str:
+    """Return text from elsewhere as part of one sentence, without its secrets."""
+    line = " ".join(without_secrets(str(text)).split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if len(line) <= _LONGEST_TEXT else f"{line[:_LONGEST_TEXT]}..."
+
+
+class Source:
+    """A file of a server, and what its answers have said of it so far.
+
+    Parameters
+    ----------
+    url : str
+        Where it is.
+    is_known : bool
+        Whether its checksum is, so that it may be put together from pieces.
+    size : int or None
+        Its length, where that is known.
+    report : callable
+        Is given status texts.
+    """
+
+    def __init__(
+        self, url: str, is_known: bool, size: int | None, report: Callable
+    ) -> None:
+        self.url, self._is_known, self._size = url, is_known, size
+        self.is_html = False
+        self._report = report
+        self._session = open_session()
+        # Of the answer that the bytes in the part are from.
+        self._etag: str | None = None
+        self._total: int | None = None
+        # Mirrors of one file name it differently: the second time the checksum decides.
+        self._may_differ = False
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def receive(self, part: Part) -> MayPass | Refused | WrongBytes | None:
+        """Ask once for what is missing, and append it; return what went wrong."""
+        try:
+            self._receive(part)
+        except (MayPass, Refused, WrongBytes) as problem:
+            return problem
+        return None
+
+    def _receive(self, part: Part) -> None:
+        start = part.size if self._is_known else 0
+        try:
+            return self._ask(part, start)
+        except OtherFile:
+            # Not the file that was begun: all of it, then.
+            self._etag = self._total = None
+            self._may_differ = True
+        self._ask(part, 0)
+
+    def _ask(self, part: Part, start: int) -> None:
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        if start and self._etag and not self._may_differ:
+            headers["If-Range"] = self._etag
+        with self._answer(headers) as response:
+            promise = promise_of(response, start)
+            self.is_html = "html" in response.headers.get("Content-Type", "").lower()
+            if start and not promise.start and headers.get("If-Range"):
+                # Another file, or a server that compares in its own way.
+                self._may_differ = True
+            self._compare(promise)
+            part.truncate(promise.start)
+            self._etag, self._total = promise.etag, promise.total or self._total
+            self._append(response, promise, part)
+
+    def _compare(self, promise: Promise) -> None:
+        """Raise unless an answer is of the file that was begun, of the right length."""
+        total = promise.total
+        if promise.start and not self._may_differ:
+            if self._etag and promise.etag and promise.etag != self._etag:
+                raise OtherFile
+        if promise.start and self._total and total and total != self._total:
+            raise OtherFile
+        if self._size is not None and total is not None and total != self._size:
+            if promise.start:
+                raise OtherFile
+            raise WrongBytes(
+                f"the server's file has {total} bytes instead of {self._size}"
+            )
+
+    def _answer(self, headers: dict[str, str]) -> requests.Response:
+        """Follow redirections; what is for one server is not told to the next."""
+        url, secure = self.url, False
+        for _ in range(_MOST_REDIRECTIONS + 1):
+            options = {"headers": headers, "stream": True, "allow_redirects": False}
+            if secure and not url.lower().startswith("https:"):
+                # A password that was for https is not for anybody on the way.
+                options["auth"] = lambda request: request
+            response = _of_network(
+                self._session.get, url, timeout=time_outs_s(), **options
+            )
+            target = _of_network(self._session.get_redirect_target, response)
+            if target is None:
+                return response
+            secure = secure or response.url.lower().startswith("https:")
+            # Not read: nobody knows how long it is.
+            response.close()
+            url = _of_network(urljoin, response.url, target)
+        raise Refused("the server leads from one address to the next without an end.")
+
+    def _append(
+        self, response: requests.Response, promise: Promise, part: Part
+    ) -> None:
+        arrived, size = 0, part.size
+        unpacked = decoder(promise.encoding) if promise.encoding else None
+        # Where the caller has a checksum, that is the one which counts.
+        named = {} if self._is_known or promise.start else promise.checksums
+        sums = {name: hashlib.new(name, usedforsecurity=False) for name in named}
+        total = promise.total if promise.total is not None else self._size
+        of = "" if total is None else f" of {total / 1e6:.1f}"
+        reported = time.monotonic()
+        for chunk in _chunks(response):
+            arrived += len(chunk)
+            for algorithm in sums.values():
+                algorithm.update(chunk)
+            if unpacked is not None:
+                unpacked, chunk = _unpacked(unpacked, chunk, promise.encoding)
+            part.append(chunk)
+            size += len(chunk)
+            if self._size is not None and size > self._size:
+                raise WrongBytes(f"the server sends more than {self._size} bytes")
+            if time.monotonic() - reported >= _REPORT_INTERVAL_S:
+                name = part.path.name.removesuffix(".part")
+                self._report(f"Downloading {name}: {size / 1e6:.1f}{of} MB")
+                reported = time.monotonic()
+        self._check_end(promise, part, arrived, unpacked)
+        for name, algorithm in sums.items():
+            if algorithm.digest() != named[name]:
+                raise WrongBytes(f"its {name.upper()} is not the one the server names")
+
+    def _check_end(self, promise: Promise, part: Part, arrived: int, unpacked) -> None:
+        """Raise if less has arrived than somebody says."""
+        missing = None
+        if promise.length is not None and arrived != promise.length:
+            missing = promise.length - arrived
+        elif promise.total is not None and part.size != promise.total:
+            missing = promise.total - part.size
+        elif unpacked is not None and not unpacked.eof:
+            # Nothing could be continued in the middle of what is packed.
+            part.truncate()
+            missing = "the last"
+        if missing is not None:
+            text = f"the connection was cut, {missing} bytes are missing"
+            if isinstance(missing, int) and missing < 0:
+                text = f"the server sends {-missing} bytes more than it says"
+                part.truncate()
+            raise MayPass(text)
+        if not arrived and promise.length is None and promise.total is None:
+            raise MayPass("the server sends nothing")
+        if self._size is not None and part.size != self._size:
+            raise WrongBytes(
+                f"the server sends {part.size} bytes instead of {self._size}"
+            )
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """Give the bytes as they are sent."""
+    stream = response.raw.stream(_CHUNK_BYTES, decode_content=False)
+    while (chunk := _of_network(next, stream, None)) is not None:
+        yield chunk
+
+
+def _unpacked(unpacked, chunk: bytes, encoding: str):
+    """Return what a chunk decodes to, and the decompressor for the next one."""
+    content = b""
+    try:
+        while chunk:
+            if unpacked.eof:
+                # Files may be packed one after the other.
+                unpacked = decoder(encoding)
+            content += unpacked.decompress(chunk)
+            chunk = unpacked.unused_data
+    except zlib.error as caught:
+        error = caught
+    else:
+        return unpacked, content
+    raise MayPass(f"the server sends what is no {encoding} ({shown(error)})")
+
+
+def _of_network(call: Callable[..., T], *args, **keywords) -> T:
+    """Call something that may fail for whatever is on the other side."""
+    try:
+        return call(*args, **keywords)
+    except (BrainsetError, MemoryError):
+        raise
+    except Exception as caught:
+        error = caught
+    # Outside of the handler: an error raised in it would carry this one as its context.
+    raise _problem(error, in_body=call is next)
+
+
+def _problem(error: Exception, in_body: bool) -> MayPass | Refused:
+    chain = _chain(error)
+    first = shown(chain[-1])
+    untrusted = (ssl.SSLCertVerificationError, ssl.CertificateError)
+    if any(isinstance(each, untrusted) for each in chain):
+        return Refused(
+            f"its certificate is not to be trusted ({first}); is this the right "
+            "server, and the clock of this machine right?"
+        )
+    if any(isinstance(each, urllib3.exceptions.InvalidHeader) for each in chain):
+        return MayPass("the header of the server's answer is broken")
+    if not in_body and not any(isinstance(each, _NO_CONNECTION) for each in chain):
+        return Refused(f"this cannot be fetched ({first}).")
+    cause = _without_secrets(error)
+    if any(isinstance(each, TooSlow) for each in chain):
+        reason = f"less than {SLOWEST_BYTES_PER_S} bytes arrive in a second ({first})"
+        return MayPass(reason, cause, is_slow=True)
+    other = [each for each in chain if isinstance(each, BadStatusLine)]
+    if other and not isinstance(other[0], RemoteDisconnected):
+        return MayPass(f"the server does not speak HTTP ({first})", cause)
+    if in_body and not isinstance(chain[-1], TimeoutError):
+        return MayPass("the connection was cut", cause)
+    return MayPass(f"there is no connection ({first})", cause)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error and those behind it, the first of them last."""
+    found = [error]
+    while behind := found[-1].__cause__ or found[-1].__context__:
+        if behind in found:
+            break
+        found.append(behind)
+    return found
+
+
+def _without_secrets(error: Exception) -> Exception:
+    """Return an error of the same kind that can be shown, with what was behind it."""
+    first = ConnectionError(shown(_chain(error)[-1]))
+    if not isinstance(error, requests.RequestException):
+        return first
+    cause = type(error)(shown(error))
+    cause.__cause__ = first
+    return cause
