@@ -480,3 +480,19 @@ def test_what_download_set_is_there_in_process_or_fetched_again(workspace, warm)
     log = workspace.folder().log("process_asset", "caught").read_text()
     assert "fetching again, as process needs self.client of its download" in log
     assert list(workspace.sentinel("unused", "DOWNLOADED")["left_out"]) == ["client"]
+
+
+def test_raw_folder_that_is_not_mounted_is_needed_only_for_what_is_pending(done):
+    shutil.rmtree(done.raw_dir)
+    done.raw_dir.symlink_to(done.root / "not mounted")
+    run = done.run(str(done.pipeline))
+    assert run.returncode == 0 and "Nothing to be done" in run.stdout
+    (done.folder().root / "61.h5").unlink()
+    for arguments in (["--dry-run"], []):
+        run = done.run(str(done.pipeline), *arguments)
+        assert run.returncode == 1
+        assert "brainsets: raw_dir: " in run.stdout
+        assert "not mounted, which is not there; mount its disk" in run.stdout
+        assert "Traceback" not in run.stdout
+    assert done.sentinel("a", "FAILED") is None
+    assert done.sentinel("a", "DONE") is not None

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from brainsets.errors import SettingsError
+from brainsets.planning.paths import expanded
 from brainsets.planning.settings import read_setting
 
 __all__ = ["ROOT", "configured", "configured_folder", "results_folder"]
@@ -33,7 +34,7 @@ def configured(key: str) -> Any:
 
 def configured_folder(key: str) -> Path:
     """Return ``raw_dir`` or ``processed_dir`` as config/config.yaml has it."""
-    return _file().absolute().parents[1] / Path(configured(key)).expanduser()
+    return _file().absolute().parents[1] / expanded(key, configured(key))
 
 
 def results_folder() -> Path:
@@ -42,7 +43,7 @@ def results_folder() -> Path:
     A run in a folder without settings takes those of the clone, and leaves its results
     in the folder.
     """
-    here = Path.cwd() / Path(configured("processed_dir")).expanduser()
+    here = Path.cwd() / expanded("processed_dir", configured("processed_dir"))
     return here if here.is_dir() else configured_folder("processed_dir")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from brainsets.commands.configured import ROOT, configured, configured_folder
 from brainsets.errors import BrainsetError, SettingsError
 from brainsets.planning.catalog import find_pipeline
+from brainsets.planning.paths import expanded
 from brainsets.shared import sentinels
 from brainsets.shared.folders import BrainsetFolder
 
@@ -75,7 +76,7 @@ def _add_common(parser: argparse.ArgumentParser, *, required: bool) -> None:
 def _run(options: argparse.Namespace) -> int:
     path = options.brainset
     if options.local:
-        path = str(Path(path).expanduser().absolute())
+        path = str(expanded("the pipeline", path).absolute())
     environment = "active" if options.use_active_env else "isolated"
     return _prepare(path, options, options.remaining, environment)
 
@@ -93,7 +94,7 @@ def runner_main(argv: Sequence[str] | None = None) -> int:
     options, remaining = parser.parse_known_args(argv)
     options.verbose = False
     try:
-        path = str(options.pipeline_file.expanduser().absolute())
+        path = str(expanded("the pipeline", options.pipeline_file).absolute())
         return _prepare(path, options, remaining, "active")
     except BrainsetError as error:
         print(f"brainsets: {error}", file=sys.stderr)
@@ -116,11 +117,12 @@ def _prepare(
     versions = configured("catalog")
     source = find_pipeline(pipeline, versions=versions, active=active)
     arguments = [argument for argument in arguments if argument != "--"]
-    raw_dir = (options.raw_dir or configured_folder("raw_dir")).expanduser()
-    processed_dir = options.processed_dir or configured_folder("processed_dir")
-    processed_dir = processed_dir.expanduser().absolute()
+    raw_dir, processed_dir = (
+        expanded(key, getattr(options, key) or configured_folder(key)).absolute()
+        for key in ("raw_dir", "processed_dir")
+    )
     settings: dict[str, Any] = {
-        "raw_dir": str(raw_dir.absolute()),
+        "raw_dir": str(raw_dir),
         "processed_dir": str(processed_dir),
         "download_only": options.download_only,
         "brainsets": [

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.raw_folder import obstacle
 from brainsets.shared.selection import Selection
 
 __all__ = ["Job", "parse_job"]
@@ -66,8 +68,8 @@ class Job:
 
     def enter_environment(self) -> None:
         """Set up what a pipeline expects around it: folders, programs, no questions."""
-        self.raw_dir.mkdir(parents=True, exist_ok=True)
-        self.folder.root.mkdir(parents=True, exist_ok=True)
+        _make("raw_dir", self.raw_dir)
+        _make("processed_dir", self.folder.root)
         if self.isolated:
             # As if the environment were activated: programs of its packages are found.
             os.environ["VIRTUAL_ENV"] = sys.prefix
@@ -90,6 +92,15 @@ class Job:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
         os.environ["PYTHONUNBUFFERED"] = "1"
+
+
+def _make(setting: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        told = obstacle(folder) or f"{folder} cannot be made ({reason})."
+        raise SettingsError(f"{setting}: {told}") from error
 
 
 def parse_job(argv: Sequence[str]) -> Job:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from brainsets.errors import ManifestError, PipelineError
+from brainsets.errors import BrainsetError, ManifestError, PipelineError
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.failures import told
 from brainsets.jobs.loading import load_pipeline, parsed_args
@@ -37,7 +37,7 @@ def write_manifest(job: Job) -> int:
     except Interrupted as interruption:
         print(f"stopped by {interruption}", file=sys.stderr)
         return 128 + interruption.signum
-    except OSError as error:
+    except (BrainsetError, OSError) as error:
         outcome = Outcome(failure=told(error))
     if outcome.failure is None:
         job.folder.listing_failure.unlink(missing_ok=True)

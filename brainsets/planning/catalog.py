@@ -10,6 +10,7 @@ from os.path import isdir, isfile
 from pathlib import Path
 
 from brainsets.errors import SettingsError
+from brainsets.planning.paths import expanded
 from brainsets.planning.published import PACKAGES, Package, PublishedPipeline
 from brainsets.planning.source import PipelineSource
 from brainsets.shared.selection import nearest
@@ -97,7 +98,7 @@ def find_pipeline(
             if spec in package.names:
                 version = versions[package.name]
                 return _published(package, version, spec, versions, active)
-    path = Path(spec).expanduser()
+    path = expanded("the pipeline", spec)
     for file in (path, path / "pipeline.py"):
         if isfile(file):
             return PipelineSource(file.absolute(), versions)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from brainsets.errors import RunLockedError
+from brainsets.errors import RunLockedError, SettingsError
 from brainsets.planning import environments
 from brainsets.planning.batches import (
     BATCH_PATTERN,
@@ -25,6 +25,7 @@ from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.shared.locks import lock_run, run_in_the_way
 from brainsets.shared.manifest import Manifest, Manifests
 from brainsets.shared.names import NAME_PATTERN, spelled
+from brainsets.shared.raw_folder import obstacle
 from brainsets.shared.sentinels import DONE, DOWNLOADED
 
 __all__ = ["Run"]
@@ -154,7 +155,12 @@ class Run:
         return [wanted[asset] for asset in manifest.rows if asset in wanted]
 
     def targets(
-        self, brainset_id: str, checkpoints: Any, force: Callable[[list[str]], None]
+        self,
+        brainset_id: str,
+        checkpoints: Any,
+        force: Callable[[list[str]], None],
+        *,
+        plans_jobs: bool = False,
     ) -> list[str]:
         """Return the files that a run has to bring about for one brainset.
 
@@ -167,11 +173,23 @@ class Run:
         force : callable
             Told about files that are there but outdated, which Snakemake cannot know
             when its own records are lost.
+        plans_jobs : bool
+            Whether they are to be brought about, or are shown as such: then the raw
+            folder has to be there, unless nothing needs it.
+
+        Raises
+        ------
+        SettingsError
+            There is no raw folder, and can be none.
         """
         brainset = self.brainsets[brainset_id]
         folder = brainset.folder
+        lists = not folder.manifest.exists() or self._is_forced("write_manifest")
         if self._needs_listing(brainset):
             force([str(folder.manifest)])
+            lists = True
+        if plans_jobs and lists:
+            self._check_raw_dir(brainset)
         # The manifest always: a rule without any input is one that always runs.
         targets = [str(folder.manifest)]
         if self.is_outdated(brainset):
@@ -181,6 +199,8 @@ class Run:
         checkpoints.write_manifest.get(brainset=brainset_id)
         state = DOWNLOADED if self.settings.download_only else DONE
         pending = self.pending(brainset)
+        if plans_jobs and pending:
+            self._check_raw_dir(brainset)
         if brainset.batch_size == 1:
             targets += [str(folder.sentinel(p.name, state)) for p in pending]
             stale = [(p.name, outdated) for p in pending for outdated in p.stale]
@@ -194,6 +214,11 @@ class Run:
         ):
             targets.append(str(folder.summary))
         return targets
+
+    @staticmethod
+    def _check_raw_dir(brainset: Brainset) -> None:
+        if reason := obstacle(brainset.raw_dir / brainset.id):
+            raise SettingsError(f"raw_dir: {reason}")
 
     @staticmethod
     def _summary_is_old(folder: Any) -> bool:

@@ -1,5 +1,6 @@
 """Settings: checked against the schema, completed, and turned into objects."""
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from brainsets.errors import SettingsError
 from brainsets.planning.catalog import find_pipeline
+from brainsets.planning.paths import expanded
 from brainsets.planning.published import PublishedPipeline
 from brainsets.planning.schema import (
     check,
@@ -138,11 +140,10 @@ def read_settings(
     entries = brainsets if isinstance(brainsets, list) else [brainsets]
     entries = [_mapping(entry, complete["batch_size"]) for entry in entries]
     raw_dir, processed_dir = (
-        Path(complete[key]).expanduser().absolute()
-        for key in ("raw_dir", "processed_dir")
+        expanded(key, complete[key]).absolute() for key in ("raw_dir", "processed_dir")
     )
     for key, folder in (("raw_dir", raw_dir), ("processed_dir", processed_dir)):
-        if folder.exists() and not folder.is_dir():
+        if os.path.exists(folder) and not os.path.isdir(folder):
             raise SettingsError(f"{key}: {folder} is a file; name a folder.")
     if {"{", "}"} & set(str(processed_dir)):
         raise SettingsError(

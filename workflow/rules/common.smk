@@ -124,7 +124,11 @@ def targets_of(brainset, wildcards):
         end_with_outcome()
         lift_rate_limit()
     force = workflow.dag.forcefiles.update
-    targets = ended_by_error(lambda: RUN.targets(brainset, checkpoints, force))
+    # No executor, no jobs: a report, say.
+    plans_jobs = workflow.executor_plugin is not None
+    targets = ended_by_error(
+        lambda: RUN.targets(brainset, checkpoints, force, plans_jobs=plans_jobs)
+    )
     if DISPLAY is not None and is_executing():
         DISPLAY.plan(brainset, *RUN.plan(brainset))
     return targets

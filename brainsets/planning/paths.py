@@ -1,0 +1,24 @@
+"""Paths as people write them."""
+
+from pathlib import Path
+
+from brainsets.errors import SettingsError
+
+__all__ = ["expanded"]
+
+
+def expanded(key: str, text: str | Path) -> Path:
+    """Return a path with the home folder that a ``~`` at its begin stands for.
+
+    Raises
+    ------
+    SettingsError
+        It is that of a user whom nobody knows.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(
+            f"{key}: {text} begins with a home folder that this machine does not know; "
+            "write the path in full."
+        ) from error
