@@ -3,9 +3,11 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -30,7 +32,7 @@ import pandas as pd
 from brainsets.pipeline import BrainsetPipeline
 
 print("words of the import", flush=True)
-IMPORTED_BY = os.getpid()
+IMPORTED_BY = [os.getpid()]
 COUNT = [0]
 {top}
 
@@ -54,17 +56,18 @@ class Pipeline(BrainsetPipeline):
         found = {{
             "pid": os.getpid(),
             "parent": os.getppid(),
-            "imported_by": IMPORTED_BY,
+            "imported_by": IMPORTED_BY[0],
             "count": COUNT[0],
             "environment": os.environ.get("COUNT"),
             "folder": os.getcwd(),
             "random": [random.random(), float(np.random.rand())],
-            "modules": sorted(m for m in sys.modules if m.startswith("xml")),
+            "modules": sorted(m for m in sys.modules if m.startswith(("xml", "lab"))),
             "arguments": sys.argv,
         }}
         COUNT[0] += 1
-        os.environ["COUNT"] = "1"
-        os.chdir("/")
+        if {changes}:
+            os.environ["COUNT"] = "1"
+            os.chdir("/")
         folder = self.raw_dir / "found"
         folder.mkdir(exist_ok=True)
         (folder / f".{{step}} {{asset}}").write_text(json.dumps(found))
@@ -72,8 +75,8 @@ class Pipeline(BrainsetPipeline):
 """
 
 
-def write(workspace, top="", process="pass"):
-    source = PIPELINE.format(top=top, process=process)
+def write(workspace, top="", process="pass", changes=True):
+    source = PIPELINE.format(top=top, process=process, changes=changes)
     return workspace.write_pipeline(source)
 
 
@@ -294,32 +297,92 @@ def test_either_client_tells_how_a_step_ended(jobs, client):
     assert made.found("process", "a")["parent"] == made.found("process", "b")["parent"]
 
 
-def test_what_steps_import_is_imported_for_those_that_follow(jobs):
-    made = jobs(process="import xml.dom")
-    for asset in "abcdefgh":
+@pytest.fixture
+def laboratory():
+    """A package among the installed ones, whose part looks around when imported."""
+    name = f"lab_{os.getpid()}_{time.monotonic_ns()}"
+    folder = Path(sysconfig.get_paths()["purelib"], name)
+    folder.mkdir()
+    (folder / "__init__.py").write_text("FLAVOUR = 'plain'\n")
+    (folder / "part.py").write_text(
+        f"import os\nfrom {name} import FLAVOUR\n"
+        "FOUND = [os.environ.get('LAB_FLAVOUR'), FLAVOUR, os.getcwd()]\n"
+    )
+    yield name
+    shutil.rmtree(folder)
+
+
+def looking(laboratory):
+    """Return a pipeline whose steps do what is asked for, then import the part."""
+    process = (
+        "path = self.raw_dir / 'statement'; "
+        "exec(path.read_text() if path.exists() else ''); "
+        f"import {laboratory}.part as part; print(part.FOUND)"
+    )
+    top = f"import {laboratory} as laboratory; from unittest import mock"
+    return {"top": top, "process": process, "changes": False}
+
+
+def learned(made, laboratory):
+    """Process assets until one finds the part imported; return it."""
+    for asset in "abcdef":
         assert made.both(asset)[0] == 0
-        if "xml.dom" in made.found("process", asset)["modules"]:
-            break
+        if f"{laboratory}.part" in made.found("process", asset)["modules"]:
+            return asset
         # A successor learns it meanwhile.
         time.sleep(1)
-    assert asset not in "ah"
-    assert "xml.dom" not in made.found("download", asset)["modules"]
+    raise AssertionError("no step has found it imported")
 
 
-def test_nobody_waits_for_a_first_zygote_that_was_killed(jobs):
-    made = jobs(process="import xml.dom")
-    for asset in "abcdefg":
-        assert made.both(asset)[0] == 0
-        first = made.found("download", asset)["imported_by"]
-        if made.found("process", asset)["imported_by"] != first:
-            break
-        time.sleep(1)
+def test_parts_that_steps_import_are_imported_for_those_that_follow(jobs, laboratory):
+    made = jobs(**looking(laboratory))
+    asset = learned(made, laboratory)
+    assert asset != "a"
+    assert f"{laboratory}.part" not in made.found("download", asset)["modules"]
+    # And the first zygote may end: its successor forks what it forked before.
+    first = made.found("download", asset)["imported_by"]
     os.kill(first, signal.SIGKILL)
     assert within(60, lambda: not is_alive(first))
-    # Its successor forks what it forked before, a worker the rest.
     status, log = made.both("h")
-    assert status == 0, log
-    assert made.found("download", "h")["imported_by"] != first
+    assert status == 0 and "'plain'" in log
+
+
+def test_step_that_changes_what_imports_depend_on_gets_what_a_cold_one_gets(
+    jobs, laboratory
+):
+    made = jobs(**looking(laboratory))
+    learned(made, laboratory)
+    statement = made.workspace.raw_dir / "recorder" / "statement"
+    # Undone again, so that nothing shows at the end.
+    statement.write_text(
+        f"with mock.patch.dict(os.environ, LAB_FLAVOUR='rare'): "
+        f"import {laboratory}.part\n"
+    )
+    status, log = made.both("g")
+    assert status == 0 and "['rare', 'plain'" in log
+    assert "once more, without what earlier steps have imported" in log
+    assert log.rindex("'rare'") > log.index("once more")
+    # Nobody has it imported for them from now on, and all are warm.
+    statement.write_text("laboratory.FLAVOUR = 'patched'")
+    time.sleep(0.5)
+    status, log = made.both("h")
+    assert status == 0 and "'patched'" in log and ", warm" in log
+    assert made.found("process", "h")["modules"] == [laboratory]
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["os.environ['LAB_FLAVOUR'] = 'own'", "laboratory.FLAVOUR = 'own'"],
+)
+def test_nothing_is_learned_from_steps_that_change_something(jobs, laboratory, change):
+    made = jobs(**looking(laboratory))
+    (made.workspace.raw_dir / "recorder" / "statement").write_text(change)
+    for asset in "abc":
+        status, log = made.both(asset)
+        assert status == 0 and "'own'" in log and ", warm" in log
+        assert "once more" not in log
+        assert made.found("process", asset)["modules"] == [laboratory]
+        time.sleep(0.5)
 
 
 DEATHS = {
@@ -384,6 +447,11 @@ UNFIT = {
     "kept = subprocess.Popen(['sleep', '5'])": "a program that it has started runs",
     "RNG = np.random.default_rng()": "RNG is a generator of random numbers",
     "RNG = random.Random()": "RNG is a random.Random",
+    "PID = os.getpid()": "PID is the number of the process",
+    "NAME = f'part {os.getpid()}.txt'": "NAME names the number of the process",
+    "import uuid; RUN = uuid.uuid4()": "RUN is a UUID of this import alone",
+    "STARTED = time.time()": "STARTED is the time of the import",
+    "class Run: at = pd.Timestamp.now().to_pydatetime()": "Run.at is the time",
 }
 
 
@@ -480,6 +548,18 @@ def test_edited_package_is_noticed(jobs, workspace):
     status, log = made.both("b")
     assert status == 0 and "second" in log
     assert "beside.py has changed since" in log
+
+
+def test_file_that_the_import_has_read_is_read_anew_when_it_changes(jobs, workspace):
+    path = workspace.root / "setting.txt"
+    path.write_text("first")
+    made = jobs(top=f"SETTING = open({str(path)!r}).read()", process="print(SETTING)")
+    assert "first" in made.both("a")[1]
+    path.write_text("second, and longer")
+    time.sleep(1.1)
+    status, log = made.both("b")
+    assert status == 0 and "second" in log
+    assert "setting.txt has changed since" in log
 
 
 def test_job_with_another_environment_runs_in_it(jobs):

@@ -213,7 +213,21 @@ class Attempt:
     def supervised(
         self, kind: str, function: Callable[[], Any], status: str = "starting"
     ) -> Outcome:
-        """Run a function in a child, which RUNNING speaks of from its beginning."""
+        """Run a function in a child, which RUNNING speaks of from its beginning.
+
+        It must bear to run twice: see `brainsets.jobs.lessons`.
+        """
+        outcome = self._in_child(kind, function, status)
+        if outcome.again is not None:
+            print(
+                f"{kind}: once more, without what earlier steps have imported, as it "
+                f"changes what an import may depend on ({outcome.again})",
+                flush=True,
+            )
+            outcome = self._in_child("again", function, status)
+        return outcome
+
+    def _in_child(self, kind: str, function: Callable[[], Any], status: str) -> Outcome:
         running = self.folder.sentinel(self.name, sentinels.RUNNING)
 
         def beat() -> None:

@@ -14,9 +14,22 @@ from typing import Any
 
 from brainsets.jobs.failures import described
 
-__all__ = ["be_child", "be_guardian", "end_marked", "flush_streams", "write_all"]
+__all__ = [
+    "MARK",
+    "Distrust",
+    "be_child",
+    "be_guardian",
+    "end_marked",
+    "flush_streams",
+    "write_all",
+]
 
-_MARK = "BRAINSETS_STEP"
+MARK = "BRAINSETS_STEP"
+"""The environment variable by which all programs of a step are found."""
+
+
+class Distrust(BaseException):
+    """What a function has done must be done again elsewhere; says why."""
 
 
 def be_child(
@@ -43,11 +56,13 @@ def be_child(
         os._exit(1)
     status = 0
     try:
-        function, os.environ[_MARK] = task()
+        function, os.environ[MARK] = task()
         os.close(start)
         faulthandler.enable()
         try:
             report = {"result": function()}
+        except Distrust as reason:
+            report = {"again": str(reason)}
         except BaseException as error:
             report = {"failure": described(error)}
         flush_streams()
@@ -67,7 +82,7 @@ def end_marked(mark: str) -> None:
     They carry the mark in their environment, which Linux shows; elsewhere they cannot
     be told apart from others.
     """
-    marked = f"{_MARK}={mark}".encode()
+    marked = f"{MARK}={mark}".encode()
     try:
         processes = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:

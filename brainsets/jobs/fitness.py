@@ -6,18 +6,24 @@ made something that two processes cannot both own. Everything here reads what Li
 shows under /proc.
 """
 
+import contextlib
 import os
 import random
+import re
 import stat
 import sys
 import tempfile
 import threading
+import time
+import uuid
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from brainsets.jobs.modules import is_below
 
 __all__ = [
     "Fitness",
@@ -36,6 +42,9 @@ _BLOCKS = 64
 _WORDS_OF_BLOCK = 624
 # Seeds that a person types are shorter than those that the system gives.
 _LONGEST_TYPED_SEED = 2**64
+# Their changes are noticed anyway, or they are no files.
+_CODE = (".py", ".pyc", ".so")
+_NO_FILES = ("/proc/", "/sys/", "/dev/")
 
 
 def open_descriptors() -> dict[int, tuple[int, int]]:
@@ -67,13 +76,31 @@ class Fitness:
 
     def __init__(self) -> None:
         self._descriptors = open_descriptors()
+        self._started = time.time()
         self._made: list[str] = []
+        self._read: set[str] = set()
         self._watching = True
         sys.addaudithook(self._audit)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._watching and event in ("tempfile.mkdtemp", "tempfile.mkstemp"):
+        if not self._watching:
+            return
+        if event == "open":
+            self._note_read(*arguments)
+        elif event in ("tempfile.mkdtemp", "tempfile.mkstemp"):
             self._made.append(str(arguments[0]))
+
+    def _note_read(self, path: Any, mode: Any, flags: Any) -> None:
+        if not isinstance(path, (str, bytes)) or flags & (os.O_WRONLY | os.O_RDWR):
+            return
+        path = os.fsdecode(path)
+        if not path.endswith(_CODE):
+            self._read.add(os.path.abspath(path))
+
+    @property
+    def read(self) -> set[str]:
+        """The files that were read, beside code: settings, tables and the like."""
+        return {p for p in self._read if not p.startswith(_NO_FILES)}
 
     def obstacle(self, folder: Path) -> str | None:
         """Return what makes this process unfit to be forked, None if nothing does.
@@ -90,6 +117,7 @@ class Fitness:
             self._child(),
             self._temporary_file(),
             _generator(folder),
+            self._passing_value(folder),
             # Last, as it forks.
             _native_thread(),
         ):
@@ -131,6 +159,32 @@ class Fitness:
             where = kept[0] if kept else tempfile.gettempdir()
             return f"it has made a temporary file or folder ({where})"
         return None
+
+    def _passing_value(self, folder: Path) -> str | None:
+        """Name a value that would be another one in each import."""
+        pid, now = os.getpid(), time.time()
+        as_word = re.compile(rf"(?<!\d){pid}(?!\d)")
+        for name, value in _values(folder):
+            if type(value) is int and value == pid:
+                return f"{name} is the number of the process"
+            if isinstance(value, (str, Path)) and as_word.search(str(value)):
+                return f"{name} names the number of the process"
+            if type(value) is float and self._started <= value <= now:
+                return f"{name} is the time of the import"
+            if type(value) is datetime and any(
+                self._started <= seconds <= now for seconds in _seconds(value)
+            ):
+                return f"{name} is the time of the import"
+            if type(value) is uuid.UUID and value.version in (1, 4):
+                return f"{name} is a UUID of this import alone"
+        return None
+
+
+def _seconds(value: datetime) -> Iterator[float]:
+    """Yield a time in seconds; of one without a zone, as local time and as UTC."""
+    for time_of_day in (value, value.replace(tzinfo=value.tzinfo or timezone.utc)):
+        with contextlib.suppress(OverflowError, OSError, ValueError):
+            yield time_of_day.timestamp()
 
 
 def seeded_random(before: tuple[Any, ...]) -> list[Callable[[], None]]:
@@ -182,22 +236,28 @@ def _native_thread() -> str | None:
 
 def _generator(folder: Path) -> str | None:
     """Name a generator that would give all steps the same numbers."""
-    for module in list(sys.modules.values()):
-        if not _is_below(folder, module):
-            continue
-        for name, value in list(vars(module).items()):
-            if type(value) is random.Random:
-                return f"{name} is a random.Random of which nobody knows the seed"
-            generator = getattr(value, "bit_generator", None)
-            entropy = getattr(_seed_sequence(generator), "entropy", None)
-            if isinstance(entropy, int) and entropy > _LONGEST_TYPED_SEED:
-                return f"{name} is a generator of random numbers without a seed"
+    for name, value in _values(folder):
+        if type(value) is random.Random:
+            return f"{name} is a random.Random of which nobody knows the seed"
+        generator = getattr(value, "bit_generator", None)
+        entropy = getattr(_seed_sequence(generator), "entropy", None)
+        if isinstance(entropy, int) and entropy > _LONGEST_TYPED_SEED:
+            return f"{name} is a generator of random numbers without a seed"
     return None
 
 
-def _is_below(folder: Path, module: ModuleType | None) -> bool:
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and folder in Path(file).parents
+def _values(folder: Path) -> Iterator[tuple[str, Any]]:
+    """Yield what modules in a folder hold, and the classes that they define."""
+    for module in list(sys.modules.values()):
+        if not is_below(folder, module):
+            continue
+        for name, value in list(vars(module).items()):
+            if not name.startswith("__"):
+                yield name, value
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                for inner, held in list(vars(value).items()):
+                    if not inner.startswith("__"):
+                        yield f"{name}.{inner}", held
 
 
 def _seed_sequence(generator: Any) -> Any:

@@ -28,7 +28,7 @@ from brainsets.shared.processes import start_time
 
 __all__ = ["keep"]
 
-_KINDS = ("download", "process", "inspect")
+_KINDS = ("download", "process", "again", "inspect")
 # Whatever comes later imports anew, which takes a second or two; memory is free.
 _LONGEST_IDLE_S = 120
 _TICK_S = 1.0

@@ -1,8 +1,13 @@
 """What a step imports that the import of its pipeline did not.
 
-Many pipelines import where they need it, and large packages (mne, say) load their parts
-when these are first used. Each forked step would pay for that again, so a zygote
-imports it, too, once a step has shown what it is.
+Large packages (mne, say) load their parts when these are first used. Each forked step
+would pay for that again, so a zygote imports them, too, once a step has shown which.
+
+What an import finds around it is part of what it gives, and steps may change that
+first. So a part is learned only from a step that has changed nothing of its
+surroundings, and only if its package was there when the pipeline was imported:
+whoever imports a whole package within a step may have a reason. A step that was forked
+with such parts and has changed anything is not believed: it runs once more, without.
 """
 
 import importlib
@@ -10,18 +15,28 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from brainsets.jobs.modules import imported_since
+from brainsets.jobs.modules import imported_since, remembered_packages
+from brainsets.jobs.surroundings import OWN
 
 __all__ = ["learn", "lessons"]
 
 
-def lessons() -> list[str]:
+def lessons(whole_packages: bool) -> list[str]:
     """Return what this process has imported since it was forked, in that order.
 
     Those of Python and of installed packages only. What lies beside the pipeline is the
     pipeline's own, and quickly imported.
+
+    Parameters
+    ----------
+    whole_packages : bool
+        Whether packages count of which nothing was there before.
     """
-    return [name for name in imported_since() if _is_installed(name)]
+    names = [name for name in imported_since() if _is_installed(name)]
+    if whole_packages:
+        return names
+    there = remembered_packages() - OWN
+    return [name for name in names if name.partition(".")[0] in there]
 
 
 def learn(names: Iterable[str]) -> None:

@@ -7,8 +7,15 @@ after it only what has come since.
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["imported_since", "remember_modules", "versions"]
+__all__ = [
+    "imported_since",
+    "is_below",
+    "remember_modules",
+    "remembered_packages",
+    "versions",
+]
 
 _known: frozenset[str] = frozenset()
 _known_versions: dict[str, str] = {}
@@ -19,6 +26,17 @@ def remember_modules() -> None:
     global _known, _known_versions
     _known_versions = versions()
     _known = frozenset(sys.modules)
+
+
+def remembered_packages() -> set[str]:
+    """Return the packages of which anything was there before the fork."""
+    return {name.partition(".")[0] for name in _known}
+
+
+def is_below(folder: Path, module: object) -> bool:
+    """Whether a module's file lies in a folder."""
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and folder in Path(file).parents
 
 
 def imported_since() -> list[str]:

@@ -15,7 +15,7 @@ from functools import partial
 
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.requests import Request, Unfit
-from brainsets.jobs.zygote import WarmForker
+from brainsets.jobs.warm_forker import WarmForker
 from brainsets.shared.code import code_stamp
 
 __all__ = ["Readiness"]

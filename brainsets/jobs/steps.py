@@ -244,6 +244,8 @@ def _process_in_child(
         What the sentinel says; or ``missed``, the attributes of the download that
         process has asked for and that were not kept.
     """
+    # Where this runs once more, the first has left something.
+    _fresh_staging(attempt)
     instance, row = _instance(attempt, staging, False)
     absent = Absent(instance, ())
     try:

@@ -55,12 +55,14 @@ class Outcome:
     """How a supervised function ended.
 
     `result` is what it returned. `failure` is None on success, else ``{error,
-    message, traceback, signal, timeout_s, transient}``. `cpu_s` (seconds) and
-    `max_rss_mb` (MB) include the sub-processes that it waited for.
+    message, traceback, signal, timeout_s, transient}``. `again` is why neither counts,
+    as the function must run in another process. `cpu_s` (seconds) and `max_rss_mb` (MB)
+    include the sub-processes that it waited for.
     """
 
     result: Any = None
     failure: dict[str, Any] | None = None
+    again: str | None = None
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
 
@@ -355,6 +357,8 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
             "Timeout", f"ran longer than its timeout of {timeout_s:g} s"
         )
         outcome.failure["timeout_s"] = timeout_s
+    elif "again" in report:
+        outcome.again = report["again"]
     elif "failure" in report:
         outcome.failure = report["failure"]
     elif child.overstayed and "result" in report:

@@ -2,8 +2,9 @@
 
 It has a socket for each kind of step, its channels. When a step has imported more than
 the pipeline's import did, the zygote forks a successor, which imports that as well and
-takes over the channel of that kind of step. So what a step finds imported is what its
-pipeline imports, and what steps of its own kind have imported.
+serves the channel of that kind of step, as long as its steps can be believed to get
+what they would get alone (see `brainsets.jobs.lessons`). Steps that cannot run again
+through a channel that no successor serves.
 """
 
 import contextlib
@@ -15,14 +16,14 @@ import random
 import select
 import signal
 import socket
-import struct
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from brainsets.jobs.arguments import Job
-from brainsets.jobs.children import be_child, end_marked
+from brainsets.jobs.children import Distrust, be_child, end_marked
 from brainsets.jobs.ending import quick_end
 from brainsets.jobs.fitness import (
     Fitness,
@@ -35,79 +36,20 @@ from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
 from brainsets.jobs.modules import remember_modules
 from brainsets.jobs.orphans import adopt_orphans, die_with_parent
+from brainsets.jobs.succession import Succession
 from brainsets.jobs.supervision import Ended
+from brainsets.jobs.surroundings import Surroundings
+from brainsets.jobs.warm_forker import DESCRIPTORS, END, PID
 from brainsets.shared.manifest import know_columns
 
-__all__ = ["WarmForker", "be_zygote"]
+__all__ = ["be_zygote"]
 
-_PID = struct.Struct("=q")
-_END = struct.Struct("=qdd?")
-# A process with much memory is forked in milliseconds; this one is not well.
-_LONGEST_FORK_S = 60
-_DESCRIPTORS = 5
-# Most steps import the same things; a pipeline whose steps never do is not followed.
-_MOST_SUCCESSORS = 4
+# Kinds of steps whose imports are learned. A download waits most of its time, and is
+# not to be begun twice.
+_LEARNERS = {"process", "inspect"}
 _LONGEST_LESSON = 1 << 20
 # In case a library has taken the signal of an ended child for itself.
 _LONGEST_WAIT_MS = 2000
-
-
-class WarmForker:
-    """Has children forked by a zygote; one for each child.
-
-    Parameters
-    ----------
-    channel : socket
-        The end of a zygote's channel that requests go into.
-    """
-
-    def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
-        self._news: socket.socket | None = None
-
-    def fork(self, results: int, start: int, mark: str) -> int | None:
-        """Return the pid of a new child with our standard streams, None on failure."""
-        self._news, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        descriptors = [theirs.fileno(), results, start, 1, 2]
-        try:
-            socket.send_fds(self._channel, [mark.encode()], descriptors)
-        except OSError:
-            return None
-        finally:
-            theirs.close()
-        self._news.settimeout(_LONGEST_FORK_S)
-        message = self._received()
-        return _PID.unpack(message)[0] if message else None
-
-    def guard(self, mark: str) -> None:
-        """Do nothing: the zygote guards the child, as long as this process lives."""
-
-    def ended(self) -> Ended | None:
-        """Return the end of the child, None while it lives."""
-        self._news.settimeout(0)
-        try:
-            message = self._received()
-        except BlockingIOError:
-            return None
-        if not message:
-            return Ended(None)
-        return Ended(*_END.unpack(message))
-
-    def wait(self, seconds: float) -> None:
-        """Wait for news of the child."""
-        select.select([self._news], [], [], seconds)
-
-    def _received(self) -> bytes:
-        try:
-            return self._news.recv(_END.size)
-        except BlockingIOError:
-            raise
-        except OSError:
-            return b""
-
-    def close(self) -> None:
-        """Take no more news of the child."""
-        self._news.close()
 
 
 def be_zygote(
@@ -161,14 +103,15 @@ class _Zygote:
         self._channels = channels
         self._life, self._printed = life, printed
         self._generators: list[Callable[[], None]] = []
-        self._successors = dict.fromkeys(channels, 0)
+        self._succession = Succession(channels)
+        # Packages of which this process has imported what only steps have asked for.
+        self._learned: set[str] = set()
 
     def _open(self) -> None:
         """Set up what belongs to this process, and not to one it is forked from."""
         adopt_orphans()
-        self._successor_pids: set[int] = set()
+        self._succession.open()
         self._steps: dict[int, _Step] = {}
-        self._ready: dict[int, str] = {}
         self._taught, self._teacher = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
@@ -176,18 +119,19 @@ class _Zygote:
         self._woken, self._waking = os.pipe()
         for descriptor in (self._woken, self._waking):
             os.set_blocking(descriptor, False)
-        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        self._handler = signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         signal.set_wakeup_fd(self._waking)
 
     def _close(self) -> None:
         """Let go of what belongs to the process that this one was forked from."""
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, self._handler or signal.SIG_DFL)
         for step in self._steps.values():
             step.news.close()
         self._taught.close()
-        for descriptor in (self._waking, self._woken, *self._ready):
+        for descriptor in (self._waking, self._woken):
             os.close(descriptor)
+        self._succession.close()
 
     def warm_up(self) -> bool:
         """Import the pipeline; say whether steps can be forked from here."""
@@ -212,7 +156,7 @@ class _Zygote:
         self._settle()
         # From now on, steps may need it although its keeper was killed.
         die_with_parent(False)
-        self._tell(stamp=stamp, files=self._files())
+        self._tell(stamp=stamp, files=self._files(fitness.read))
         return True
 
     def _settle(self) -> None:
@@ -220,6 +164,7 @@ class _Zygote:
         self._open()
         remember_modules()
         know_columns(self._job.folder.manifest)
+        self._surroundings = Surroundings(self._folder)
         self._descriptors = open_descriptors()
         # What is there stays there: forked processes need not look for garbage in it,
         # which would copy it.
@@ -229,11 +174,12 @@ class _Zygote:
     def _tell(self, **report: Any) -> None:
         os.write(self._life, json.dumps(report).encode() + b"\n")
 
-    def _files(self) -> list[str]:
-        """Return the files of all that is imported, without the pipeline's own."""
+    def _files(self, read: set[str]) -> list[str]:
+        """Return what was read, and the code that is not the pipeline's own."""
         found = {getattr(module, "__file__", None) for module in sys.modules.values()}
         own = f"{self._folder}{os.sep}"
-        return sorted(f for f in found if isinstance(f, str) and not f.startswith(own))
+        code = {f for f in found if isinstance(f, str) and not f.startswith(own)}
+        return sorted(code | read)
 
     def serve(self) -> None:
         """Fork as long as somebody may ask for it."""
@@ -246,16 +192,21 @@ class _Zygote:
             for pid, step in self._steps.items():
                 if step.news.fileno() in ready:
                     self._end_abandoned(pid, step)
-            for descriptor in ready & {*self._ready}:
-                self._hand_over(descriptor)
-            for kind, channel in list(self._channels.items()):
+            for tie in ready & {*self._succession.ties}:
+                self._succession.hear(tie)
+            for kind, channel in self._own_channels().items():
                 if channel.fileno() in ready:
                     self._take(kind, channel)
             if self._taught.fileno() in ready:
                 self._succeed(*json.loads(self._taught.recv(_LONGEST_LESSON)))
 
+    def _own_channels(self) -> dict[str, socket.socket]:
+        left = self._succession.has_left
+        return {kind: end for kind, end in self._channels.items() if not left(kind)}
+
     def _ready_descriptors(self) -> set[int]:
-        waiting = [self._woken, self._taught, *self._ready, *self._channels.values()]
+        waiting = [self._woken, self._taught, *self._succession.ties]
+        waiting += self._own_channels().values()
         waiting += [s.news for s in self._steps.values() if not s.is_abandoned]
         poll = select.poll()
         for descriptor in waiting:
@@ -273,9 +224,9 @@ class _Zygote:
                 return
             step = self._steps.pop(pid, None)
             if step is not None:
-                end = Ended.of(status, usage, {*self._steps, *self._successor_pids})
+                end = Ended.of(status, usage, {*self._steps, *self._succession.pids})
                 content = (status, end.cpu_s, end.max_rss_mb, end.was_alone)
-                _send(step.news, _END.pack(*content))
+                _send(step.news, END.pack(*content))
                 step.news.close()
 
     @staticmethod
@@ -292,7 +243,7 @@ class _Zygote:
         """Take one request, and fork."""
         try:
             mark, descriptors, _, _ = socket.recv_fds(
-                channel, 256, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+                channel, 256, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
             # A successor was faster.
@@ -300,7 +251,7 @@ class _Zygote:
         if not mark:
             self._channels.pop(kind).close()
             return
-        if len(descriptors) == _DESCRIPTORS:
+        if len(descriptors) == DESCRIPTORS:
             step = _Step(socket.socket(fileno=descriptors.pop(0)), mark.decode())
             self._fork(kind, step, descriptors)
         for descriptor in descriptors:
@@ -322,7 +273,7 @@ class _Zygote:
         except (PermissionError, ProcessLookupError):
             pass
         self._steps[pid] = step
-        _send(step.news, _PID.pack(pid))
+        _send(step.news, PID.pack(pid))
 
     def _be_step(self, kind: str, results: int, start: int, *streams: int) -> None:
         self._close()
@@ -337,17 +288,50 @@ class _Zygote:
         end = quick_end(self._descriptors | identities((1, 2, results)))
 
         def teach(status: int) -> None:
-            if self._successors[kind] < _MOST_SUCCESSORS:
-                if names := lessons():
-                    _send(self._teacher, json.dumps([kind, names]).encode())
+            self._teach(kind)
             end(status)
 
         def task() -> tuple[Callable[[], Any], str]:
             self._repeat_printed()
             with open(start, "rb", closefd=False) as file:
-                return pickle.load(file)
+                function, mark = pickle.load(file)
+            return partial(self._believed, kind, function), mark
 
         be_child(results, start, task, teach)
+
+    def _believed(self, kind: str, function: Callable[[], Any]) -> Any:
+        """Run a step; whatever its end, make sure that it can be believed.
+
+        Raises
+        ------
+        Distrust
+            It has changed what the imports of others may depend on.
+        """
+        self._surroundings.watch()
+        try:
+            result = function()
+        except BaseException:
+            self._distrust(kind)
+            raise
+        self._distrust(kind)
+        return result
+
+    def _distrust(self, kind: str) -> None:
+        # To look at what was written runs none of the pipeline's code.
+        if self._learned and kind != "inspect":
+            if change := self._surroundings.change(self._learned):
+                self._tell_teacher(kind, None)
+                raise Distrust(change)
+
+    def _teach(self, kind: str) -> None:
+        """Tell what a step has imported, if others may import the same."""
+        if kind in _LEARNERS and not self._succession.is_exhausted(kind):
+            names = lessons(whole_packages=kind == "inspect")
+            if names and not self._surroundings.change():
+                self._tell_teacher(kind, names)
+
+    def _tell_teacher(self, kind: str, names: list[str] | None) -> None:
+        _send(self._teacher, json.dumps([kind, names]).encode())
 
     def _repeat_printed(self) -> None:
         """Print what the import has printed, as an import in the step would."""
@@ -356,30 +340,36 @@ class _Zygote:
             position += os.write(1, content)
         os.close(self._printed)
 
-    def _succeed(self, kind: str, names: list[str]) -> None:
-        """Fork a successor that imports what a step has imported."""
-        is_busy = any(kind == other for other in self._ready.values())
-        names = [name for name in names if name not in sys.modules]
-        exhausted = self._successors[kind] >= _MOST_SUCCESSORS
-        if is_busy or exhausted or kind not in self._channels or not names:
+    def _succeed(self, kind: str, names: list[str] | None) -> None:
+        """Fork a successor that imports what a step has imported.
+
+        Without names, give up that kind of step: what was learned does harm.
+        """
+        if kind not in self._channels:
             return
-        self._successors[kind] += 1
-        ready, done = os.pipe()
+        if names is None:
+            self._channels.pop(kind).close()
+            self._succession.end()
+            return
+        names = [name for name in names if name not in sys.modules]
+        if not names or not self._succession.may_follow(kind):
+            return
+        ours, theirs = self._succession.forking(kind)
         try:
             pid = os.fork()
         except OSError:
+            # Then this end of its tie says at once that it has ended.
             pid = -1
         if pid == 0:
-            os.close(ready)
-            self._be_successor(kind, names)
-            os.write(done, b".")
+            os.close(ours)
+            self._be_successor(kind, names, theirs)
         else:
-            self._ready[ready] = kind
-            self._successor_pids.add(pid)
-        os.close(done)
+            self._succession.forked(kind, pid, ours)
+            os.close(theirs)
 
-    def _be_successor(self, kind: str, names: list[str]) -> None:
+    def _be_successor(self, kind: str, names: list[str], tie: int) -> None:
         self._close()
+        self._succession.begin(tie)
         channel = self._channels.pop(kind)
         for other in self._channels.values():
             # Or whoever asks there would wait, should the first zygote be killed.
@@ -391,28 +381,20 @@ class _Zygote:
         os.close(null)
         fitness = Fitness()
         had_numpy = "numpy.random" in sys.modules
+        self._surroundings.watch()
         learn(names)
         if not had_numpy:
             self._generators += unseeded_numpy()
-        if fitness.obstacle(self._folder):
+        if fitness.obstacle(self._folder) or self._surroundings.change():
             # Each step goes on importing it by itself.
             os._exit(0)
+        self._learned = {*self._learned, *(name.partition(".")[0] for name in names)}
         self._settle()
-        self._tell(files=self._files())
-
-    def _hand_over(self, descriptor: int) -> None:
-        """Leave a channel to a successor that is ready, or give up having one."""
-        kind = self._ready.pop(descriptor)
-        if os.read(descriptor, 1):
-            self._channels.pop(kind).close()
-        else:
-            self._successors[kind] = _MOST_SUCCESSORS
-        os.close(descriptor)
+        self._tell(files=self._files(fitness.read))
+        self._succession.is_ready()
 
 
 def _send(to: socket.socket, message: bytes) -> None:
-    try:
+    # Where it fails, nobody waits for it any more.
+    with contextlib.suppress(OSError):
         to.send(message)
-    except OSError:
-        # Nobody waits for it any more.
-        pass
