@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError, ManifestError, PipelineError
+from brainsets.jobs.advice import instead_of
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.failures import told
 from brainsets.jobs.loading import load_pipeline, parsed_args
@@ -166,15 +167,21 @@ def table(frame: Any) -> tuple[list[dict[str, str]], list[str], list[str]]:
 def _column(title: str, values: list, assets: list[str]) -> tuple[str, list[str]]:
     try:
         return cells.column(values)
-    except cells.CellError:
+    except (cells.CellError, RecursionError):
         pass
     for asset, value in zip(assets, values):
+        where = f"manifest, asset {asset!r}: column {title!r} holds"
         try:
             cells.write(value, "mixed")
         except cells.CellError as error:
             raise ManifestError(
-                f"manifest, asset {asset!r}: column {title!r} holds {error}, "
-                "which a table cannot hold; store its name, id or path instead."
+                f"{where} {error}, which a table cannot hold; "
+                f"store {error.advice or instead_of(error.value)} instead."
+            ) from error
+        except RecursionError as error:
+            raise ManifestError(
+                f"{where} a {type(value).__name__} that holds itself, or is nested too "
+                "deep for a table; store the values that it is made of instead."
             ) from error
     raise ManifestError(f"manifest: column {title!r} cannot be written.")
 

@@ -44,7 +44,14 @@ __all__ = [
 
 
 class CellError(ValueError):
-    """A value that a table cannot hold, or a text that is no value."""
+    """A value that a table cannot hold, or a text that is no value.
+
+    `advice` says what to write instead, `value` what it is, where that is known.
+    """
+
+    def __init__(self, text: str, *, advice: str = "", value: object = None) -> None:
+        super().__init__(text)
+        self.advice, self.value = advice, value
 
 
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
@@ -109,7 +116,7 @@ def _kind(value: object) -> str:
     if kind is bool:
         return "bool"
     if kind is int and value.bit_length() > _LONGEST_INT_BITS:
-        raise CellError("an int of more than 4000 digits")
+        raise CellError("an int of more than 4000 digits", advice="text (`hex(...)`)")
     if kind in (str, int, float):
         return kind.__name__
     if kind in (list, tuple, dict):
@@ -128,7 +135,8 @@ def _kind(value: object) -> str:
             return "\\NaT"
         if kind is pandas.Timestamp:
             return "timestamp"
-    raise CellError(f"a {kind.__name__} object")
+    article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
+    raise CellError(f"{article} {kind.__name__} object", value=value)
 
 
 def _plain(value: object) -> object:
@@ -307,7 +315,10 @@ def _moment_text(value: datetime.datetime) -> str:
     zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "zone", None)
     fixed = isinstance(value.tzinfo, datetime.timezone)
     if zone is None and not fixed and "FixedOffset" not in type(value.tzinfo).__name__:
-        raise CellError(f"a time in a zone without a name ({value.tzinfo!r})")
+        raise CellError(
+            f"a time in a zone without a name ({value.tzinfo!r})",
+            advice="it in a zone with a name, such as UTC (`.astimezone(...)`)",
+        )
     offset = datetime.timezone(value.utcoffset())
     # Not isoformat() of the value: pandas garbles an offset with seconds.
     wall = value.replace(tzinfo=None).isoformat()

@@ -1,8 +1,20 @@
 """What is no manifest is refused, and what people edit in one is read or named."""
 
+import argparse
+import array
+import collections
+import datetime
+import decimal
+import enum
+import fractions
 import json
 import math
+import pathlib
+import uuid
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
 from manifests import rows_read, write
@@ -66,6 +78,95 @@ REFUSED = {
         ["'t'", "'s'", "a Timedelta object"],
     ),
 }
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Point(NamedTuple):
+    x: int
+
+
+@dataclass
+class Site:
+    x: int
+
+
+class Odd:
+    @property
+    def __class__(self):
+        raise RuntimeError("no")
+
+
+def itself():
+    value = []
+    value.append(value)
+    return value
+
+
+ADVICE = {
+    "array": (np.zeros(3), "a list (`.tolist()`)"),
+    "array in a dict": ({"a": [np.zeros(3)]}, "a list (`.tolist()`)"),
+    "array of the standard library": (array.array("d", [1]), "a list (`.tolist()`)"),
+    "Series": (pd.Series([1]), "a list (`.tolist()`)"),
+    "Index": (pd.Index([1]), "a list (`.tolist()`)"),
+    "Categorical": (pd.Categorical(["a"]), "a list (`.tolist()`)"),
+    "DataFrame": (pd.DataFrame({"a": [1]}), 'lists by column (`.to_dict("list")`)'),
+    "Period": (pd.Period("2020-01"), "its begin (`.start_time`) or text"),
+    "Interval": (pd.Interval(0, 1), "its two ends (`.left`, `.right`)"),
+    "Timedelta": (pd.Timedelta(1), "its seconds, as a number (`.total_seconds()`)"),
+    "timedelta": (datetime.timedelta(1), "its seconds, as a number"),
+    "timedelta64": (np.timedelta64(1, "s"), "its seconds, as a number (`... / np."),
+    "datetime64": (np.datetime64("2020"), "a time (`pd.Timestamp(...)`)"),
+    "time": (datetime.time(1), "text (`.isoformat()`)"),
+    "set": ({1}, "a sorted list (`sorted(...)`)"),
+    "frozenset": (frozenset({1}), "a sorted list (`sorted(...)`)"),
+    "bytes": (b"a", "text (`.decode()` or `.hex()`)"),
+    "decimal": (decimal.Decimal("1.10"), "a number (`float(...)`) or, if each digit"),
+    "fraction": (fractions.Fraction(1, 3), "a number (`float(...)`)"),
+    "complex": (1j, "its parts, as two numbers (`.real`, `.imag`)"),
+    "complex of numpy": (np.complex64(1j), "its parts, as two numbers"),
+    "long double": (np.longdouble(1), "a number (`float(...)`)"),
+    "masked": (np.ma.masked, "None"),
+    "enum": (Colour.RED, "its name or its value (`.name`, `.value`)"),
+    "enum of numbers": (Level.LOW, "its name or its value"),
+    "named tuple": (Point(1), "a dict (`._asdict()`)"),
+    "dataclass": (Site(1), "a dict (`dataclasses.asdict(...)`)"),
+    "counter": (collections.Counter("a"), "a plain dict (`dict(...)`)"),
+    "namespace": (argparse.Namespace(a=1), "a dict (`vars(...)`)"),
+    "range": (range(3), "a list (`list(...)`)"),
+    "generator": ((x for x in "ab"), "a list (`list(...)`)"),
+    "deque": (collections.deque("a"), "a list (`list(...)`)"),
+    "path of another system": (pathlib.PureWindowsPath("a"), "a `pathlib.Path`"),
+    "function": (itself, "its name, as text (`.__name__`)"),
+    "class": (Probe, "its name, as text (`.__name__`)"),
+    "module": (math, "its name, as text (`.__name__`)"),
+    "uuid": (uuid.UUID(int=1), "text (`str(...)`)"),
+    "object": (Probe(), "its name, id or path"),
+    "object that cannot be looked at": (Odd(), "its name, id or path"),
+    "long int": (10**5000, "text"),
+    "holds itself": (itself(), "the values that it is made of"),
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_the_advice_fits_what_a_cell_holds(case):
+    value, advice = ADVICE[case]
+    cell = np.empty(1, dtype=object)
+    cell[0] = value
+    frame = pd.DataFrame(index=["s1"])
+    frame["probe"] = pd.Series(cell, index=["s1"], dtype=object)
+    with pytest.raises(ManifestError) as refusal:
+        listing.table(frame)
+    sentence = str(refusal.value)
+    assert f"store {advice}" in sentence
+    assert sentence.startswith("manifest, asset 's1': column 'probe' holds a")
+    assert sentence.endswith(" instead.") and len(sentence.splitlines()) == 1
 
 
 @pytest.mark.parametrize("case", REFUSED)
