@@ -88,7 +88,9 @@ STEPS = st.builds(
     host=TEXTS,
     ended=TEXTS,
 )
-FILE_NAMES = st.text("abcé/ .[]<&", min_size=1, max_size=8)
+FILE_NAMES = st.text("abcé/ .[]<&", min_size=1, max_size=8).filter(
+    lambda path: path[0] != "/" and ".." not in path.split("/")
+)
 ERRORS = st.tuples(st.sampled_from(["ValueError", "Killed", "Timeout"]), TEXTS)
 STORIES = st.builds(
     History,

@@ -123,9 +123,8 @@ def _typical_duration(folder: BrainsetFolder, manifest: Manifest) -> float | Non
     done = sorted(name for name in named if manifest.names.asset(name) is not None)
     step = math.ceil(len(done) / _MOST_SENTINELS_READ) or 1
     records = [read_sentinel(folder.sentinel(name, DONE)) for name in done[::step]]
-    durations = [
-        record["wall_s"] for record in records if record and "wall_s" in record
-    ]
+    known = [record.get("wall_s") for record in records if record]
+    durations = [wall_s for wall_s in known if wall_s is not None]
     # What takes no time at all still costs the fork of a child.
     return max(sum(durations) / len(durations), 0.02) if durations else None
 

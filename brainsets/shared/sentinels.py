@@ -3,15 +3,17 @@
 They are written beside and moved into place, so a reader sees a whole one or none.
 """
 
-import contextlib
 import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import NoneType
+from typing import Any
 
+from brainsets.shared.files import read_object, write_atomically
 from brainsets.shared.folders import BrainsetFolder
 
 __all__ = [
@@ -52,37 +54,6 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def write_atomically(
-    path: Path, content: bytes, *, durable: bool = False, spare: Path | None = None
-) -> None:
-    """Write a file so that a reader finds the old content or the new, never a part.
-
-    With `durable` it is also on disk, not only in memory, when this returns. A `spare`
-    file beside it is used up for it.
-    """
-    folder, name = os.path.split(path)
-    partial = spare or f"{folder}/.{os.getpid()}-{name[-200:]}"
-    try:
-        with _opened(partial, path.parent) as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
-        raise
-
-
-def _opened(file: str | Path, folder: Path) -> BinaryIO:
-    try:
-        return open(file, "wb")
-    except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
-        return open(file, "wb")
-
-
 def write_sentinel(
     path: Path,
     record: dict[str, Any],
@@ -100,12 +71,125 @@ def write_sentinel(
 
 
 def read_sentinel(path: Path) -> dict[str, Any] | None:
-    """Return a sentinel's object; None if there is none or it cannot be read."""
-    try:
-        record = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
-    except (OSError, ValueError):
+    """Return what a sentinel says; None if there is none or it is broken.
+
+    It is broken unless each key has the type that docs/status_json.md gives it, so
+    whoever reads it need not ask. What has nothing to say may be null or absent, but
+    for the outputs of a DONE and the attempts of a FAILED.
+    """
+    record = read_object(path)
+    if record is None:
         return None
-    return record if isinstance(record, dict) else None
+    for key, value in record.items():
+        if value is not None and key in _TYPES and not _TYPES[key](value):
+            return None
+    needed = _NEEDED.get(os.fspath(path).rpartition(".")[2])
+    return None if needed and record.get(needed) is None else record
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST
+
+
+def _is_number(value: Any) -> bool:
+    # Neither infinite nor NaN.
+    return type(value) in (int, float) and -_LARGEST < value < _LARGEST
+
+
+def _are_texts(value: Any) -> bool:
+    return type(value) is list and {*map(type, value)} <= {str}
+
+
+def _have_texts(value: Any) -> bool:
+    return type(value) is dict and {*map(type, value.values())} <= {str, NoneType}
+
+
+def _is_step(value: Any) -> bool:
+    return value in _STEPS if type(value) is str else False
+
+
+def _are_outputs(value: Any) -> bool:
+    return _are(value, path=_is_inside, bytes=_is_count, sha256=_is_text)
+
+
+def _are_files(value: Any) -> bool:
+    return _are(value, path=_is_text, bytes=_is_count)
+
+
+def _are_folders(value: Any) -> bool:
+    return _are(value, path=_is_text, files=_is_count)
+
+
+def _are_attempts(value: Any) -> bool:
+    # At least the one that it was written for.
+    if type(value) is not list or not value:
+        return False
+    return all(
+        type(each) is dict
+        and all(
+            entry is None or key not in _OF_ATTEMPTS or _OF_ATTEMPTS[key](entry)
+            for key, entry in each.items()
+        )
+        for each in value
+    )
+
+
+def _are(value: Any, **types: Callable[[Any], bool]) -> bool:
+    if type(value) is not list:
+        return False
+    for each in value:
+        if type(each) is not dict:
+            return False
+        for key, is_right in types.items():
+            if key not in each or not is_right(each[key]):
+                return False
+    return True
+
+
+def _is_inside(path: Any) -> bool:
+    """Whether a path stays below the folder that it starts from."""
+    if type(path) is not str or not path or path[0] == "/" or "\0" in path:
+        return False
+    return ".." not in path or ".." not in path.split("/")
+
+
+_LARGEST = 1 << 63
+_STEPS = ("download", "process", "build_environment", "write_manifest")
+_OF_ATTEMPTS: dict[str, Callable[[Any], bool]] = {
+    "time": _is_text,
+    "error": _is_text,
+    "message": _is_text,
+    "traceback": _is_text,
+    "signal": _is_text,
+    "timeout_s": _is_number,
+    "transient": lambda value: type(value) is bool,
+}
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(
+        ("asset", "brainset", "row", "code", "pipeline", "log", "run", "status")
+        + ("started", "ended", "host", "slurm_job", "handoff"),
+        _is_text,
+    ),
+    "step": _is_step,
+    "args": _are_texts,
+    "attempt": _is_count,
+    "pid": _is_count,
+    "wall_s": _is_number,
+    "cpu_s": _is_number,
+    "max_rss_mb": _is_number,
+    "versions": _have_texts,
+    "left_out": _have_texts,
+    "raw_bytes": _is_count,
+    "raw_files": _are_files,
+    "raw_folders": _are_folders,
+    "outputs": _are_outputs,
+    "attempts": _are_attempts,
+}
+_NEEDED = {DONE: "outputs", FAILED: "attempts"}
 
 
 def _alive(path: Path, record: dict[str, Any]) -> bool:
@@ -119,11 +203,14 @@ def _alive(path: Path, record: dict[str, Any]) -> bool:
     if record.get("host") != socket.gethostname():
         return True
     try:
-        pid = int(record["pid"])
+        pid = record.get("pid")
+        # 0 stands for this process's own group.
+        if not pid:
+            return False
         os.kill(pid, 0)
     except PermissionError:
         return True
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, OverflowError):
         return False
     return not _is_zombie(pid)
 

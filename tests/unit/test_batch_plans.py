@@ -34,7 +34,7 @@ def folder(tmp_path):
 def finish(folder, *durations_s):
     folder.status.mkdir()
     for number, wall_s in enumerate(durations_s):
-        record = json.dumps({"wall_s": wall_s})
+        record = json.dumps({"wall_s": wall_s, "outputs": []})
         folder.sentinel(f"s{number}", "DONE").write_text(record)
 
 

@@ -1,0 +1,178 @@
+"""Read and write files that somebody else may have put something odd in the place of.
+
+A crash, an editor, a program that tidies up, another user: whatever stands where one of
+our files belongs, to read it ends at once, with its content or an `OSError` that says
+what it is; and to write it never reaches through a link to somewhere else.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import stat
+import uuid
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "is_plain",
+    "move_aside",
+    "read_object",
+    "read_regular",
+    "remove_file",
+    "write_atomically",
+]
+
+# A record of a million outputs is half of that; what is larger is none of ours.
+_MOST_BYTES = 1 << 28
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISLNK, "a link"),
+)
+
+
+def read_regular(path: str | os.PathLike, most_bytes: int | None = None) -> bytes:
+    """Return the content of a regular file, to which a link may lead.
+
+    Raises
+    ------
+    OSError
+        It is not there, is something else than a file, or has more than `most_bytes`.
+    """
+    try:
+        # Else the opening of a named pipe waits for somebody who writes into it.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, f"is no name of a file: {error}", path) from None
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, f"it is {_kind(status.st_mode)}", path)
+        if most_bytes is not None and status.st_size > most_bytes:
+            raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes", path)
+        # One more, to see the end at once.
+        content = os.read(file, status.st_size + 1)
+        if len(content) < status.st_size:
+            # A single call reads at most two gigabytes.
+            parts = [content]
+            while part := os.read(file, 1 << 28):
+                parts.append(part)
+            content = b"".join(parts)
+        return content
+    finally:
+        os.close(file)
+
+
+def read_object(path: str | os.PathLike) -> dict[str, Any] | None:
+    """Return the JSON object in a file; None if there is none, or anything else."""
+    try:
+        text = read_regular(path, _MOST_BYTES).decode("utf-8", "surrogatepass")
+        record = json.loads(text)
+    except (OSError, ValueError, RecursionError, MemoryError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def write_atomically(
+    path: Path, content: bytes, *, durable: bool = False, spare: Path | None = None
+) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part.
+
+    With `durable` it is also on disk, not only in memory, when this returns. A `spare`
+    file beside it is used up for it. A folder in its place is moved aside.
+    """
+    folder, name = os.path.split(path)
+    partial = f"{folder}/.{os.getpid()}-{name[-200:]}"
+    try:
+        file = _reopened(spare) if spare else -1
+        if file >= 0:
+            partial = str(spare)
+        else:
+            file = _created(partial, Path(folder))
+        with open(file, "wb") as stream:
+            stream.write(content)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        try:
+            os.replace(partial, path)
+        except IsADirectoryError:
+            move_aside(path)
+            os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
+
+
+def _reopened(file: Path) -> int:
+    """Return a descriptor of an own file, emptied; -1 if it is one no more."""
+    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, flags)
+    except OSError:
+        descriptor = -1
+    if descriptor >= 0:
+        status = os.fstat(descriptor)
+        # A copy made of hard links must not change with it.
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+            os.ftruncate(descriptor, 0)
+            return descriptor
+        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        remove_file(file)
+    return -1
+
+
+def _created(file: str, folder: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(file, flags, 0o666)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        # Left by a process that had this number before, or put there.
+        remove_file(file)
+    return os.open(file, flags, 0o666)
+
+
+def remove_file(path: str | os.PathLike) -> None:
+    """Have nothing stand at a path: a file is removed, a folder moved aside."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except (IsADirectoryError, PermissionError):
+        # macOS says of a folder that it is not permitted.
+        if not os.path.isdir(path):
+            raise
+        move_aside(path)
+
+
+def move_aside(path: str | os.PathLike) -> str | None:
+    """Rename what is in the way, as it is not ours to remove; return its new path.
+
+    None if it was an empty folder, which is removed.
+    """
+    with contextlib.suppress(OSError):
+        os.rmdir(path)
+        return None
+    aside = f"{os.fspath(path)}.broken"
+    if os.path.lexists(aside):
+        aside = f"{os.fspath(path)}.broken-{uuid.uuid4().hex[:8]}"
+    os.rename(path, aside)
+    return aside
+
+
+def is_plain(path: str | os.PathLike) -> bool:
+    """Whether a regular file is at a path, or a link to one."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _kind(mode: int) -> str:
+    return next((kind for test, kind in _KINDS if test(mode)), "a device")
