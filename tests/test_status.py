@@ -167,7 +167,7 @@ def test_log_of_an_id_that_two_brainsets_have_asks_for_one(prepared, workspace):
 
 def test_log_is_paged_on_a_terminal(prepared):
     pager = prepared.root / "pager"
-    pager.write_text('#!/bin/sh\necho "PAGED with $1"; cat "$2"\n')
+    pager.write_text('#!/bin/sh\necho "PAGED with $*"; cat\n')
     pager.chmod(0o755)
     command = [sys.executable, "-m", "brainsets", "status", "--log", "s2"]
     command += ["--processed-dir", prepared.processed_dir]

@@ -6,6 +6,7 @@ from typing import Any
 
 from brainsets.commands.configured import configured
 from brainsets.planning.catalog import Entry, catalog
+from brainsets.shared.names import spelled
 
 __all__ = ["add_parser"]
 
@@ -30,10 +31,10 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     sources: dict[str, list[str]] = {}
     for entry in entries:
-        sources.setdefault(entry.name, []).append(entry.source)
+        sources.setdefault(spelled(entry.name), []).append(entry.source)
     width = max(map(len, sources), default=0)
     for name in sorted(sources):
-        print(f"{name:<{width}}  {', '.join(sources[name])}")
+        print(f"{name:<{width}}  {', '.join(map(spelled, sources[name]))}")
     return 0
 
 

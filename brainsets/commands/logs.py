@@ -3,18 +3,21 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from brainsets.errors import SettingsError
+from brainsets.planning.streams import say, shown_parts
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.selection import nearest
 
 __all__ = ["latest_log", "show_log"]
 
+_PART = 2**20
 _RULES = ("download_asset", "process_asset")
 
 
@@ -29,17 +32,42 @@ def show_log(folders: Iterable[BrainsetFolder], asset: str) -> int:
         No brainset has such an asset, or several have; or it has no log yet.
     """
     path = latest_log(folders, asset)
-    if sys.stdout.isatty():
+    is_terminal = sys.stdout.isatty()
+    texts = _texts(path, colours=is_terminal and "NO_COLOR" not in os.environ)
+    if is_terminal:
         pager = shlex.split(os.environ.get("PAGER", "")) or ["less"]
         if shutil.which(pager[0]):
-            subprocess.run([*pager, path], check=False)
+            _page(pager, texts)
             return 0
-    print(f"{path}:", file=sys.stderr)
-    sys.stdout.flush()
-    with open(path, "rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer)
-    sys.stdout.flush()
+    say(f"{path}:")
+    sys.stdout.writelines(texts)
     return 0
+
+
+def _texts(path: Path, *, colours: bool) -> Iterator[str]:
+    """Yield what a log holds, in parts: whatever ran has written into it."""
+    with open(path, encoding="utf-8", errors="backslashreplace", newline="") as file:
+        parts = iter(lambda: file.read(_PART), "")
+        yield from shown_parts(parts, colours=colours)
+
+
+def _page(pager: list[str], texts: Iterator[str]) -> None:
+    # Colours are shown by less only if it is told so.
+    environment = {"LESS": "-R", **os.environ}
+    process = subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment)
+    encoding = sys.stdout.encoding
+    # Ctrl-C is for the pager, which ends when it is told to.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with process.stdin as pipe:
+            for text in texts:
+                pipe.write(text.encode(encoding, "backslashreplace"))
+    except BrokenPipeError:
+        # Somebody has seen enough.
+        pass
+    finally:
+        process.wait()
+        signal.signal(signal.SIGINT, before)
 
 
 def latest_log(folders: Iterable[BrainsetFolder], asset: str) -> Path:

@@ -1,11 +1,10 @@
 """``brainsets``: prepare, status, report and list."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from brainsets.commands import listing, prepare, report, status
-from brainsets.errors import BrainsetError
+from brainsets.commands.ending import ended
 from brainsets.shared.version import VERSION
 
 __all__ = ["main"]
@@ -16,6 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 1 that an asset or the run failed, 2 that the command was wrong.
     """
+    return ended(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="brainsets",
         description="Prepare public neural recordings for machine learning.",
@@ -33,14 +36,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     if remaining and options.command != "prepare":
         parser.error(f"unrecognized arguments: {' '.join(remaining)}")
     options.remaining = remaining
-    try:
-        return options.run(options)
-    except BrainsetError as error:
-        print(f"brainsets: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; nothing is left to flush to.
-        sys.stderr.close()
-        return 141
+    return options.run(options)

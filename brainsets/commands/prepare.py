@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.commands.configured import ROOT, configured, configured_folder
-from brainsets.errors import BrainsetError, SettingsError
+from brainsets.commands.ending import ended
+from brainsets.errors import SettingsError
 from brainsets.planning.catalog import find_pipeline
 from brainsets.planning.paths import expanded
+from brainsets.planning.streams import say
 from brainsets.shared import sentinels
 from brainsets.shared.folders import BrainsetFolder
 
@@ -83,6 +85,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def runner_main(argv: Sequence[str] | None = None) -> int:
     """Run the published runner's command line; return its exit status."""
+    return ended(lambda: _run_file(argv))
+
+
+def _run_file(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m brainsets.runner",
         description="List, download and process the recordings of one pipeline, in "
@@ -93,14 +99,8 @@ def runner_main(argv: Sequence[str] | None = None) -> int:
     _add_common(parser, required=True)
     options, remaining = parser.parse_known_args(argv)
     options.verbose = False
-    try:
-        path = str(expanded("the pipeline", options.pipeline_file).absolute())
-        return _prepare(path, options, remaining, "active")
-    except BrainsetError as error:
-        print(f"brainsets: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    path = str(expanded("the pipeline", options.pipeline_file).absolute())
+    return _prepare(path, options, remaining, "active")
 
 
 def _prepare(
@@ -141,19 +141,19 @@ def _prepare(
         command.insert(command.index("--config"), "all")
         command += ["--", str(folder.manifest)]
     if options.verbose:
-        print("$", shlex.join(command), file=sys.stderr)
+        say(f"$ {shlex.join(command)}")
     before = _failure(folder)
     code = _call(command)
     usage = _failure(folder)
     if code and usage is not None and usage != before:
         if usage["error"] == "UsageError":
-            print(usage["message"], file=sys.stderr)
+            say(str(usage["message"]))
             if folder.manifest.exists():
                 # A mistyped argument is no failure of what was prepared before.
                 folder.listing_failure.unlink(missing_ok=True)
             return 2
         if options.list:
-            print(f"brainsets: {usage['message']}", file=sys.stderr)
+            say(f"brainsets: {usage['message']}")
     if options.list and code == 0:
         sys.stdout.write(folder.manifest.read_text(encoding="utf-8"))
     return code

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 from brainsets.commands.configured import results_folder
@@ -17,6 +18,7 @@ from brainsets.planning.status import (
     brainset_status,
     find_brainsets,
 )
+from brainsets.planning.streams import console
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.names import spelled
@@ -120,17 +122,15 @@ def _check_names(folders: list[BrainsetFolder], only: AssetFilter | None) -> Non
 
 
 def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
-    from rich.console import Console
-
     # A pipe has no width: keep lines whole for grep.
-    width = None if os.isatty(1) or "COLUMNS" in os.environ else 200
-    console = Console(highlight=False, width=width)
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
+    screen = console(sys.stdout, width=width)
     if not statuses:
-        console.print(f"Nothing has been prepared under {folder} yet.")
+        print(f"Nothing has been prepared under {spelled(folder)} yet.")
         return
     is_filtered = any(status.assets is not None for status in statuses)
     for part in outcome(statuses, whole=is_filtered):
-        console.print(part, soft_wrap=isinstance(part, str))
+        screen.print(part, soft_wrap=isinstance(part, str))
     for line in _others(statuses):
         print(line)
 

@@ -14,6 +14,7 @@ from brainsets.planning.status import (
     brainset_status,
     failure_text,
 )
+from brainsets.planning.streams import console
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifests
 from brainsets.shared.names import spelled
@@ -44,11 +45,9 @@ def watch(find: Callable[[], list[BrainsetFolder]]) -> int:
     finally:
         watcher.screen.close()
     if watcher.screen.is_live:
-        from rich.console import Console
-
-        console = Console(highlight=False)
+        screen = console(sys.stdout)
         for part in outcome(watcher.statuses):
-            console.print(part, soft_wrap=isinstance(part, str))
+            screen.print(part, soft_wrap=isinstance(part, str))
     return int(any(status.has_failed for status in watcher.statuses))
 
 

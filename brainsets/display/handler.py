@@ -223,7 +223,9 @@ class DisplayHandler(LogHandlerBase):
     def _tell_record(self, record: logging.LogRecord, message: str) -> None:
         """Show a record in Snakemake's own words."""
         if message.startswith("Trying to restart job "):
-            job = self._jobs.get(int(message.rstrip(".").rpartition(" ")[2]))
+            # Its words are Snakemake's, and may change.
+            number = message.rstrip(".").rpartition(" ")[2]
+            job = self._jobs.get(int(number)) if number.isdecimal() else None
             if job is not None and job.name:
                 what = self._title(job)
                 self._tell_event(record.created, f"{what}: is tried again")

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from brainsets.planning.streams import console, make_safe, shown
+
 if TYPE_CHECKING:
     from brainsets.display.picture import AssetLine, BrainsetBar
 
@@ -22,16 +24,12 @@ class LineScreen:
     is_live = False
 
     def __init__(self, stream: TextIO) -> None:
+        make_safe(stream)
         self._stream = stream
 
     def tell(self, line: str, style: str = "") -> None:
         """Write a line."""
-        try:
-            self._stream.write(f"{line}\n")
-        except UnicodeEncodeError:
-            encoding = getattr(self._stream, "encoding", None) or "ascii"
-            safe = line.encode(encoding, "backslashreplace").decode(encoding)
-            self._stream.write(f"{safe}\n")
+        self._stream.write(f"{shown(line)}\n")
         self._stream.flush()
 
     def draw(
@@ -53,7 +51,6 @@ class LiveScreen:
 
     def __init__(self, stream: TextIO, *, no_color: bool = False) -> None:
         # Not before a run has begun: it takes a tenth of a second.
-        from rich.console import Console
         from rich.live import Live
         from rich.text import Text
 
@@ -61,11 +58,10 @@ class LiveScreen:
 
         self._text: Callable[..., Text] = Text
         self._picture = picture
-        self._console = Console(
-            file=stream,
+        self._console = console(
+            stream,
             # None: as NO_COLOR in the environment says.
             no_color=True if no_color else None,
-            highlight=False,
             soft_wrap=True,
             force_terminal=True,
         )
@@ -81,6 +77,8 @@ class LiveScreen:
 
     def tell(self, line: str, style: str = "") -> None:
         """Write a line above the picture."""
+        # Snakemake colours some of its words.
+        line = shown(line, colours=not self._console.no_color)
         self._console.print(self._text(line, style=style))
 
     def draw(

@@ -1,5 +1,6 @@
 """Show how far brainsets are: the table at the end of a run, and of ``status``."""
 
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,12 +43,16 @@ def show_outcome(
     `read` reads a manifest; a run remembers those that it has read.
     """
     # Imported when a run has ended, not by every job that parses the Snakefile.
-    from rich.console import Console
+    from brainsets.planning.streams import console
 
-    console = Console(stderr=True, highlight=False)
+    screen = console(sys.stderr)
     statuses = [brainset_status(b.folder, read=read) for b in brainsets]
-    for part in outcome(statuses):
-        console.print(part, soft_wrap=isinstance(part, str))
+    try:
+        for part in outcome(statuses):
+            screen.print(part, soft_wrap=isinstance(part, str))
+    except (OSError, ValueError):
+        # Whoever read our output has gone.
+        pass
 
 
 def outcome(
@@ -105,8 +110,8 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for running in _most(status.running, _MOST_RUNNING, is_whole):
         lines.append(
             f"[cyan]RUNNING[/] {_safe(status.brainset)} {_safe(running['asset'])} "
-            f"({running['step']}), {_safe(running['status'])}, "
-            f"since {running['started']}"
+            f"({_safe(running['step'])}), {_safe(running['status'])}, "
+            f"since {_safe(running['started'])}"
         )
     if not is_whole:
         more = len(status.running) - _MOST_RUNNING
@@ -114,7 +119,8 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
-            f"{_safe(stopped['asset'])} ({stopped['step']}), {_safe(stopped['status'])}"
+            f"{_safe(stopped['asset'])} ({_safe(stopped['step'])}), "
+            f"{_safe(stopped['status'])}"
         )
         lines.append(f"       log: {_safe(stopped['log'])}")
     if not is_whole:

@@ -1,12 +1,12 @@
 """One table of what came out of a brainset."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from brainsets.errors import ManifestError
+from brainsets.planning.streams import say
 from brainsets.shared import cells
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
@@ -123,9 +123,7 @@ def summarize_run(
             write_summary(folder, read)
         except (OSError, ManifestError) as error:
             # The data is there all the same, and `status` shows what became of it.
-            print(
-                f"brainsets: {folder.summary} is not written: {error}", file=sys.stderr
-            )
+            say(f"brainsets: {folder.summary} is not written: {error}")
 
 
 def _row(

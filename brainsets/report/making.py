@@ -1,13 +1,13 @@
 """Make the report of brainsets that have been prepared, as one file."""
 
 import os
-import sys
 import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from brainsets.errors import ReportError
+from brainsets.planning.streams import say
 from brainsets.report.facts import commit_of, read_facts
 from brainsets.report.looking import outputs_of, see
 from brainsets.report.page import page
@@ -61,7 +61,7 @@ def make_report(
         raise ReportError(
             f"the report cannot be made: {error.filename}: {error.strerror}."
         ) from error
-    print(f"report: {target}, {target.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+    say(f"report: {target}, {target.stat().st_size / 1e6:.1f} MB")
 
 
 def _write_archive(target: Path, text: str) -> None:
@@ -83,5 +83,4 @@ class _Progress:
     def __call__(self, done: int, total: int) -> None:
         if time.monotonic() - self.told_s > _PROGRESS_S:
             self.told_s = time.monotonic()
-            text = f"report: read {done} of {total} files of {self.brainset}"
-            print(text, file=sys.stderr, flush=True)
+            say(f"report: read {done} of {total} files of {self.brainset}")

@@ -19,6 +19,7 @@ from brainsets.planning.outcome import show_outcome
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
 from brainsets.planning.summary import summarize_run
+from brainsets.shared.names import spelled
 
 # Jobs per time; what the default profile sets.
 UNREACHED_LIMIT = 100_000
@@ -34,7 +35,7 @@ def ended_by_error(function):
     try:
         return function()
     except BrainsetError as error:
-        raise SystemExit(f"brainsets: {error}") from None
+        raise SystemExit(f"brainsets: {spelled(error)}") from None
 
 
 def is_forced(*rules):
@@ -71,8 +72,10 @@ def run_display():
     """Have assets shown in place of Snakemake's jobs, in the process that a user starts."""
     if not workflow.is_main_process:
         return None
+    from brainsets.planning.streams import make_safe
     from brainsets.display.takeover import show_display
 
+    make_safe()
     return show_display(workflow, RUN)
 
 

@@ -1,0 +1,33 @@
+"""How a command ends: with its status, or with one sentence that says why not."""
+
+import sys
+from collections.abc import Callable
+
+from brainsets.errors import BrainsetError
+from brainsets.planning.streams import discard, make_safe, say
+
+__all__ = ["ended"]
+
+
+def ended(run: Callable[[], int]) -> int:
+    """Call what a command does, and return its exit status, whatever happens."""
+    make_safe()
+    try:
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()
+    except BrainsetError as error:
+        say(f"brainsets: {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        discard()
+        return 141
+    except OSError as error:
+        discard()
+        what = error.filename or "what there is to say cannot be written"
+        say(f"brainsets: {what}: {error.strerror or error}.")
+        return 2
