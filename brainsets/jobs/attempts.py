@@ -20,6 +20,7 @@ from brainsets.shared import sentinels
 from brainsets.shared.arguments import counted
 from brainsets.shared.code import code_hash, code_stamp
 from brainsets.shared.manifest import RowText
+from brainsets.shared.times import keep_order
 from brainsets.shared.version import VERSION
 
 __all__ = ["Attempt", "Forkers"]
@@ -160,6 +161,7 @@ class Attempt:
         record = {**self.identity, **self.measured, **record}
         path = self.folder.sentinel(self.name, self.success)
         sentinels.write_sentinel(path, record, durable=True)
+        self.keep_order()
         self._remove(sentinels.RUNNING)
         if self.failed.get("step") == self.step or self.step == "process":
             self._remove(sentinels.FAILED)
@@ -194,6 +196,13 @@ class Attempt:
         """
         for state in states:
             self._remove(state)
+
+    def keep_order(self) -> None:
+        """Make sure that nothing that this step has needed is newer than its result."""
+        needed = [self.folder.manifest, self.folder.environment_ready]
+        if self.step == "process":
+            needed.append(self.folder.sentinel(self.name, sentinels.DOWNLOADED))
+        keep_order(self.folder.sentinel(self.name, self.success), needed)
 
     def _remove(self, state: str) -> None:
         put_away(self.folder.sentinel(self.name, state))

@@ -24,6 +24,7 @@ from brainsets.shared.arguments import counted
 from brainsets.shared.locks import release_locks
 from brainsets.shared.names import spelled
 from brainsets.shared.sockets import socket_path
+from brainsets.shared.times import keep_order
 
 __all__ = ["download_batch", "process_batch"]
 
@@ -239,3 +240,6 @@ class _Batch:
         }
         path = self.job.batch.with_suffix(f".{state}")
         sentinels.write_sentinel(path, record)
+        downloaded = self.job.batch.with_suffix(f".{sentinels.DOWNLOADED}")
+        folder = self.job.folder
+        keep_order(path, [folder.manifest, folder.environment_ready, downloaded])

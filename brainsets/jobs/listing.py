@@ -15,8 +15,10 @@ from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
 from brainsets.shared import cells, sentinels
 from brainsets.shared.arguments import counted
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.locks import lock_listing
 from brainsets.shared.manifest import schema_path
 from brainsets.shared.names import AssetNames, asset_name
+from brainsets.shared.times import keep_order
 from brainsets.shared.version import VERSION
 
 __all__ = ["table", "write_manifest"]
@@ -33,6 +35,9 @@ def write_manifest(job: Job) -> int:
     started = sentinels.now()
     try:
         job.enter_environment()
+        if not lock_listing(job.folder.lock, wait=False):
+            print("waiting for an earlier run's job, which lists them", flush=True)
+            lock_listing(job.folder.lock, wait=True)
         print(f"list the assets of {job.brainset}, {started}", flush=True)
         outcome = run_supervised(lambda: _list_in_child(job), timeout_s=job.timeout_s)
     except Interrupted as interruption:
@@ -42,6 +47,7 @@ def write_manifest(job: Job) -> int:
         outcome = Outcome(failure=told(error))
     if outcome.failure is None:
         job.folder.listing_failure.unlink(missing_ok=True)
+        keep_order(job.folder.manifest, [job.folder.environment_ready])
         print(f"listed {outcome.result} assets")
         return 0
     record = {

@@ -62,6 +62,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
         attempt.row = find_row(attempt.folder.manifest, attempt.name)
         if waited and attempt.already_done():
             print("already finished by the attempt that was waited for")
+            attempt.keep_order()
             return 0
         print(
             f"{attempt.step} {spelled(attempt.row.asset)} of {job.brainset}: "

@@ -35,12 +35,13 @@ from brainsets.jobs.fitness import (
 from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
 from brainsets.jobs.modules import remember_modules
-from brainsets.jobs.orphans import adopt_orphans, die_with_parent
+from brainsets.jobs.orphans import adopt_orphans
 from brainsets.jobs.succession import Succession
 from brainsets.jobs.supervision import Ended
 from brainsets.jobs.surroundings import Surroundings
 from brainsets.jobs.warm_forker import DESCRIPTORS, END, PID
 from brainsets.shared.manifest import know_columns
+from brainsets.shared.processes import die_with_parent
 
 __all__ = ["be_zygote"]
 

@@ -7,13 +7,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from brainsets.errors import EnvironmentBuildError
 from brainsets.planning.declaration import Declaration
 from brainsets.planning.published import PublishedPipeline
 from brainsets.planning.source import PipelineSource
-from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.folders import READY, BrainsetFolder
+from brainsets.shared.locks import lock_building
+from brainsets.shared.processes import die_with_parent
 from brainsets.shared.selection import nearest
 from brainsets.shared.sentinels import now, read_sentinel, write_sentinel
 
@@ -21,14 +25,13 @@ __all__ = [
     "READY",
     "build_environment",
     "interpreter",
-    "is_outdated",
+    "is_built",
     "is_ready",
+    "is_replaced",
     "record_failure",
     "uv_program",
+    "withdraw",
 ]
-
-READY = "ready.json"
-"""The file that says an environment is whole, inside its folder."""
 
 
 def interpreter(folder: BrainsetFolder) -> Path:
@@ -37,14 +40,42 @@ def interpreter(folder: BrainsetFolder) -> Path:
 
 
 def is_ready(folder: BrainsetFolder) -> bool:
-    """Whether a brainset's interpreter was built to its end."""
-    return (folder.environment / READY).exists()
+    """Whether a brainset's interpreter was built to its end, for whatever pipeline."""
+    return read_sentinel(folder.environment_ready) is not None
 
 
-def is_outdated(folder: BrainsetFolder, key: str | None) -> bool:
-    """Whether what was built is something else than the pipeline needs now."""
-    record = read_sentinel(folder.environment / READY)
-    return record is not None and record.get("key") != key
+def is_built(folder: BrainsetFolder, key: str | None) -> bool:
+    """Whether a brainset has the interpreter that is asked for, whole.
+
+    Not so if it stands on a Python that is gone, as when the folder came from another
+    machine.
+    """
+    record = read_sentinel(folder.environment_ready)
+    return record is not None and record.get("key") == key and _can_start(folder)
+
+
+def is_replaced(folder: BrainsetFolder, key: str | None) -> bool:
+    """Whether a brainset has an interpreter that is another than the one asked for."""
+    there = os.path.lexists(folder.environment_ready) and _can_start(folder)
+    return there and not is_built(folder, key)
+
+
+def _can_start(folder: BrainsetFolder) -> bool:
+    return os.access(interpreter(folder), os.X_OK)
+
+
+def withdraw(folder: BrainsetFolder) -> None:
+    """Take back that an interpreter is whole, whatever stands in the place of that."""
+    ready = folder.environment_ready
+    # Whoever builds it says what is wrong with it.
+    with suppress(OSError):
+        if not folder.environment.is_dir():
+            # A file, or a link that leads nowhere.
+            folder.environment.unlink(missing_ok=True)
+        elif ready.is_dir() and not ready.is_symlink():
+            shutil.rmtree(ready)
+        else:
+            ready.unlink(missing_ok=True)
 
 
 def build_environment(
@@ -52,7 +83,8 @@ def build_environment(
 ) -> None:
     """Build the interpreter anew and install what is declared.
 
-    The file ``ready.json`` is written last: without it there is no environment.
+    The file ``ready.json`` is removed first and written last: without it there is no
+    environment. Waits for whoever builds or uses it for a run that was killed.
 
     Raises
     ------
@@ -60,10 +92,15 @@ def build_environment(
         There is no such Python, or something cannot be installed.
     """
     step = f"{source.brainset_id}: the environment cannot be built"
+    if not lock_building(folder.lock, wait=False):
+        print("waiting for an earlier run's job, which builds it or runs in it")
+        sys.stdout.flush()
+        lock_building(folder.lock, wait=True)
+        if is_built(folder, source.environment_key):
+            print("it has been built meanwhile")
+            return
     try:
-        shutil.rmtree(folder.environment)
-    except FileNotFoundError:
-        pass
+        _remove(folder)
     except OSError as error:
         raise EnvironmentBuildError(
             f"{step}: {error.filename or folder.environment} of the old one cannot be "
@@ -93,7 +130,18 @@ def build_environment(
         "packages": frozen.splitlines(),
         "built": now(),
     }
-    write_sentinel(folder.environment / READY, record, durable=True)
+    write_sentinel(folder.environment_ready, record, durable=True)
+
+
+def _remove(folder: BrainsetFolder) -> None:
+    if not os.path.lexists(folder.environment):
+        return
+    if not folder.environment.is_symlink():
+        # First, so that nobody takes what is left for an environment.
+        withdraw(folder)
+    if os.path.lexists(folder.environment):
+        # Says of a link that it is one, and does not follow it.
+        shutil.rmtree(folder.environment)
 
 
 def _fetched_declaration(source: PublishedPipeline, step: str) -> Declaration:
@@ -171,6 +219,8 @@ def _uv(arguments: Sequence[object], failing: str) -> str:
         capture_output=True,
         text=True,
         env=environment,
+        # If this process is killed, the next one must be alone with the environment.
+        preexec_fn=partial(die_with_parent, True),
     )
     print(done.stdout + done.stderr, flush=True)
     if done.returncode:

@@ -61,7 +61,11 @@ class Run:
         self.brainsets = settings.brainsets
         self.read_manifest = Manifests().read
         self._wanted: dict[str, dict[str, Pending]] = {}
-        self._outdated: dict[str, tuple[int, bool]] = {}
+        # Brainsets whose environment was found whole, was found not to be, or is to be
+        # replaced in any case.
+        self._built: set[str] = set()
+        self._lacking: set[str] = set()
+        self._replaced: set[str] = set()
         self._batches: dict[str, dict[str, Batch]] = {}
 
     @property
@@ -192,10 +196,11 @@ class Run:
             self._check_raw_dir(brainset)
         # The manifest always: a rule without any input is one that always runs.
         targets = [str(folder.manifest)]
-        if self.is_outdated(brainset):
-            # Also where nothing else wants it.
-            targets.append(str(folder.environment / environments.READY))
-            force(targets[-1:])
+        if lacking := self.environment(brainset):
+            force(lacking)
+            if self._is_replaced(brainset):
+                # Also where nothing else wants it.
+                targets += lacking
         checkpoints.write_manifest.get(brainset=brainset_id)
         state = DOWNLOADED if self.settings.download_only else DONE
         pending = self.pending(brainset)
@@ -328,56 +333,67 @@ class Run:
         selected = brainset.selection.apply(brainset.id, rows)
         return len(selected), list(self._wanted.get(brainset_id, {}).values())
 
+    def environment(self, brainset: Brainset, *, repair: bool = False) -> list[str]:
+        """Return the file that the environment leaves if it has to be built first.
+
+        One that is whole is no input of anything, so that it is judged here alone and
+        never by Snakemake, by its times and records of it. With `repair`, what claims
+        to be one and is not is withdrawn.
+        """
+        folder = brainset.folder
+        if not brainset.is_isolated or brainset.id in self._built:
+            return []
+        if not self._is_forced("build_environment"):
+            if environments.is_built(folder, brainset.source.environment_key):
+                self._built.add(brainset.id)
+                return []
+            if repair and brainset.id not in self._lacking:
+                # Once, before this run builds it.
+                self._lacking.add(brainset.id)
+                environments.withdraw(folder)
+        return [str(folder.environment_ready)]
+
     def environment_to_list(self, brainset: Brainset, *, repair: bool) -> list[str]:
         """Return what listing the assets needs, as `environment` does for the assets.
 
         An environment that is gone is not built again for a list that is not renewed:
         whoever only has the data, on another machine, has nothing to build.
         """
-        needed = self.environment(brainset, repair=repair)
         listed = brainset.folder.manifest.exists() and not self._needs_listing(brainset)
-        if not listed or self._is_forced("write_manifest"):
-            return needed
-        if self.is_outdated(brainset) or not environments.is_ready(brainset.folder):
+        if listed and not self._is_forced("write_manifest"):
             return []
-        return needed
+        return self.environment(brainset, repair=repair)
+
+    def _is_replaced(self, brainset: Brainset) -> bool:
+        """Whether an environment is built because there is another one.
+
+        It stays so when that other one has been removed.
+        """
+        key = brainset.source.environment_key
+        if self._is_forced("build_environment") or environments.is_replaced(
+            brainset.folder, key
+        ):
+            self._replaced.add(brainset.id)
+        return brainset.id in self._replaced
+
+    def download_needs(self, wildcards: Any, *, repair: bool) -> list[str]:
+        """Return what the download of an asset waits for.
+
+        Nothing, where it is complete: neither a list nor an environment that was made
+        since means that it is to be repeated.
+        """
+        brainset = self.brainset(wildcards)
+        manifest = brainset.folder.manifest
+        if self._wanted.get(brainset.id):
+            asset = self.manifest(brainset).names.asset(wildcards.asset)
+            if asset is not None and not self.fetches(brainset.id, asset):
+                return []
+        return [str(manifest), *self.environment(brainset, repair=repair)]
 
     @staticmethod
     def _needs_listing(brainset: Brainset) -> bool:
         failed = brainset.folder.listing_failure.exists()
         return failed or outdated_listing(brainset) is not None
-
-    def is_outdated(self, brainset: Brainset) -> bool:
-        """Whether a brainset's interpreter is there, but has to be built anew."""
-        if not brainset.is_isolated:
-            return False
-        ready = brainset.folder.environment / environments.READY
-        try:
-            built = os.stat(ready).st_mtime_ns
-        except OSError:
-            return False
-        # Asked for each asset, so the file is read once.
-        known = self._outdated.get(brainset.id)
-        if known is None or known[0] != built:
-            key = brainset.source.environment_key
-            known = built, environments.is_outdated(brainset.folder, key)
-            self._outdated[brainset.id] = known
-        return known[1]
-
-    def environment(self, brainset: Brainset, *, repair: bool) -> list[str]:
-        """Return the file that says a brainset's interpreter is ready, if it has one.
-
-        With `repair`, a claim that no longer holds (the interpreter it stood on is
-        gone, or the folder came from another machine) is withdrawn, so that the
-        environment is built again.
-        """
-        if not brainset.is_isolated:
-            return []
-        ready = brainset.folder.environment / environments.READY
-        python = environments.interpreter(brainset.folder)
-        if repair and ready.exists() and not os.access(python, os.X_OK):
-            ready.unlink()
-        return [str(ready)]
 
 
 def _quoted(brainset_id: str) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError
-from brainsets.planning.environments import READY
 from brainsets.planning.source import PipelineSource
 from brainsets.planning.status import BrainsetStatus, brainset_status
 from brainsets.planning.summary import summary_rows
@@ -114,7 +113,7 @@ def read_facts(folder: BrainsetFolder) -> Facts:
         assets,
         listing,
         manifest_hash,
-        read_sentinel(folder.environment / READY),
+        read_sentinel(folder.environment_ready),
         title,
         description,
     )

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-__all__ = ["WORKFLOW_FOLDER", "BrainsetFolder"]
+__all__ = ["READY", "WORKFLOW_FOLDER", "BrainsetFolder"]
 
 WORKFLOW_FOLDER = "_workflow"
+READY = "ready.json"
+"""The file that says an environment is whole, inside its folder."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class BrainsetFolder:
     def environment(self) -> Path:
         """The interpreter built for the pipeline."""
         return self.workflow / "environment"
+
+    @cached_property
+    def environment_ready(self) -> Path:
+        """What says that this interpreter is whole, and what was asked for."""
+        return self.environment / READY
 
     @cached_property
     def environment_failure(self) -> Path:

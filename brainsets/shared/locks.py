@@ -1,7 +1,8 @@
 """Kernel locks: held by a process, gone with it, nothing to clean up after a kill.
 
 One file per brainset carries them all: byte 0 belongs to the run, byte 1 to whoever
-publishes files, and one byte for each asset to the attempt that works on it. POSIX
+publishes files, one byte for each asset to the attempt that works on it, and the two
+behind them to whoever lists the assets or builds the environment. POSIX
 record locks work between the hosts of a network file system as well, and a lock ends
 when its process ends for whatever reason. They also end when the process closes any
 descriptor of the file: nothing else in this project may open it.
@@ -22,6 +23,8 @@ from brainsets.shared.sentinels import now
 
 __all__ = [
     "lock_asset",
+    "lock_building",
+    "lock_listing",
     "lock_publishing",
     "lock_run",
     "release_locks",
@@ -32,6 +35,8 @@ __all__ = [
 _RUN_BYTE = 0
 _PUBLISHING_BYTE = 1
 _FIRST_ASSET_BYTE = 2
+_LISTING_BYTE = _FIRST_ASSET_BYTE + 2**40
+_BUILDING_BYTE = _LISTING_BYTE + 1
 _TRIES = 4
 _descriptors: dict[Path, int] = {}
 
@@ -43,10 +48,10 @@ def _descriptor(path: Path) -> int:
     return _descriptors[path]
 
 
-def _take(path: Path, byte: int, *, wait: bool = False) -> bool:
+def _take(path: Path, byte: int, *, wait: bool = False, length: int = 1) -> bool:
     flags = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     try:
-        fcntl.lockf(_descriptor(path), flags, 1, byte)
+        fcntl.lockf(_descriptor(path), flags, length, byte)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN):
             return False
@@ -144,3 +149,32 @@ def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     byte = _FIRST_ASSET_BYTE + int.from_bytes(digest[:5], "big")
     return _take(path, byte, wait=wait)
+
+
+def lock_listing(path: Path, *, wait: bool) -> bool:
+    """Lock the list of assets for this process until it ends.
+
+    A list that is still being made for a run that was killed must not replace a later
+    one.
+
+    Returns
+    -------
+    bool
+        Whether the lock was got; always so with `wait`.
+    """
+    return _take(path, _LISTING_BYTE, wait=wait)
+
+
+def lock_building(path: Path, *, wait: bool) -> bool:
+    """Lock the environment for whoever builds it, until this process ends.
+
+    Also keeps everybody out who would run in it, in case that somebody does, for a run
+    that has ended.
+
+    Returns
+    -------
+    bool
+        Whether the lock was got; always so with `wait`.
+    """
+    length = _BUILDING_BYTE + 1 - _FIRST_ASSET_BYTE
+    return _take(path, _FIRST_ASSET_BYTE, wait=wait, length=length)

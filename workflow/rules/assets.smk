@@ -7,8 +7,7 @@
 rule download_asset:
     """Fetch one recording, and hand what the pipeline returned on to process_asset."""
     input:
-        environment=environment_ready,
-        manifest=ancient(brainset_file("manifest.tsv")),
+        download_needs,
     output:
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
     log:
@@ -40,7 +39,7 @@ rule process_asset:
     """Turn one downloaded recording into its files, published only when whole."""
     input:
         environment=environment_ready,
-        manifest=ancient(brainset_file("manifest.tsv")),
+        manifest=brainset_file("manifest.tsv"),
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
     output:
         done=brainset_file("status/{asset}.DONE"),

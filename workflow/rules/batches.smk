@@ -7,7 +7,7 @@ rule download_batch:
     """Fetch several recordings; those that fail do not keep the others from going on."""
     input:
         environment=environment_ready,
-        manifest=ancient(brainset_file("manifest.tsv")),
+        manifest=brainset_file("manifest.tsv"),
     output:
         downloaded=brainset_file("batches/{batch}.DOWNLOADED"),
     log:
@@ -36,7 +36,7 @@ rule process_batch:
     """Turn several downloaded recordings into their files, one after the other."""
     input:
         environment=environment_ready,
-        manifest=ancient(brainset_file("manifest.tsv")),
+        manifest=brainset_file("manifest.tsv"),
         downloaded=RUN.batch_downloads,
     output:
         done=brainset_file("batches/{batch}.DONE"),

@@ -231,21 +231,17 @@ def site_resource(step, name, wildcards, input, attempt, threads):
 @asked_often
 def environment_ready(wildcards):
     brainset = RUN.brainset(wildcards)
-    return aged(brainset, RUN.environment(brainset, repair=is_executing()))
+    return RUN.environment(brainset, repair=is_executing())
 
 
 def environment_to_list(wildcards):
     brainset = RUN.brainset(wildcards)
-    return aged(brainset, RUN.environment_to_list(brainset, repair=is_executing()))
+    return RUN.environment_to_list(brainset, repair=is_executing())
 
 
-def aged(brainset, files):
-    """Flag files as older than all else, but for those that are to be built anew.
-
-    Snakemake does not look at jobs behind one that will run, other than through files
-    that are not ancient: those that wait for an outdated environment were left out.
-    """
-    return files if RUN.is_outdated(brainset) else [ancient(file) for file in files]
+@asked_often
+def download_needs(wildcards):
+    return RUN.download_needs(wildcards, repair=is_executing())
 
 
 def environment_key(wildcards):

@@ -5,7 +5,6 @@
 checkpoint write_manifest:
     """List the assets; all else follows from this table."""
     input:
-        # Ancient: a rebuilt environment lists and prepares nothing anew.
         environment=environment_to_list,
     output:
         # update(): if the archive cannot be reached, the old list stays.

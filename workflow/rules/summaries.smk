@@ -5,7 +5,7 @@
 rule summarize_brainset:
     """Gather sizes, times and memory of all assets in one table."""
     input:
-        manifest=ancient(brainset_file("manifest.tsv")),
+        manifest=brainset_file("manifest.tsv"),
         done=summarized_assets,
     output:
         summary=brainset_file("summary.tsv"),

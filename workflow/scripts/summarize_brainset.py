@@ -8,7 +8,11 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from brainsets.planning.summary import write_summary  # noqa: E402
 from brainsets.shared.folders import BrainsetFolder  # noqa: E402
+from brainsets.shared.sentinels import DONE  # noqa: E402
+from brainsets.shared.times import keep_order  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--folder", type=Path, required=True)
-write_summary(BrainsetFolder(parser.parse_args().folder))
+folder = BrainsetFolder(parser.parse_args().folder)
+write_summary(folder)
+keep_order(folder.summary, [folder.manifest, *folder.status.glob(f"*.{DONE}")])
