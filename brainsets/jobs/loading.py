@@ -18,6 +18,7 @@ __all__ = [
     "UsageError",
     "code_in_memory",
     "keep_in_memory",
+    "load_in_spawned",
     "load_pipeline",
     "parsed_args",
 ]
@@ -26,6 +27,9 @@ MODULE_NAME = "pipeline_module"
 """The name under which a pipeline's module is known, so that what it returns can be
 pickled in one process and unpickled in another."""
 
+# Where processes that a step spawns look for that module, and which pipeline it is.
+_SPAWNED = Path(__file__).parent / "spawned"
+_FILE = "BRAINSETS_PIPELINE"
 
 _in_memory: dict[Path, tuple[type, tuple[str, str]]] = {}
 
@@ -44,7 +48,11 @@ def load_pipeline(file: Path) -> type:
     os.chdir(file.parent)
     # What a parser made by the pipeline calls itself in its usage.
     sys.argv = [str(file)]
-    sys.path.insert(0, str(file.parent))
+    if sys.path[:1] != [str(file.parent)]:
+        sys.path.insert(0, str(file.parent))
+    if str(_SPAWNED) not in sys.path:
+        sys.path.append(str(_SPAWNED))
+    os.environ[_FILE] = str(file)
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if spec is None or spec.loader is None:
         raise PipelineError(f"{file} is not a Python file.")
@@ -58,6 +66,28 @@ def load_pipeline(file: Path) -> type:
             f"{file} defines no class named Pipeline; derive one from "
             "brainsets.pipeline.BrainsetPipeline."
         ) from error
+
+
+def load_in_spawned() -> None:
+    """Import the pipeline of the step that has spawned this process.
+
+    Raises
+    ------
+    ImportError
+        Nothing says which that is.
+    """
+    file = os.environ.get(_FILE)
+    if file is None:
+        raise ImportError(f"{_FILE} is not in the environment of this process.")
+    arguments = sys.argv
+    # Unless it has been removed, this process works where its parent does.
+    folder = os.open(".", os.O_RDONLY)
+    try:
+        load_pipeline(Path(file))
+    finally:
+        sys.argv = arguments
+        os.fchdir(folder)
+        os.close(folder)
 
 
 def keep_in_memory(file: Path) -> str:

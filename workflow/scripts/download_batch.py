@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[2])
-
-from brainsets.jobs.arguments import parse_job  # noqa: E402
-from brainsets.jobs.batches import download_batch  # noqa: E402
-
-# Processes that a pipeline spawns import this file too.
+# Processes that a pipeline spawns import this file too, and keep their path.
 if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+    from brainsets.jobs.arguments import parse_job
+    from brainsets.jobs.batches import download_batch
+
     raise SystemExit(download_batch(parse_job(sys.argv[1:])))
