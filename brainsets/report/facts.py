@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 import re
 import subprocess
 from collections import Counter
@@ -100,9 +101,11 @@ def read_facts(folder: BrainsetFolder) -> Facts:
     status = brainset_status(folder)
     if status.total is not None:
         manifest_hash = hashlib.sha256(folder.manifest.read_bytes()).hexdigest()
-        names = read_manifest(folder.manifest).names
-        for row in summary_rows(folder):
-            assets.append(_asset(folder, row, names[row["asset"]]))
+        manifest = read_manifest(folder.manifest)
+        existing = {*os.listdir(folder.status)} if folder.status.is_dir() else set()
+        for row in summary_rows(folder, read=lambda path: manifest):
+            name = manifest.names[row["asset"]]
+            assets.append(_asset(folder, row, name, existing))
     done = [asset.record for asset in assets if asset.state == DONE]
     listing = read_listing(folder.manifest)
     pipeline = _latest(done, "pipeline") or listing.get("pipeline")
@@ -128,9 +131,13 @@ def read_facts(folder: BrainsetFolder) -> Facts:
     return facts
 
 
-def _asset(folder: BrainsetFolder, row: dict[str, Any], name: str) -> Asset:
-    state, record = asset_state(folder, name)
-    downloaded = read_sentinel(folder.sentinel(name, DOWNLOADED)) or {}
+def _asset(
+    folder: BrainsetFolder, row: dict[str, Any], name: str, existing: set[str]
+) -> Asset:
+    state, record = asset_state(folder, name, existing)
+    downloaded: dict[str, Any] = {}
+    if f"{name}.{DOWNLOADED}" in existing:
+        downloaded = read_sentinel(folder.sentinel(name, DOWNLOADED)) or {}
     return Asset(row["asset"], name, row, state, record, downloaded)
 
 

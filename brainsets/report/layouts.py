@@ -13,7 +13,7 @@ import numpy as np
 
 from brainsets.report.recording import Events, Recording, Signal, Spikes
 
-__all__ = ["is_specification", "read_recording", "texts", "unit_of"]
+__all__ = ["items_of", "read_recording", "spelled_name", "texts", "unit_of"]
 
 _RATES = ("sampling_rate", "sampling_rate_hz", "sampling_frequency", "rate", "fs")
 _SPIKE_NAMES = ("spikes", "spike_times")
@@ -44,9 +44,21 @@ def read_recording(file: h5py.File) -> Recording:
     return recording
 
 
-def is_specification(path: str) -> bool:
-    """Whether a path leads into NWB's copy of its own schema, which is no data."""
-    return path.split("/")[0] == "specifications"
+def items_of(file: h5py.File) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
+    """Yield all groups and datasets with their paths.
+
+    All but NWB's copy of its own schema, which is no data.
+    """
+    found: list[tuple[str, Any]] = []
+    file.visititems(lambda name, item: found.append((spelled_name(name), item)))
+    for path, item in found:
+        if path.split("/")[0] != "specifications":
+            yield path, item
+
+
+def spelled_name(name: str | bytes) -> str:
+    """Return the name of an item or attribute; h5py has bytes where it is not UTF-8."""
+    return _text(name)
 
 
 def unit_of(dataset: h5py.Dataset) -> str:
@@ -64,24 +76,23 @@ def texts(dataset: h5py.Dataset, most: int | None = None) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return "" if value is None else str(value)
+        return value.decode("utf-8", "backslashreplace")
+    # Attributes and texts that are not UTF-8 hold halves of letters.
+    text = "" if value is None else str(value)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _groups(file: h5py.File) -> Iterator[tuple[str, h5py.Group]]:
     """Yield all groups with their paths, the file itself first."""
-    found: list[tuple[str, h5py.Group]] = [("", file)]
-
-    def keep(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and not is_specification(name):
-            found.append((name, item))
-
-    file.visititems(keep)
-    yield from found
+    yield "", file
+    for path, item in items_of(file):
+        if isinstance(item, h5py.Group):
+            yield path, item
 
 
 def _datasets(group: h5py.Group) -> dict[str, h5py.Dataset]:
-    return {key: item for key, item in group.items() if isinstance(item, h5py.Dataset)}
+    items = ((spelled_name(key), item) for key, item in group.items())
+    return {key: item for key, item in items if isinstance(item, h5py.Dataset)}
 
 
 def _read_groups(
@@ -109,12 +120,16 @@ def _read(
 
 def _times(dataset: h5py.Dataset) -> np.ndarray:
     """Return times in seconds, shape (n,)."""
+    _check_times(dataset)
+    return dataset[:]
+
+
+def _check_times(dataset: h5py.Dataset) -> None:
     if dataset.ndim != 1 or not _is_numeric(dataset):
         raise ValueError(
             f"{dataset.name} should be times, and is {dataset.dtype} "
             f"of shape {dataset.shape}"
         )
-    return dataset[:]
 
 
 def _spans(starts: h5py.Dataset, ends: h5py.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +160,7 @@ def _about(recording: Recording, path: str, group: h5py.Group, skipped: set) -> 
             continue
         if isinstance(value, np.ndarray) and value.size > 8:
             continue
-        found[key] = _text(value)[:_LONGEST_ABOUT]
+        found[spelled_name(key)] = _text(value)[:_LONGEST_ABOUT]
     if found:
         recording.about[path or "file"] = found
 
@@ -300,6 +315,8 @@ def _nwb_signal(path: str, fields: dict[str, h5py.Dataset]) -> Signal | None:
         begin = fields["starting_time"]
         rate_hz = float(begin.attrs.get("rate", 0)) or None
         return Signal(path, values, rate_hz, None, float(begin[()]), unit)
+    if "timestamps" in fields:
+        _check_times(fields["timestamps"])
     if "timestamps" in fields and len(fields["timestamps"]) == len(values):
         return Signal(path, values, None, fields["timestamps"], 0.0, unit)
     return None

@@ -10,8 +10,9 @@ import numpy as np
 
 from brainsets.report.hints import hints
 from brainsets.report.layouts import (
-    is_specification,
+    items_of,
     read_recording,
+    spelled_name,
     unit_of,
 )
 from brainsets.report.panels import picture
@@ -46,12 +47,13 @@ def look(path: Path, *, with_picture: bool) -> dict[str, Any]:
 
 def _look_into(file: h5py.File, with_picture: bool) -> dict[str, Any]:
     recording = read_recording(file)
-    scans = _scans(file, recording)
+    datasets = {p: i for p, i in items_of(file) if isinstance(i, h5py.Dataset)}
+    scans = _scans(datasets, recording)
     image = _picture(recording, scans) if with_picture else None
     extent = recording.extent
     return {
         "layout": recording.layout,
-        "fields": [_field(file[p], p, s, recording) for p, s in scans.items()],
+        "fields": [_field(datasets[p], p, s, recording) for p, s in scans.items()],
         "n_units": recording.n_units,
         "n_channels": recording.n_channels or _channels(recording),
         "n_spikes": sum(len(each.times) for each in recording.spikes),
@@ -75,17 +77,13 @@ def _picture(recording: Recording, scans: dict[str, Scan]) -> bytes | None:
         return None
 
 
-def _scans(file: h5py.File, recording: Recording) -> dict[str, Scan]:
+def _scans(datasets: dict[str, h5py.Dataset], recording: Recording) -> dict[str, Scan]:
     """Scan every dataset once; of signals, also their course over time."""
     signals = {signal.path for signal in recording.signals}
-    found: dict[str, Scan] = {}
-
-    def keep(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not is_specification(name):
-            found[name] = scan(item, over_time=name in signals)
-
-    file.visititems(keep)
-    return found
+    return {
+        path: scan(dataset, over_time=path in signals)
+        for path, dataset in datasets.items()
+    }
 
 
 def _channels(recording: Recording) -> int | None:
@@ -117,8 +115,8 @@ def _field(
 
 def _is_time(dataset: h5py.Dataset) -> bool:
     known = dataset.parent.attrs.get("timekeys")
-    names = [] if known is None else [bytes(name).decode() for name in known]
-    return dataset.name.split("/")[-1] in names
+    names = [] if known is None else [spelled_name(name) for name in known]
+    return spelled_name(dataset.name).split("/")[-1] in names
 
 
 def _rate(signal: Any) -> float | None:

@@ -54,9 +54,11 @@ def make_report(
         more = stylesheet.read_text(encoding="utf-8") if stylesheet else ""
         text = page(parts, commit=commit_of(_ROOT), stylesheet=more)
         if target.suffix == ".html":
-            write_atomically(target, text.encode())
+            write_atomically(target, text.encode("utf-8", "backslashreplace"))
         else:
             _write_archive(target, text)
+    except UnicodeDecodeError as error:
+        raise ReportError(f"{stylesheet} is not UTF-8 text: {error}.") from error
     except OSError as error:
         raise ReportError(
             f"the report cannot be made: {error.filename}: {error.strerror}."

@@ -14,6 +14,7 @@ from PIL import Image
 
 from brainsets.report.recording import Events, Recording, Signal
 from brainsets.report.scans import Scan
+from brainsets.shared.names import spelled
 
 __all__ = ["STYLE", "WIDTH_IN", "as_png", "picture"]
 
@@ -189,7 +190,7 @@ class _Picture:
 
     def _splits(self, axis: Any, _: None, window: tuple[float, float]) -> None:
         for split in self.recording.splits:
-            name = split.path.split("/")[-1].removesuffix("_domain")
+            name = spelled(split.path.split("/")[-1].removesuffix("_domain"))
             colour = {"train": "#5b8db8", "test": "#c05b5b"}.get(name, "#d9a441")
             starts, ends = np.clip([split.starts, split.ends], *window)
             spans = [*zip(starts, ends - starts)]
@@ -232,7 +233,7 @@ class _Picture:
         axis.set_ylabel("unit")
         every = f", each {step}th unit" if step > 1 else ""
         axis.set_title(
-            f"{spikes.path}: {inside.sum():,} spikes, {spikes.n_units} "
+            f"{spelled(spikes.path)}: {inside.sum():,} spikes, {spikes.n_units} "
             f"unit{'s' * (spikes.n_units != 1)}{every}"
         )
 
@@ -286,7 +287,7 @@ class _Picture:
             axis.set_ylabel(unit)
             axis.locator_params(axis="y", nbins=3)
             what = "smallest and largest value"
-        axis.set_title(f"{signal.path}: {what}")
+        axis.set_title(f"{spelled(signal.path)}: {what}")
 
     def _traces(self, axis: Any, signal: Signal, window: tuple[float, float]) -> None:
         for events in self.recording.events:
@@ -309,7 +310,7 @@ class _Picture:
                 trace = -row + trace / apart
             xs, ys = _thinned(times, trace)
             axis.plot(xs, ys, color=_INK, linewidth=0.5)
-        title = signal.path
+        title = spelled(signal.path)
         if several:
             names = signal.channels or [str(c) for c in range(count)]
             axis.set_yticks(-np.arange(len(chosen)), [_short(names[c]) for c in chosen])
@@ -426,7 +427,7 @@ def _largest(*values: np.ndarray) -> float:
 def _scaled(size: float, unit: str) -> tuple[float, str]:
     """Return the factor and the unit in which values of a size read well."""
     if unit not in ("V", "volts", "A", "amperes", "T"):
-        return 1.0, unit
+        return 1.0, _cut(unit)
     short = {"volts": "V", "amperes": "A"}.get(unit, unit)
     for prefix, power in (("", 0), ("m", 3), ("µ", 6), ("n", 9)):
         if size * 10**power >= 0.5 or prefix == "n":
@@ -440,5 +441,10 @@ def _told(size: float, unit: str) -> str:
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split("/")[-1].split())
+    return _cut(" ".join(text.split("/")[-1].split()))
+
+
+def _cut(text: str) -> str:
+    """Return text in a form and a length that can be drawn."""
+    text = spelled(text)
     return text if len(text) <= 18 else f"{text[:17]}…"

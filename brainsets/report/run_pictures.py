@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from brainsets.report.facts import Asset
 from brainsets.report.panels import STYLE, WIDTH_IN, as_png
+from brainsets.shared.names import spelled
 
 __all__ = ["distributions", "timeline"]
 
@@ -41,7 +42,8 @@ def timeline(assets: Sequence[Asset]) -> bytes | None:
         axes = figure.add_subplot()
         _bars(axes, rows, pieces)
         _clock(axes, pieces)
-        names = [asset.asset for asset, _ in rows]
+        # Ids that are not UTF-8 cannot be drawn.
+        names = [spelled(asset.asset) for asset, _ in rows]
         if len(rows) <= _MOST_NAMES:
             shown = [n if len(n) <= 28 else f"{n[:27]}…" for n in names]
             axes.set_yticks(range(len(rows)), shown, fontsize=7)

@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib", reason="a report needs it, too")
 import h5py
 from PIL import Image
 
-from brainsets.report import scans
+from brainsets.report import looks, page, scans
 from brainsets.report.looks import look
 
 RATE = 250.0
@@ -255,3 +255,103 @@ def test_a_scan_in_parts_finds_what_is_in_the_whole(case):
         for part, low, high in zip(bins, found.lows, found.highs):
             np.testing.assert_array_equal(np.fmin.reduce(part), low.astype("float32"))
             np.testing.assert_array_equal(np.fmax.reduce(part), high.astype("float32"))
+
+
+def test_what_is_not_utf8_is_shown_in_escaped_form(tmp_path):
+    """Names of fields, units, labels, channels and attributes, in the picture too."""
+
+    def fill(file):
+        odd = b"\xb5V"
+        file.attrs["object"] = "Data"
+        file.attrs[b"caf\xe9"] = np.bytes_(b"M\xfcller")
+        eeg = file.create_group(b"eeg\xfc")
+        eeg.attrs.update({"object": "RegularTimeSeries", "sampling_rate": 10.0})
+        eeg[b"sign\xe4l"] = np.random.default_rng(0).normal(0, 1, (100, 2))
+        channels = file.create_group("channels")
+        channels.attrs["object"] = "ArrayDict"
+        channels["id"], channels["unit"] = [b"C\xe9", b"\xff"], [odd, odd]
+        trials = file.create_group(b"tri\xe4ls")
+        trials.attrs["object"] = "Interval"
+        trials["start"], trials["end"] = [0.0, 5.0], [5.0, 9.0]
+        trials["label"] = [b"gr\xfcn", b"rot"]
+        for name in (b"spik\xe9s", b"train_domain"):
+            group = file.create_group(name)
+            group.attrs["object"] = "IrregularTimeSeries"
+            group["timestamps"], group["unit_index"] = [1.0, 2.0], np.array([0, 1])
+        one = file.create_group(b"p\xf6s")
+        one.attrs.update({"object": "RegularTimeSeries", "sampling_rate": 10.0})
+        one["y"] = np.arange(50.0)
+        one["y"].attrs["unit"] = odd
+
+    seen = written(tmp_path, fill)
+    assert seen["hints"] == [] and size(seen)
+    assert any(field["unit"] == "\\xb5V" for field in seen["fields"])
+
+
+def test_what_is_not_as_its_layout_has_it_is_told_and_spoils_nothing_else(tmp_path):
+    def fill(file):
+        file.attrs["object"] = "Data"
+        for name in ("bad", "good"):
+            group = file.create_group(name)
+            group.attrs["object"] = "Interval"
+            group["start"], group["end"] = [0.0, 2.0], [1.0, 3.0]
+        del file["bad/end"]
+        file["bad/end"] = [1.0]
+        rate = file.create_group("rate")
+        rate.attrs.update({"object": "RegularTimeSeries", "sampling_rate": "fast"})
+        for name, index in (("texts", [b"a", b"b"]), ("short", [1])):
+            spikes = file.create_group(name)
+            spikes.attrs["object"] = "IrregularTimeSeries"
+            spikes["timestamps"], spikes["unit_index"] = [0.5, 0.7], index
+        flat = file.create_group("flat")
+        flat.attrs["object"] = "IrregularTimeSeries"
+        flat["timestamps"] = [[0.1, 0.2]]
+
+    seen = written(tmp_path, fill)
+    assert seen["n_events"] == 2 and seen["end_s"] == 3
+    told = {hint.split(":")[0]: hint for hint in seen["hints"]}
+    assert {*told} == {"bad", "rate", "texts", "short", "flat"}
+    assert "2 of /bad/start and 1 of /bad/end" in told["bad"]
+    for hint in told.values():
+        assert "is not laid out as temporaldata has it" in hint
+    assert {"good/start", "flat/timestamps"} <= {*fields(seen)}
+
+
+def test_times_of_any_shape_spoil_no_nwb_file(tmp_path):
+    def fill(file):
+        file.attrs["nwb_version"] = "2.4.0"
+        for name, times in (("a", [[0.0], [1.0]]), ("b", [b"x", b"y"])):
+            group = file.create_group(f"acquisition/{name}")
+            group["data"], group["timestamps"] = [1.0, 2.0], times
+        units = file.create_group("units")
+        units.attrs["neurodata_type"] = "Units"
+        units["spike_times"], units["spike_times_index"] = [0.5, 1.5], [2, 1]
+        epochs = file.create_group("intervals/epochs")
+        epochs["start_time"], epochs["stop_time"] = [0.0], [6.0]
+
+    seen = written(tmp_path, fill, "a.nwb")
+    assert (seen["layout"], seen["n_events"]) == ("NWB", 1)
+    assert len(seen["hints"]) == 3, seen["hints"]
+
+
+def test_infinite_values_are_told_and_masks_are_not_missing(tmp_path):
+    def fill(file):
+        file["x"] = [1.0, np.inf, -np.inf, np.nan]
+        file["mask"] = np.array([True, False])
+        file["text"] = [b"a", b""]
+
+    seen = written(tmp_path, fill)
+    assert seen["hints"] == ["x: 2 of 4 values are infinite"]
+    assert page._missing_share(seen["fields"]) == 25
+    others = [field for field in seen["fields"] if field["path"] != "x"]
+    assert page._missing_share(others) is None
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_the_fields(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OverflowError("too far out")
+
+    monkeypatch.setattr(looks, "picture", fail)
+    seen = written(tmp_path, lambda file: file.create_dataset("x", data=[1.0, 2.0]))
+    assert seen["picture"] is None and len(seen["fields"]) == 1
+    assert seen["hints"] == ["no picture can be made of it: OverflowError: too far out"]

@@ -1,5 +1,6 @@
 """What a report says of a run is read from what the run has left."""
 
+import json
 import subprocess
 
 import pytest
@@ -78,3 +79,30 @@ def test_versions_that_differ_are_counted(tmp_path):
     assert facts.versions == {"mne": {"1.12": 1, "1.13": 2}}
     assert facts.variants["code"] == {"same": 3}
     assert facts.environment is None and facts.title == ""
+
+
+def test_an_id_that_is_not_utf8_is_shown_in_escaped_form_everywhere(tmp_path, capsys):
+    from brainsets.report.making import make_report
+
+    pytest.importorskip("h5py", reason="a report needs it: pip install -e '.[report]'")
+    folder = BrainsetFolder(tmp_path / "odd")
+    step = Step(1.0, 1.0, 1.0, 1, "h\udcffst", "2026-01-31T12:00:00.000+00:00")
+    errors = [("ValueError", "n\udce4chste Elektrode")]
+    write_brainset(
+        folder,
+        {
+            "M\udcfcller": History("done", step, step, 1, [("caf\udce9.h5", 1)]),
+            "plain": History("not processed", step, step, 1, [], errors),
+        },
+    )
+    for file in folder.status.iterdir():
+        record = {
+            **json.loads(file.read_text()),
+            "started": "2026-01-31T11:59:00+00:00",
+        }
+        file.write_text(json.dumps(record))
+    make_report([folder], tmp_path / "p\udce4ge.html")
+    page = (tmp_path / "p\udce4ge.html").read_bytes().decode()
+    for text in ("M\\udcfcller", "caf\\udce9.h5", "n\\udce4chste", "when each asset"):
+        assert text in page
+    assert "p\\udce4ge.html" in capsys.readouterr().err
