@@ -496,3 +496,13 @@ def test_raw_folder_that_is_not_mounted_is_needed_only_for_what_is_pending(done)
         assert "Traceback" not in run.stdout
     assert done.sentinel("a", "FAILED") is None
     assert done.sentinel("a", "DONE") is not None
+
+
+def test_raw_folder_elsewhere_is_no_reason_to_fetch_what_is_in_it(done):
+    moved = done.root / "another disk"
+    done.raw_dir.rename(moved)
+    edit(done.pipeline, "SAMPLES = 20_000", "SAMPLES = 2 * 10_000")
+    run = done.run(str(done.pipeline), raw_dir=moved)
+    assert run.returncode == 0, run.stdout
+    log = done.folder().log("download_asset", "b").read_text()
+    assert "--redownload is set" not in log

@@ -151,12 +151,6 @@ class Attempt:
         """Whether an earlier attempt may have left a part of a raw file."""
         return bool(self.leftover) or self.failed.get("step") == self.step
 
-    def has_failed_since(self, run: str | None) -> bool:
-        """Whether process has failed in a later run than that of the download."""
-        failed = self.failed
-        later = failed.get("run") not in (None, run)
-        return later and failed.get("step") == "process"
-
     def succeed(self, record: dict[str, Any]) -> None:
         record = {**self.identity, **self.measured, **record}
         path = self.folder.sentinel(self.name, self.success)
@@ -178,6 +172,8 @@ class Attempt:
             "versions": {"brainsets-workflow": VERSION},
             "attempts": attempts[-_ATTEMPTS_KEPT:],
         }
+        if self.step == "process":
+            record["download_run"] = self.read(sentinels.DOWNLOADED).get("run")
         path = self.folder.sentinel(self.name, sentinels.FAILED)
         sentinels.write_sentinel(path, record)
         self._remove(sentinels.RUNNING)

@@ -22,7 +22,7 @@ from brainsets.shared import sentinels
 from brainsets.shared.locks import lock_asset, run_of
 from brainsets.shared.manifest import find_row
 from brainsets.shared.names import spelled
-from brainsets.shared.raw_data import looks_missing
+from brainsets.shared.raw_data import has_failed_later, looks_missing
 from brainsets.shared.version import VERSION
 
 __all__ = ["download_asset", "process_asset"]
@@ -103,13 +103,13 @@ def _wait_for_lock(attempt: Attempt) -> bool:
 
 def _download(attempt: Attempt) -> dict[str, Any] | None:
     kept = _kept(attempt)
-    is_repeat = kept is not None and attempt.has_failed_since(kept.run)
+    is_repeat = kept is not None and has_failed_later(attempt.failed, kept.run)
     redownload = (
         attempt.may_have_truncated
         or attempt.was_something_else
         or (kept is not None and _has_changed(kept, attempt))
         # To fetch what is missing has not helped: what is there may be at fault.
-        or (is_repeat and kept.is_repeat and looks_missing(attempt.failed))
+        or (is_repeat and kept.is_repeat and _misses_a_file(attempt))
     )
     attempt.withdraw(sentinels.DOWNLOADED, sentinels.DONE)
     staging = _fresh_staging(attempt)
@@ -133,6 +133,10 @@ def _kept(attempt: Attempt) -> Handoff | None:
 def _has_changed(kept: Handoff, attempt: Attempt) -> bool:
     """Whether raw files that an earlier attempt has fetched are not what they were."""
     return _is_here(kept, attempt) and kept.change() is not None
+
+
+def _misses_a_file(attempt: Attempt) -> bool:
+    return looks_missing(attempt.failed, attempt.job.raw_dir)
 
 
 def _is_here(kept: Handoff, attempt: Attempt) -> bool:

@@ -112,7 +112,8 @@ def _in_vain(
         return None
     failed = read_sentinel(brainset.folder.sentinel(name, FAILED)) or {}
     downloaded = read_sentinel(brainset.folder.sentinel(name, DOWNLOADED)) or {}
-    if not has_lost_its_data(failed, downloaded):
+    raw_dir = brainset.raw_dir / brainset.id
+    if not has_lost_its_data(failed, downloaded, raw_dir):
         return None
     reason = "failed on what an earlier run has fetched"
     return Pending(asset, name, reason, (DOWNLOADED,))

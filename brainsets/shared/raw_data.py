@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "change",
     "count_files",
     "counts",
+    "has_failed_later",
     "has_lost_its_data",
     "looks_missing",
     "raw_data_of",
@@ -98,28 +100,46 @@ def _told(entries: Any, number: str) -> dict[str, int]:
     return found
 
 
-def looks_missing(failed: Mapping[str, Any]) -> bool:
-    """Whether a step has failed of a file that was not there."""
+def has_failed_later(failed: Mapping[str, Any], run: str | None) -> bool:
+    """Whether process has failed in a later run than that of the download it used.
+
+    Parameters
+    ----------
+    failed : mapping
+        The asset's FAILED.
+    run : str or None
+        The run of the download that is there now; one of the version before has none.
+    """
+    if failed.get("step") != "process" or "download_run" not in failed:
+        return False
+    return failed["download_run"] == run and failed.get("run") not in (None, run)
+
+
+def looks_missing(failed: Mapping[str, Any], raw_dir: Path) -> bool:
+    """Whether a step has failed of a raw file that was not there."""
     try:
         last = failed["attempts"][-1]
         missing = last["error"] in ("FileNotFoundError", "NotADirectoryError")
-        return missing or "No such file" in last["message"]
+        missing = missing or "No such file" in last["message"]
+        roots = str(raw_dir), os.path.realpath(raw_dir)
+        return missing and any(root in last["message"] for root in roots)
     except (KeyError, IndexError, TypeError):
         return False
 
 
-def has_lost_its_data(failed: Mapping[str, Any], downloaded: Mapping[str, Any]) -> bool:
+def has_lost_its_data(
+    failed: Mapping[str, Any], downloaded: Mapping[str, Any], raw_dir: Path
+) -> bool:
     """Whether process may have failed because raw data are gone that nobody knows of.
 
     In the run of the download they were there. Later, where nothing on disk is known,
-    any failure may come of it; and else one that speaks of a missing file.
+    any failure may come of it; and else one that speaks of a missing raw file.
     """
-    if failed.get("step") != "process":
-        return False
-    if failed.get("run") in (None, downloaded.get("run")):
+    if not has_failed_later(failed, downloaded.get("run")):
         return False
     if downloaded.get("handoff"):
         # Then process has called download itself.
         return False
     files, folders = raw_data_of(downloaded)
-    return looks_missing(failed) or not (files or any(folders.values()))
+    known = bool(files) or any(folders.values())
+    return not known or looks_missing(failed, raw_dir)

@@ -174,9 +174,14 @@ def test_a_sentinel_of_another_shape_names_nothing(told):
     assert raw_data_of({"raw_files": told, "raw_folders": told}) == ({}, {})
 
 
-def failed(run, error="ValueError", message="", step="process"):
+RAW_DIR = Path("/raw/mine")
+MISSING = f"[Errno 2] No such file or directory: '{RAW_DIR}/a.edf'"
+
+
+def failed(run, error="ValueError", message="", step="process", **more):
     attempts = [{"error": error, "message": message}]
-    return {"step": step, "run": run, "attempts": attempts}
+    record = {"step": step, "run": run, "attempts": attempts, "download_run": "1"}
+    return {**record, **more}
 
 
 NOTHING, FILE = {"run": "1"}, {"run": "1", "raw_files": [{"path": "a", "bytes": 1}]}
@@ -188,21 +193,26 @@ NOTHING, FILE = {"run": "1"}, {"run": "1", "raw_files": [{"path": "a", "bytes": 
         (failed("2"), NOTHING, True),
         # It was there when it was downloaded: a fault of the code.
         (failed("1"), NOTHING, False),
+        # It has been downloaded since.
+        (failed("2"), {"run": "3"}, False),
         # What was downloaded is known, and there; but not all may be.
         (failed("2"), FILE, False),
-        (failed("2", "FileNotFoundError"), FILE, True),
-        (failed("2", "OSError", "Unable to open file: No such file"), FILE, True),
-        (failed("1", "FileNotFoundError"), FILE, False),
+        (failed("2", "FileNotFoundError", MISSING), FILE, True),
+        (failed("2", "OSError", f"Unable to open file: {MISSING}"), FILE, True),
+        (failed("1", "FileNotFoundError", MISSING), FILE, False),
+        # Another file than one of raw data: no download brings it.
+        (failed("2", "FileNotFoundError", "No such file: 'table.csv'"), FILE, False),
         (failed("2"), {**NOTHING, "raw_folders": [{"path": "a", "files": 0}]}, True),
         (failed("2"), {**NOTHING, "raw_folders": [{"path": "a", "files": 1}]}, False),
-        # Of the version before, which wrote down no run.
+        # Of a step that was run by itself, and of a download by the version before.
         (failed(None), NOTHING, False),
-        (failed("2"), {}, True),
+        (failed("2", download_run=None), {}, True),
+        ({"step": "process"}, {}, False),
         (failed("2", step="download"), NOTHING, False),
         # Process has fetched it itself.
         (failed("2"), {**NOTHING, "handoff": "TypeError"}, False),
-        ({**failed("2"), "attempts": 3}, FILE, False),
+        (failed("2", attempts=3), FILE, False),
     ],
 )
 def test_when_process_has_failed_for_want_of_raw_data(failure, downloaded, expected):
-    assert has_lost_its_data(failure, downloaded) is expected
+    assert has_lost_its_data(failure, downloaded, RAW_DIR) is expected
