@@ -104,7 +104,10 @@ def picture(
     hidden = len(assets) - len(shown) + more
     if hidden > 0:
         lines.append(Text(f"  ... and {hidden} more at work", "dim"))
-    return Text("\n").join(lines)
+    for line in lines:
+        # Of whatever size a window is: a line that wraps would not be removed again.
+        line.truncate(max(width, 1))
+    return Text("\n").join(lines[: max(height, 1)])
 
 
 def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> list[Text]:
@@ -127,7 +130,6 @@ def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> lis
             line.append_text(_bar(bar, bar_width, marks))
             line.append("  ")
         line.append(text, "red" if bar.failed else "")
-        line.truncate(width)
         lines.append(line)
     return lines
 
@@ -183,10 +185,9 @@ def _assets(
     for line, name, (speed, age) in zip(assets, names, ends):
         text = Text("  ", no_wrap=True)
         text.append(_fitted(name, name_width, marks), "cyan")
-        text.append(f"  {line.step:<8}  ")
+        text.append(f"  {spelled(line.step):<8}  ")
         text.append(_fitted(spelled(line.status), status_width, marks))
         text.append(f"  {speed:>{rate_width}}  {age:>{age_width}}", "dim")
-        text.truncate(width)
         found.append(text)
     return found
 

@@ -186,6 +186,22 @@ def test_the_picture_fits_the_terminal():
         assert f"... and {42 - shown} more at work" in text.plain
     small = picture(bars, [], width=80, height=4).plain
     assert "more brainsets" in small
+    for width, height in product((-1, 1, 5, 12, 24), (0, 1, 2, 3, 9)):
+        text = picture(bars, assets, width=width, height=height, more=2)
+        lines = text.plain.split("\n")
+        assert len(lines) <= max(height, 1)
+        assert max(map(cell_len, lines)) <= max(width, 1)
+
+
+def test_a_narrow_terminal_shows_numbers_rather_than_a_bar():
+    bar = [BrainsetBar("chewed_apple_of_2024", 10, 3, 2)]
+    wide, narrow = (
+        picture(bar, [], width=width, height=3, unicode=False).plain
+        for width in (80, 34)
+    )
+    assert "==" in wide and "3 of 10 done, 2 failed" in wide
+    assert "==" not in narrow and "  3 of 10 done, 2 failed" in narrow
+    assert narrow.startswith("chew")
 
 
 def test_one_failure_among_thousands_is_seen():
