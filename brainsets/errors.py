@@ -13,6 +13,7 @@ __all__ = [
     "ManifestError",
     "OutputError",
     "PipelineError",
+    "RecordingError",
     "ReportError",
     "RunLockedError",
     "SelectionError",
@@ -54,6 +55,10 @@ class RunLockedError(BrainsetError):
 
 class DownloadError(BrainsetError):
     """A file of an archive cannot be had, or is not what the archive says it is."""
+
+
+class RecordingError(BrainsetError):
+    """A file is not the recording that its header says it is."""
 
 
 class HandoffError(BrainsetError):

@@ -129,6 +129,14 @@ class Story:
             sums = "".join(f"{'0' * 64}  {path}\n" for path in named)
             (made / "SHA256SUMS.txt").write_text(sums)
             shutil.copy(source / "eegmat" / "subject-info.csv", made)
+        self.break_files(target / "S001" / "S001R03.edf")
+
+    def break_files(self, whole: Path) -> None:
+        """Make of a recording what a library reads all the same, or fails at."""
+        content = whole.read_bytes()
+        (self.root / "cut.edf").write_bytes(content[:-100_001])
+        (self.root / "text.edf").write_bytes(content.replace(b"\n", b"\r\n"))
+        (self.root / "gaps.edf").write_bytes(content.replace(b"EDF+C", b"EDF+D"))
 
     def run(self, name: str, server: ArchiveServer, brainsets, *arguments: str) -> None:
         server.forget()
@@ -243,8 +251,12 @@ ODD_LISTS = {
 OTHER_ELECTRODES = "read_eeg(Path('{root}/archive/eegmat/Subject00_1.edf'))"
 OTHER_CHANNELS = f"read_signals(Path('{EDF}'))"
 OTHER_TABLE = "read_subjects(Path('{root}/archive/eegmat/RECORDS'))"
+BROKEN = {
+    name: f"read_eeg(Path('{{root}}/{name}.edf'))" for name in ("cut", "text", "gaps")
+}
 EXPRESSIONS = {
     SCHALK: [
+        *BROKEN.values(),
         *DIVIDED.values(),
         *(MEANINGLESS, OUTSIDE, OTHER_ELECTRODES, KEPT, REPROCESSED),
         *(listing("run_15"), listing("all")),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from physionet_story import (
+    BROKEN,
     MADE_RUNS,
     MEANINGLESS,
     ODD_LISTS,
@@ -157,6 +158,21 @@ def test_list_that_does_not_fit_is_refused(story, folder):
 def test_file_of_another_kind_is_refused(story, brainset, expression, sentence):
     refusal = story.result(brainset, expression)
     assert refusal.startswith("ValueError: ") and sentence in refusal
+
+
+@pytest.mark.parametrize(
+    "broken, sentence",
+    [
+        ("cut", "there are 2496895, 100001 too few"),
+        ("text", "as if line ends had been converted"),
+        ("gaps", "the header says EDF+D, a recording with gaps"),
+    ],
+)
+def test_recording_that_is_not_what_its_header_promises_is_refused(
+    story, broken, sentence
+):
+    refusal = story.result(SCHALK, BROKEN[broken])
+    assert refusal.startswith("RecordingError: ") and sentence in refusal
 
 
 def manifest(story, brainset):

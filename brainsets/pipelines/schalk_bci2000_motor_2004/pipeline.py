@@ -54,7 +54,7 @@ import pandas as pd
 from temporaldata import ArrayDict, Data, Interval, RegularTimeSeries
 
 from brainsets.archives.downloads import download_file
-from brainsets.archives.edf import read_units
+from brainsets.archives.edf import check_edf, read_units
 from brainsets.archives.physionet import file_url, read_listing
 from brainsets.pipeline import BrainsetPipeline
 
@@ -218,9 +218,12 @@ def read_eeg(path: Path) -> tuple[RegularTimeSeries, ArrayDict]:
 
     Raises
     ------
+    RecordingError
+        The file is not whole, or has gaps.
     ValueError
         The channels are not the 64 of this dataset, or not in uV, or hold nothing.
     """
+    check_edf(path)
     recording = mne.io.read_raw_edf(path, verbose="error")
     known = {name.upper(): name for name in CHANNELS}
     # "Fc5." and "Cz.." in the files are FC5 and Cz.

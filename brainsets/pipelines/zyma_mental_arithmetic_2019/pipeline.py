@@ -56,7 +56,7 @@ import pandas as pd
 from temporaldata import ArrayDict, Data, Interval, RegularTimeSeries
 
 from brainsets.archives.downloads import download_file
-from brainsets.archives.edf import read_units
+from brainsets.archives.edf import check_edf, read_units
 from brainsets.archives.physionet import file_url, read_listing
 from brainsets.pipeline import BrainsetPipeline
 
@@ -259,9 +259,12 @@ def read_signals(
 
     Raises
     ------
+    RecordingError
+        The file is not whole, or has gaps.
     ValueError
         The channels are not those of this dataset, or not in uV or mV.
     """
+    check_edf(path)
     # Labels are "EEG Fp1" or "ECG ECG"; their first word is taken for the type.
     recording = mne.io.read_raw_edf(path, infer_types=True, verbose="error")
     types = dict(zip(recording.ch_names, recording.get_channel_types()))
