@@ -20,7 +20,7 @@ from brainsets.errors import HandoffError
 from brainsets.jobs import old_handoff
 from brainsets.jobs.raw_files import RawData, raw_data
 from brainsets.shared import raw_data as looked_at
-from brainsets.shared.sentinels import write_atomically
+from brainsets.shared.files import write_atomically
 
 __all__ = ["Handoff", "handoff_key", "read_handoff", "write_handoff"]
 
@@ -84,7 +84,7 @@ class Handoff:
 
     @classmethod
     def _read(cls, path: Path, with_payload: bool) -> "Handoff":
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         with open(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

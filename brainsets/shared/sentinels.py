@@ -170,8 +170,8 @@ _OF_ATTEMPTS: dict[str, Callable[[Any], bool]] = {
 }
 _TYPES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(
-        ("asset", "brainset", "row", "code", "pipeline", "log", "run", "status")
-        + ("started", "ended", "host", "slurm_job", "handoff"),
+        ("asset", "brainset", "row", "code", "pipeline", "log", "run", "download_run")
+        + ("status", "started", "ended", "host", "slurm_job", "handoff"),
         _is_text,
     ),
     "step": _is_step,
