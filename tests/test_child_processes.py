@@ -30,7 +30,7 @@ def test_program_in_a_session_of_its_own_ends_with_its_step(workspace):
     # And where everything is killed in the middle.
     (workspace.raw_dir / "recorder" / "wait").touch()
     run = workspace.start(str(pipeline), "--forcerun", "process_asset")
-    partial = workspace.folder().staging("a") / "out.txt"
+    partial = workspace.folder().processed("a") / "out.txt"
     deadline = time.monotonic() + 60
     while not partial.exists():
         assert time.monotonic() < deadline

@@ -632,7 +632,7 @@ def test_program_that_leaves_its_group_ends_with_a_killed_job(jobs):
     assert made.run("download_asset", "a")[0] == 0
     job = made.start("process_asset", "a")
     made.wait_for_step("a")
-    out = made.folder.staging("a") / "out"
+    out = made.folder.processed("a") / "out"
     assert within(60, out.exists)
     job.kill()
     job.wait()

@@ -1,165 +1,211 @@
 """Move what process wrote from its staging folder to where others look for it.
 
 Nothing is visible in the brainset's folder before the whole step has succeeded, every
-HDF5 file has been opened, and its checksum taken.
+HDF5 file has been opened, and its checksum taken. What the asset had published before,
+and has not written now, goes: there is one version of a result, or none that is DONE.
 """
 
-import hashlib
 import os
+import stat
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from brainsets.errors import OutputError
-from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
+from brainsets.jobs.claims import BrokenClaimsError, Claims
+from brainsets.jobs.records import read_record, write_record
+from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_publishing
-from brainsets.shared.manifest import read_manifest
-from brainsets.shared.sentinels import DONE, read_sentinel, write_atomically
 
-__all__ = ["inspected_outputs", "is_quickly_inspected", "publish"]
-
-_HDF5_SUFFIXES = {".h5", ".hdf5", ".hdf", ".nwb"}
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_CHUNK = 1 << 20
-# Read and flushed within a fraction of a second.
-_QUICK_BYTES = 1 << 23
-
-
-def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
-    """Check everything in a staging folder and return its description.
-
-    Returns
-    -------
-    list of dict
-        ``{"path", "bytes", "sha256"}``, the path relative to the folder, sorted.
-
-    Raises
-    ------
-    OutputError
-        A file is not what may be published, or cannot be opened.
-    """
-    outputs = []
-    for path in sorted(_tree(staging)):
-        relative = path.relative_to(staging).as_posix()
-        if path.is_symlink() or not path.is_file():
-            raise OutputError(
-                f"process wrote {relative}, which is a link or a device; "
-                "write the file itself."
-            )
-        if relative.split("/")[0] == WORKFLOW_FOLDER:
-            raise OutputError(
-                f"process wrote {relative}, but {WORKFLOW_FOLDER} belongs to the "
-                "workflow; choose another folder."
-            )
-        if _is_hdf5(path):
-            _open_hdf5(path, relative)
-        outputs.append(
-            {
-                "path": relative,
-                "bytes": path.stat().st_size,
-                "sha256": _checksum(path),
-            }
-        )
-    return outputs
-
-
-def is_quickly_inspected(staging: Path) -> bool:
-    """Whether to inspect a staging folder takes neither time nor the HDF5 library."""
-    files = _tree(staging)
-    if any(map(_is_hdf5, files)):
-        return False
-    return sum(path.lstat().st_size for path in files) < _QUICK_BYTES
-
-
-def _is_hdf5(path: Path) -> bool:
-    return path.suffix.lower() in _HDF5_SUFFIXES
-
-
-def _tree(folder: Path) -> list[Path]:
-    found = []
-    for parent, folders, files in os.walk(folder):
-        found += [Path(parent, name) for name in files]
-        found += [Path(parent, d) for d in folders if Path(parent, d).is_symlink()]
-    return found
-
-
-def _open_hdf5(path: Path, relative: str) -> None:
-    try:
-        import h5py
-    except ImportError:
-        # Whoever wrote it without h5py: at least it must be HDF5 at all.
-        with open(path, "rb") as file:
-            if file.read(len(_HDF5_SIGNATURE)) != _HDF5_SIGNATURE:
-                raise OutputError(f"{relative} is not an HDF5 file.") from None
-        return
-    try:
-        with h5py.File(path, "r") as file:
-            list(file)
-    except Exception as error:
-        raise OutputError(f"{relative} cannot be opened again: {error}.") from error
-
-
-def _checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, which is on disk when this returns."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-        os.fsync(file.fileno())
-    return digest.hexdigest()
+__all__ = ["publish"]
 
 
 def publish(
-    folder: BrainsetFolder, name: str, asset: str, outputs: list[dict[str, Any]]
+    folder: BrainsetFolder,
+    name: str,
+    asset: str,
+    staging: Path,
+    outputs: Iterable[dict[str, Any]],
 ) -> None:
     """Move inspected outputs into the brainset's folder, replacing earlier versions.
 
-    No other asset publishes from then until this process has ended.
+    The asset's record lists old and new files before anything is moved, and the new
+    ones afterwards, so an attempt that is killed in between leaves to the next one what
+    it has to remove. No other asset publishes meanwhile, and until this process has
+    ended.
 
     Raises
     ------
     OutputError
-        Another asset has published a file of the same name, and nothing was moved; or
-        something else stands where a file has to go.
+        Another asset has published a file of the same name, or something else stands
+        where a file has to go; then nothing was moved.
     """
+    new = {output["path"] for output in outputs}
+    if not Claims(folder).are_there():
+        lock_publishing(folder.lock)
+        Claims(folder).make_anew()
+    recorded = read_record(folder, name)
+    known = _found_again(folder, name, new) if recorded is None else recorded
+    if recorded is None or not new <= recorded:
+        # Before the lock, as others need not wait for the disk.
+        write_record(folder, name, asset, new | known, durable=bool(known))
     lock_publishing(folder.lock)
-    for output in outputs:
-        _claim(folder, asset, output["path"])
-    staging = folder.staging(name)
-    for output in outputs:
-        target = folder.root / output["path"]
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(staging / output["path"], target)
-        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
-            raise OutputError(
-                f"{output['path']} cannot be published, as {error.filename2 or target} "
-                "is a folder, or a file where a folder has to be; remove what is old."
-            ) from error
-
-
-def _claim(folder: BrainsetFolder, asset: str, output: str) -> None:
-    """Note down whose an output is; refuse it if it is another asset's."""
-    claim = folder.owner(output)
-    content = asset.encode("utf-8", "surrogatepass")
     try:
-        owner = claim.read_bytes()
+        claims, taken = _claimed(folder, name, asset, new)
+        spelled = {claims.spelled(path) for path in new}
+        stale = {
+            path
+            for path in known | taken
+            if claims.spelled(path) not in spelled and claims.owner(path) == name
+        }
+        moves = _moves(staging, folder.root, {claims.spelled(p) for p in stale}, claims)
+    except OutputError:
+        # Nothing of it will be there, but perhaps something else of the same name.
+        write_record(folder, name, asset, known, durable=bool(known))
+        raise
+    if taken:
+        write_record(folder, name, asset, new | known | stale, durable=True)
+    claims.save()
+    # What is a folder now and was a file, or the other way round, cannot wait.
+    first = _in_the_way(stale, new)
+    _remove(folder.root, first)
+    for path in moves:
+        _move(f"{staging}/{path}", f"{folder.root}/{path}")
+    _remove(folder.root, stale - first)
+    if not known | taken <= new:
+        write_record(folder, name, asset, new, durable=True)
+
+
+def _found_again(folder: BrainsetFolder, name: str, new: set[str]) -> set[str]:
+    """Return what an asset without a record has published: nothing, most often."""
+    try:
+        has_claims = bool(new) and Claims(folder).owner(min(new)) == name
+    except BrokenClaimsError:
+        has_claims = True
+    if not has_claims and not os.path.lexists(folder.record(name)):
+        return set()
+    lock_publishing(folder.lock)
+    return _whole(folder).on_disk(name)
+
+
+def _claimed(
+    folder: BrainsetFolder, name: str, asset: str, new: set[str]
+) -> tuple[Claims, set[str]]:
+    try:
+        claims = Claims(folder)
+        return claims, claims.claim(name, asset, new)
+    except BrokenClaimsError:
+        claims = _whole(folder)
+        return claims, claims.claim(name, asset, new)
+
+
+def _whole(folder: BrainsetFolder) -> Claims:
+    """Return claims that can be read, all of them."""
+    claims = Claims(folder)
+    try:
+        claims.check()
+    except BrokenClaimsError:
+        claims.remove()
+        claims.make_anew()
+    return claims
+
+
+def _moves(
+    staging: Path, root: Path, stale: Collection[str], claims: Claims
+) -> list[str]:
+    """Return what is to be moved: files, and folders as wholes where there is none."""
+    found = []
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(f"{staging}/{folder}") as entries:
+            for entry in entries:
+                path = folder + entry.name
+                there = _mode(f"{root}/{path}")
+                is_folder = there is not None and stat.S_ISDIR(there)
+                is_stale = not is_folder and claims.spelled(path) in stale
+                is_free = there is None or is_stale
+                if not entry.is_dir(follow_symlinks=False):
+                    if is_folder:
+                        _check_emptied(root, path, stale, claims)
+                    found.append(path)
+                elif is_free:
+                    found.append(path)
+                elif is_folder:
+                    waiting.append(f"{path}/")
+                else:
+                    raise _obstructed(path, root / path)
+    return found
+
+
+def _move(source: str, target: str) -> None:
+    try:
+        os.rename(source, target)
     except FileNotFoundError:
-        owner = b""
-    if owner == content:
-        return
-    if owner:
-        _check_given_up(folder, asset, owner.decode("utf-8", "surrogatepass"), output)
-    write_atomically(claim, content)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(source, target)
 
 
-def _check_given_up(
-    folder: BrainsetFolder, asset: str, owner: str, output: str
+def _check_emptied(
+    root: Path, path: str, stale: Collection[str], claims: Claims
 ) -> None:
-    """Refuse an output that its owner, an asset of the manifest, is DONE with."""
-    name = read_manifest(folder.manifest).names.get(owner)
-    done = read_sentinel(folder.sentinel(name, DONE)) if name else None
-    if done and any(o["path"] == output for o in done.get("outputs", [])):
-        raise OutputError(
-            f"{output} was already published by asset {owner!r}; "
-            f"give the file of {asset!r} a name of its own."
-        )
+    """Make sure that a folder is gone when all that is stale is."""
+    for parent, folders, files in os.walk(root / path):
+        inner = os.path.relpath(parent, root)
+        links = [name for name in folders if os.path.islink(f"{parent}/{name}")]
+        for name in files + links:
+            if claims.spelled(f"{inner}/{name}") not in stale:
+                raise _obstructed(path, root / path)
+
+
+def _obstructed(path: str, target: Path) -> OutputError:
+    return OutputError(
+        f"{path} cannot be published, as {target} is a folder, or a file or link where "
+        "a folder has to be; remove what is old."
+    )
+
+
+def _mode(path: str) -> int | None:
+    try:
+        return os.lstat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _in_the_way(stale: set[str], new: set[str]) -> set[str]:
+    """Return what is stale and has the name of a new folder, or lies in a new file."""
+    folders = {folder for path in new for folder in _above(path)}
+    return {p for p in stale if p in folders or any(f in new for f in _above(p))}
+
+
+def _above(path: str) -> Iterable[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _remove(root: Path, paths: Collection[str]) -> None:
+    """Remove files, and folders that are empty then."""
+    folders = {os.path.dirname(path) for path in paths}
+    real = os.path.realpath(root)
+    # Nobody's files are removed where somebody has put a link in place of a folder.
+    folders = {
+        f for f in folders if os.path.realpath(f"{real}/{f}") == _joined(real, f)
+    }
+    for path in paths:
+        if os.path.dirname(path) in folders:
+            try:
+                os.unlink(f"{root}/{path}")
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                # It is gone, or somebody has put something else in its place.
+                continue
+    for folder in sorted(folders, key=len, reverse=True):
+        while folder:
+            try:
+                os.rmdir(f"{root}/{folder}")
+            except OSError:
+                break
+            folder = os.path.dirname(folder)
+
+
+def _joined(root: str, folder: str) -> str:
+    return f"{root}/{folder}" if folder else root

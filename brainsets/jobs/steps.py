@@ -1,7 +1,6 @@
 """The two steps of an asset, each in a child process, with a sentinel at the end."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -9,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError, HandoffError, OutputError
-from brainsets.jobs import publishing
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.attempts import Attempt, Forkers
 from brainsets.jobs.failures import told
 from brainsets.jobs.handoff import Handoff, write_handoff
+from brainsets.jobs.inspection import inspected_outputs, is_quickly_inspected
 from brainsets.jobs.instances import Absent, changes, restore, snapshot
 from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
 from brainsets.jobs.modules import versions
+from brainsets.jobs.publishing import publish
+from brainsets.jobs.returned import check_download_has_run, check_process_has_run
+from brainsets.jobs.staging import Staging, fresh_staging
 from brainsets.jobs.supervision import Interrupted, Outcome
 from brainsets.shared import sentinels
 from brainsets.shared.locks import lock_asset, run_of
@@ -112,13 +114,15 @@ def _download(attempt: Attempt) -> dict[str, Any] | None:
         or (is_repeat and kept.is_repeat and _misses_a_file(attempt))
     )
     attempt.withdraw(sentinels.DOWNLOADED, sentinels.DONE)
-    staging = _fresh_staging(attempt)
+    staging = fresh_staging(attempt.folder, attempt.name)
     attempt.outcome = attempt.supervised(
         "download",
-        partial(_download_in_child, attempt, staging, redownload, is_repeat),
+        partial(_download_in_child, attempt, staging.folder, redownload, is_repeat),
     )
+    if attempt.outcome.result is not None:
+        staging.check("download")
     if attempt.job.download_only or attempt.outcome.result is None:
-        shutil.rmtree(staging, ignore_errors=True)
+        staging.remove()
     return attempt.outcome.result
 
 
@@ -147,30 +151,15 @@ def _is_here(kept: Handoff, attempt: Attempt) -> bool:
     return kept.raw_dir in (None, str(attempt.job.raw_dir))
 
 
-def _fresh_staging(attempt: Attempt) -> Path:
-    """Return an empty folder; that of a download stays there for the processing."""
-    staging = attempt.folder.staging(attempt.name)
-    if not _is_empty(staging):
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-    return staging
-
-
-def _is_empty(folder: Path) -> bool:
-    try:
-        return not os.listdir(folder)
-    except OSError:
-        return False
-
-
 def _download_in_child(
     attempt: Attempt, staging: Path, redownload: bool, is_repeat: bool
 ) -> dict[str, Any]:
     instance, row = _instance(attempt, staging, redownload)
     before = snapshot(instance)
     output = instance.download(row)
+    check_download_has_run(output)
     attempt.tracker.flush()
-    if written := os.listdir(staging):
+    if staging.is_dir() and (written := os.listdir(staging)):
         raise OutputError(
             f"download wrote {written[0]} into processed_dir, where "
             "only process may write; write it into raw_dir."
@@ -200,42 +189,53 @@ def _download_in_child(
 
 def _process(attempt: Attempt) -> dict[str, Any] | None:
     attempt.withdraw(sentinels.DONE)
-    staging = _fresh_staging(attempt)
+    staging = fresh_staging(attempt.folder, attempt.name)
     attempt.outcome = attempt.supervised(
-        "process", partial(_process_in_child, attempt, staging)
+        "process", partial(_process_in_child, attempt, staging.folder)
     )
     if missed := (attempt.outcome.result or {}).get("missed"):
         names = ", ".join(f"self.{name}" for name in missed)
         print(f"fetching again, as process needs {names} of its download", flush=True)
-        staging = _fresh_staging(attempt)
+        staging = fresh_staging(attempt.folder, attempt.name)
         attempt.outcome = attempt.supervised(
-            "process", partial(_process_in_child, attempt, staging, fetch=True)
+            "process", partial(_process_in_child, attempt, staging.folder, fetch=True)
         )
     record = attempt.outcome.result
     if record is not None:
+        # What was written elsewhere stays there, to be looked at: no removal before.
+        staging.check("process")
         inspected = _inspected(attempt, staging)
         if inspected.failure is None:
-            publishing.publish(
-                attempt.folder, attempt.name, attempt.row.asset, inspected.result
-            )
             record["outputs"] = inspected.result
-            if not inspected.result:
-                print("process wrote no file")
+            _publish(attempt, staging, inspected.result)
         else:
             attempt.outcome.failure, record = inspected.failure, None
-    shutil.rmtree(staging, ignore_errors=True)
+    staging.remove()
     return record
 
 
-def _inspected(attempt: Attempt, staging: Path) -> Outcome:
-    if publishing.is_quickly_inspected(staging):
-        try:
-            return Outcome(publishing.inspected_outputs(staging))
-        except (BrainsetError, OSError) as error:
-            return Outcome(failure=told(error))
+def _inspected(attempt: Attempt, staging: Staging) -> Outcome:
+    try:
+        if is_quickly_inspected(staging.folder):
+            return Outcome(inspected_outputs(staging.folder))
+    except (BrainsetError, OSError) as error:
+        return Outcome(failure=told(error))
     # In a child as well: opening a broken file can crash the HDF5 library.
-    inspect = partial(publishing.inspected_outputs, staging)
+    inspect = partial(inspected_outputs, staging.folder)
     return attempt.supervised("inspect", inspect, "checking what was written")
+
+
+def _publish(attempt: Attempt, staging: Staging, outputs: list[dict[str, Any]]) -> None:
+    staging.check("process")
+    if not outputs:
+        print("process wrote no file")
+    try:
+        publish(
+            attempt.folder, attempt.name, attempt.row.asset, staging.folder, outputs
+        )
+    except (BrainsetError, OSError):
+        staging.remove()
+        raise
 
 
 def _process_in_child(
@@ -256,6 +256,7 @@ def _process_in_child(
     try:
         if fetch:
             output = instance.download(row)
+            check_download_has_run(output)
         else:
             output, absent = _handed_over(attempt, instance)
     except HandoffError as reason:
@@ -263,8 +264,9 @@ def _process_in_child(
         if attempt.may_have_truncated or not isinstance(reason, _NotKept):
             _ask_for_redownload(instance.args)
         output = instance.download(row)
+        check_download_has_run(output)
     try:
-        instance.process(output)
+        returned = instance.process(output)
     except (Exception, SystemExit) as error:
         if not absent.is_noticed and not absent.is_cause(error):
             raise
@@ -272,6 +274,7 @@ def _process_in_child(
         return {"missed": absent.names}
     if absent.is_noticed:
         return {"missed": absent.names}
+    check_process_has_run(returned)
     attempt.tracker.flush()
     return {"code": attempt.code_before, "versions": _versions()}
 

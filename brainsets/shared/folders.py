@@ -93,12 +93,22 @@ class BrainsetFolder:
         return self.workflow / "handoff" / f"{name}.pkl"
 
     def staging(self, name: str) -> Path:
-        """Return the folder into which process writes before it is published."""
+        """Return the folder of all that an attempt writes before it is published."""
         return self.workflow / "staging" / name
 
-    def owner(self, output: str) -> Path:
-        """Return the file that says which asset published an output."""
-        from brainsets.shared.names import asset_name
+    def processed(self, name: str) -> Path:
+        """Return what a step gets as its `processed_dir`, most often.
 
+        It is called like the brainset, and the folders above it are the asset's alone.
+        """
+        return self.staging(name) / "_" / "_" / self.root.name
+
+    @cached_property
+    def outputs(self) -> Path:
+        """The folder that says which asset has published what."""
+        return self.workflow / "outputs"
+
+    def record(self, name: str) -> Path:
+        """Return the file that lists what one asset has published, or is about to."""
         # Not the output's own name: whoever looks for all *.h5 must not find this.
-        return self.workflow / "outputs" / f"{asset_name(output)}.owner"
+        return self.outputs / f"{name}.json"

@@ -2,14 +2,16 @@
 
 import hashlib
 import os
+import shutil
 import sys
 
 import pandas as pd
 import pytest
 
 from brainsets.errors import OutputError
+from brainsets.jobs.inspection import inspected_outputs
 from brainsets.jobs.listing import table
-from brainsets.jobs.publishing import inspected_outputs, publish
+from brainsets.jobs.publishing import publish
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import schema_path
 from brainsets.shared.names import asset_names
@@ -39,7 +41,8 @@ def name_of(asset):
 def stage(folder, asset, files=()):
     """Write files, content by path, as process would; return the staging folder."""
     staging = folder.staging(name_of(asset))
-    staging.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
     for name, content in dict(files).items():
         path = staging / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,9 +52,10 @@ def stage(folder, asset, files=()):
 
 def finish(folder, asset, files):
     """Do all that makes an asset done: stage, inspect, publish, leave DONE."""
+    folder.sentinel(name_of(asset), DONE).unlink(missing_ok=True)
     staging = stage(folder, asset, files)
     outputs = inspected_outputs(staging)
-    publish(folder, name_of(asset), asset, outputs)
+    publish(folder, name_of(asset), asset, staging, outputs)
     record = {"asset": asset, "outputs": outputs}
     write_sentinel(folder.sentinel(name_of(asset), DONE), record)
     return outputs
@@ -101,7 +105,7 @@ def test_nothing_written_is_nothing_published(folder):
     staging = stage(folder, "a")
     (staging / "empty").mkdir()
     assert inspected_outputs(staging) == []
-    publish(folder, "a", "a", [])
+    publish(folder, "a", "a", staging, [])
     assert published(folder) == {}
 
 
@@ -123,7 +127,7 @@ def test_an_empty_file_and_a_large_one_have_their_checksums(folder):
 def test_a_whole_hdf5_file_is_published(folder, suffix):
     staging = stage(folder, "a")
     write_h5(staging / f"x{suffix}")
-    publish(folder, "a", "a", inspected_outputs(staging))
+    publish(folder, "a", "a", staging, inspected_outputs(staging))
     with h5py.File(folder.root / f"x{suffix}", "r") as file:
         assert len(file["values"]) == 1000
 
@@ -155,9 +159,11 @@ def test_without_h5py_a_file_that_is_only_called_hdf5_is_refused(folder, monkeyp
         inspected_outputs(staging)
 
 
-def test_without_h5py_a_whole_hdf5_file_is_published(folder, monkeypatch):
+@pytest.mark.parametrize("user_block", [0, 512, 1024, 2048, 65536])
+def test_without_h5py_a_whole_hdf5_file_is_published(folder, monkeypatch, user_block):
     staging = stage(folder, "a")
-    write_h5(staging / "x.h5")
+    with h5py.File(staging / "x.h5", "w", userblock_size=user_block) as file:
+        file["values"] = [1.0, 2.0]
     monkeypatch.setitem(sys.modules, "h5py", None)
     assert [output["path"] for output in inspected_outputs(staging)] == ["x.h5"]
 
@@ -241,33 +247,42 @@ def test_an_output_of_an_asset_that_has_left_the_manifest_is_free(folder):
     assert published(folder) == {"x.txt": b"new name, same data"}
 
 
-def test_what_stands_in_the_way_of_an_output_is_named(folder):
+def test_a_file_and_a_folder_of_two_assets_with_one_name_are_refused(folder):
     finish(folder, "a", {"x": b"a file"})
-    with pytest.raises(OutputError, match="x/y.txt cannot be published"):
-        finish(folder, "a", {"x/y.txt": b"in a folder"})
+    with pytest.raises(OutputError, match="x/y.txt cannot be published beside x"):
+        finish(folder, "b", {"x/y.txt": b"in a folder"})
     finish(folder, "b", {"z/y.txt": b"in a folder"})
-    with pytest.raises(OutputError, match="z cannot be published"):
+    with pytest.raises(OutputError, match="z cannot be published beside z/y.txt"):
         finish(folder, "first", {"z": b"a file"})
+    assert published(folder) == {"x": b"a file", "z/y.txt": b"in a folder"}
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_what_stands_in_the_way_of_an_output_is_named(folder, link):
+    finish(folder, "a", {"old.txt": b"old"})
+    (folder.root / "z").mkdir()
+    (folder.root / "z" / "notes.txt").write_text("of a person")
+    with pytest.raises(OutputError, match="z cannot be published"):
+        finish(folder, "a", {"new.txt": b"new", "z": b"a file"})
+    if link:
+        (folder.root / "z").rename(folder.root / "elsewhere")
+        (folder.root / "z").symlink_to("elsewhere")
+        with pytest.raises(OutputError, match="z cannot be published"):
+            finish(folder, "a", {"new.txt": b"new", "z/y.txt": b"through a link"})
+    assert not (folder.root / "new.txt").exists()
+    assert (folder.root / "old.txt").read_bytes() == b"old"
 
 
 def test_an_output_of_an_asset_that_is_not_done_is_free(folder):
-    outputs = inspected_outputs(stage(folder, "first", {"x.txt": b"of the first"}))
-    publish(folder, "first", "first", outputs)
+    staging = stage(folder, "first", {"x.txt": b"of the first"})
+    publish(folder, "first", "first", staging, inspected_outputs(staging))
     finish(folder, "second", {"x.txt": b"of the second"})
     assert published(folder) == {"x.txt": b"of the second"}
 
 
-def test_a_claim_that_was_cut_short_stops_nobody(folder):
-    claim = folder.owner("x.txt")
-    claim.parent.mkdir(parents=True)
-    claim.write_bytes(b"")
-    finish(folder, "a", {"x.txt": b"x"})
-    with pytest.raises(OutputError, match="'a'"):
-        finish(folder, "b", {"x.txt": b"y"})
-
-
 @pytest.mark.parametrize("output", ["x.h5", "sub/x.h5", "a b.h5", "é.h5", ".h5"])
-def test_a_claim_is_found_by_nobody_who_looks_for_data(folder, output):
+def test_no_record_is_found_by_who_looks_for_data(folder, output):
     # Users collect what is there with a glob over the whole folder.
-    assert folder.owner(output).parent == folder.workflow / "outputs"
-    assert folder.owner(output).suffix == ".owner"
+    finish(folder, "a", {"y.txt": b"y", output.replace("h5", "txt"): b"x"})
+    names = {path.suffix for path in folder.workflow.rglob("*") if path.is_file()}
+    assert names <= {".json", ".tsv", ".DONE", ""}

@@ -1,0 +1,200 @@
+"""Look at everything that process wrote, before any of it is published.
+
+Files are described by size and checksum, opened where they are HDF5, and on the disk
+when this is over.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import OutputError
+from brainsets.shared.folders import WORKFLOW_FOLDER
+
+__all__ = ["inspected_outputs", "is_quickly_inspected"]
+
+_HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nwb")
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Its format allows a block of somebody else's before it: of 512 bytes, or doubled.
+_SMALLEST_USER_BLOCK = 512
+_CHUNK = 1 << 20
+# Read and flushed within a fraction of a second.
+_QUICK_BYTES = 1 << 23
+# To flush so many one by one takes as long as to flush all that the disk has to write.
+_FLUSHED_ONE_BY_ONE = 100
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    bytes: int
+    links: int
+
+
+def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
+    """Check everything in a staging folder and return its description.
+
+    Returns
+    -------
+    list of dict
+        ``{"path", "bytes", "sha256"}``, the path relative to the folder, sorted.
+
+    Raises
+    ------
+    OutputError
+        A file is not what may be published, or cannot be opened.
+    """
+    files = _files(staging)
+    one_by_one = len(files) <= _FLUSHED_ONE_BY_ONE
+    outputs = []
+    for file in files:
+        path = f"{staging}/{file.path}"
+        if file.links > 1:
+            _unlink_from_others(path)
+        if _is_hdf5(file.path):
+            _open_hdf5(path, file.path)
+        size, checksum = _checksum(path, flush=one_by_one)
+        outputs.append({"path": file.path, "bytes": size, "sha256": checksum})
+    if not one_by_one:
+        _flush(staging, files)
+    return outputs
+
+
+def is_quickly_inspected(staging: Path) -> bool:
+    """Whether to inspect a staging folder takes neither time nor the HDF5 library."""
+    files = _files(staging)
+    if len(files) > _FLUSHED_ONE_BY_ONE or any(_is_hdf5(file.path) for file in files):
+        return False
+    return sum(file.bytes for file in files) < _QUICK_BYTES
+
+
+def _files(staging: Path) -> list[_File]:
+    """Return all files below a folder, sorted by path.
+
+    Folders without any file are removed, as they are not published; folders that are
+    read-only, as some tools make them, are made writable, as nothing in them could be
+    moved, or replaced later.
+    """
+    device = os.lstat(staging).st_dev
+    found: list[_File] = []
+    # How much there is in each folder, outer ones first.
+    folders = {"": 0}
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        _let_in(f"{staging}/{folder}")
+        with os.scandir(f"{staging}/{folder}") as entries:
+            for entry in entries:
+                path = folder + entry.name
+                status = entry.stat(follow_symlinks=False)
+                folders[folder] += 1
+                if stat.S_ISDIR(status.st_mode):
+                    waiting.append(f"{path}/")
+                    folders[f"{path}/"] = 0
+                elif stat.S_ISREG(status.st_mode):
+                    found.append(_File(path, status.st_size, status.st_nlink))
+                else:
+                    raise OutputError(
+                        f"process wrote {path}, which is a link or a device; "
+                        "write the file itself."
+                    )
+                if status.st_dev != device:
+                    raise OutputError(
+                        f"process wrote {path}, which is on another disk than "
+                        "processed_dir; write the file itself."
+                    )
+                if path.casefold() == WORKFLOW_FOLDER:
+                    raise OutputError(
+                        f"process wrote {path}, but {WORKFLOW_FOLDER} belongs to the "
+                        "workflow; choose another folder."
+                    )
+    for folder in reversed(folders):
+        if folder and not folders[folder]:
+            os.rmdir(f"{staging}/{folder}")
+            parent, _, _ = folder[:-1].rpartition("/")
+            folders[f"{parent}/" if parent else ""] -= 1
+    return sorted(found, key=lambda file: file.path)
+
+
+def _let_in(folder: str) -> None:
+    mode = os.stat(folder).st_mode
+    if mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
+
+
+def _unlink_from_others(path: str) -> None:
+    """Have a file that has other names, elsewhere, be one of its own.
+
+    Else whoever writes to the other name, a later download above all, would write into
+    what is published.
+    """
+    copy = f"{os.path.dirname(path)}/.{os.getpid()}-copy"
+    shutil.copy2(path, copy)
+    os.replace(copy, path)
+
+
+def _is_hdf5(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in _HDF5_SUFFIXES
+
+
+def _open_hdf5(path: str, relative: str) -> None:
+    try:
+        import h5py
+    except ImportError:
+        # Whoever wrote it without h5py: at least it must be HDF5 at all.
+        if not _has_hdf5_signature(path):
+            raise OutputError(f"{relative} is not an HDF5 file.") from None
+        return
+    try:
+        with h5py.File(path, "r") as file:
+            list(file)
+    except Exception as error:
+        raise OutputError(f"{relative} cannot be opened again: {error}.") from error
+
+
+def _has_hdf5_signature(path: str) -> bool:
+    size, offset = os.path.getsize(path), 0
+    with open(path, "rb") as file:
+        while offset < size:
+            file.seek(offset)
+            if file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE:
+                return True
+            offset = 2 * offset or _SMALLEST_USER_BLOCK
+    return False
+
+
+def _checksum(path: str, *, flush: bool) -> tuple[int, str]:
+    """Return size and SHA-256 of a file, which is on disk afterwards if asked for."""
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+        if flush:
+            os.fsync(file.fileno())
+    return size, digest.hexdigest()
+
+
+def _flush(staging: Path, files: list[_File]) -> None:
+    """Have many files on disk: in one go where the system can do that."""
+    # Only where it is needed: it takes a moment to import.
+    import ctypes
+
+    descriptor = os.open(staging, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None).syncfs(descriptor) == 0:
+            return
+    except (AttributeError, OSError):
+        pass
+    finally:
+        os.close(descriptor)
+    for file in files:
+        descriptor = os.open(f"{staging}/{file.path}", os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,200 @@
+"""The folder into which one attempt writes, and what has become of it.
+
+Also the folders above it are the attempt's alone, so whatever a pipeline puts beside
+its `processed_dir` is known to be its own, and is told instead of being lost.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from brainsets.errors import OutputError
+from brainsets.shared.folders import BrainsetFolder
+
+__all__ = ["Staging", "fresh_staging"]
+
+# What the workflow itself may put there while a step runs begins with one of these.
+_OTHERS = (
+    *(".", "batches", "environment", "handoff", "lock", "logs", "manifest", "outputs"),
+    *("report", "staging", "status", "summary"),
+)
+_MOST_BLOCKED = 1000
+
+
+@dataclass(frozen=True)
+class Staging:
+    """One attempt's folder.
+
+    Parameters
+    ----------
+    levels : list of Path
+        The folder that is the attempt's alone, and those below it; the last one is
+        `processed_dir`.
+    identity : tuple
+        Device and inode of the last one.
+    workflow : Path
+        The folder of all that is not data.
+    before : frozenset of str
+        What was in there when the attempt began.
+    """
+
+    levels: list[Path]
+    identity: tuple[int, int]
+    workflow: Path
+    before: frozenset[str]
+
+    @property
+    def folder(self) -> Path:
+        """What the pipeline gets as `processed_dir`."""
+        return self.levels[-1]
+
+    def check(self, step: str) -> None:
+        """Make sure that it is still there, and that nothing was written beside it.
+
+        Raises
+        ------
+        OutputError
+            It is not; what was written stays where it is, until the next attempt.
+        """
+        if _identity(self.folder) != self.identity:
+            raise OutputError(
+                f"{self.folder}, which {step} was given as processed_dir, "
+                f"{_what_became(self.folder)}; write into it, and leave it in its "
+                "place. Nothing was published."
+            )
+        for path in self._beside():
+            raise OutputError(
+                f"{step} wrote {path.name} outside of processed_dir, where nothing is "
+                f"published: it is {path}. Write it into self.processed_dir."
+            )
+
+    def _beside(self) -> Iterator[Path]:
+        for level, inner in zip(self.levels, self.levels[1:]):
+            for name in sorted(_names(level) - {inner.name}):
+                yield level / name
+        for name in sorted(_names(self.workflow) - self.before):
+            if not name.startswith(_OTHERS):
+                yield self.workflow / name
+
+    def remove(self) -> None:
+        """Remove it, with all that is left in it."""
+        with contextlib.suppress(OSError):
+            for level in reversed(self.levels):
+                os.rmdir(level)
+            return
+        _is_removed(self.levels[0])
+
+
+def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
+    """Return an empty folder; that of a download is used again by the processing.
+
+    What cannot be removed (of another user, immutable, held open on a network disk)
+    blocks nobody: the next attempts use a folder of another name, and remove it once
+    that is possible.
+    """
+    parent = folder.staging(name).parent
+    _make_real(parent)
+    chosen = None
+    for number in count():
+        place = parent / (f"{name}~{number}" if number else name)
+        if chosen is not None and not os.path.lexists(place):
+            break
+        levels = _levels(place, folder.processed(place.name))
+        if chosen is None and _is_empty(levels):
+            chosen = levels
+        elif _is_removed(place) and chosen is None:
+            os.makedirs(levels[-1])
+            chosen = levels
+        elif number > _MOST_BLOCKED:
+            raise OutputError(f"nothing in {parent} can be removed; remove it by hand.")
+    before = frozenset(_names(folder.workflow))
+    return Staging(chosen, _identity(chosen[-1]), folder.workflow, before)
+
+
+def _levels(place: Path, processed: Path) -> list[Path]:
+    levels = [processed]
+    while levels[0] != place:
+        levels.insert(0, levels[0].parent)
+    return levels
+
+
+def _make_real(folder: Path) -> None:
+    """Make a folder; what is not one is in its place by mistake, a link above all."""
+    if _identity(folder) is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(folder)
+        os.makedirs(folder, exist_ok=True)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return device and inode of a folder, None if there is none, or a link."""
+    try:
+        status = os.lstat(folder)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()
+
+
+def _is_empty(levels: list[Path]) -> bool:
+    """Whether the folders are there, the attempt's own, with nothing else in them."""
+    names = [*([level.name] for level in levels[1:]), []]
+    try:
+        return all(
+            _identity(level) is not None
+            and os.listdir(level) == inner
+            and os.access(level, os.R_OK | os.W_OK | os.X_OK)
+            for level, inner in zip(levels, names)
+        )
+    except OSError:
+        return False
+
+
+def _is_removed(path: Path) -> bool:
+    """Remove whatever stands at a path, and follow no link; return whether it is gone.
+
+    Folders that may not be written to, as some tools make them, are no obstacle where
+    they are this user's own.
+    """
+    if _identity(path) is None:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+        if os.path.lexists(path):
+            _open_up(path)
+            shutil.rmtree(path, ignore_errors=True)
+    return not os.path.lexists(path)
+
+
+def _open_up(folder: Path) -> None:
+    """Let this user write to a folder and to those below it."""
+    _let_in(folder)
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            _let_in(Path(parent, name))
+
+
+def _let_in(folder: Path) -> None:
+    if not folder.is_symlink():
+        with contextlib.suppress(OSError):
+            os.chmod(folder, 0o700)
+
+
+def _what_became(folder: Path) -> str:
+    if folder.is_symlink():
+        return "is a link now"
+    if folder.is_dir():
+        return "is another folder now"
+    return "is a file now" if os.path.lexists(folder) else "is not there any more"
