@@ -24,6 +24,7 @@ from brainsets.jobs.records import (
     recorded_names,
     write_record,
 )
+from brainsets.shared.files import read_regular
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.names import AssetNames, asset_name, guessed_id
@@ -189,7 +190,7 @@ class Claims:
 
     def _read(self, bucket: str) -> dict[str, str]:
         try:
-            content = (self._index / bucket).read_bytes()
+            content = read_regular(self._index / bucket)
         except FileNotFoundError:
             return {}
         except OSError:

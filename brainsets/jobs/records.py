@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from brainsets.shared.files import read_object
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.sentinels import DONE, read_sentinel, write_sentinel
 
@@ -18,7 +19,7 @@ _SUFFIX = ".json"
 
 def read_record(folder: BrainsetFolder, name: str) -> set[str] | None:
     """Return the paths of an asset's record, None if there is none to be read."""
-    record = read_sentinel(folder.record(name))
+    record = read_object(folder.record(name))
     paths = record.get("paths") if record is not None else None
     if not isinstance(paths, list):
         return None

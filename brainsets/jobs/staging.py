@@ -53,6 +53,15 @@ class Staging:
         """What the pipeline gets as `processed_dir`."""
         return self.levels[-1]
 
+    def empty(self) -> None:
+        """Remove what a run that does not count has written, and keep the folder."""
+        for level, inner in zip(self.levels, [*self.levels[1:], None]):
+            if _identity(level) is None:
+                # What a link leads to is somebody else's.
+                return
+            for name in _names(level) - {inner.name if inner else ""}:
+                _is_removed(level / name)
+
     def check(self, step: str) -> None:
         """Make sure that it is still there, and that nothing was written beside it.
 

@@ -191,14 +191,14 @@ def _process(attempt: Attempt) -> dict[str, Any] | None:
     attempt.withdraw(sentinels.DONE)
     staging = fresh_staging(attempt.folder, attempt.name)
     attempt.outcome = attempt.supervised(
-        "process", partial(_process_in_child, attempt, staging.folder)
+        "process", partial(_process_in_child, attempt, staging)
     )
     if missed := (attempt.outcome.result or {}).get("missed"):
         names = ", ".join(f"self.{name}" for name in missed)
         print(f"fetching again, as process needs {names} of its download", flush=True)
         staging = fresh_staging(attempt.folder, attempt.name)
         attempt.outcome = attempt.supervised(
-            "process", partial(_process_in_child, attempt, staging.folder, fetch=True)
+            "process", partial(_process_in_child, attempt, staging, fetch=True)
         )
     record = attempt.outcome.result
     if record is not None:
@@ -239,7 +239,7 @@ def _publish(attempt: Attempt, staging: Staging, outputs: list[dict[str, Any]]) 
 
 
 def _process_in_child(
-    attempt: Attempt, staging: Path, *, fetch: bool = False
+    attempt: Attempt, staging: Staging, *, fetch: bool = False
 ) -> dict[str, Any]:
     """Process what was downloaded, or what is downloaded again first.
 
@@ -250,8 +250,8 @@ def _process_in_child(
         process has asked for and that were not kept.
     """
     # Where this runs once more, the first has left something.
-    _fresh_staging(attempt)
-    instance, row = _instance(attempt, staging, False)
+    staging.empty()
+    instance, row = _instance(attempt, staging.folder, False)
     absent = Absent(instance, ())
     try:
         if fetch:
