@@ -5,6 +5,7 @@
     # /// brainset-pipeline
     # python-version = "3.11"
     # dependencies = ["dandi==0.74.0", "scikit-learn==1.5.1"]
+    # files = ["channels.json", "tables/*.csv"]
     # ///
 
 The form is that of inline script metadata (PEP 723), the content is TOML.
@@ -12,6 +13,7 @@ The form is that of inline script metadata (PEP 723), the content is TOML.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,13 +24,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from brainsets.errors import PipelineError
+from brainsets.shared.code_files import BLOCK, blocks, files_in_block, named_in
 from brainsets.shared.selection import nearest
 
 __all__ = ["Declaration", "read_declaration"]
 
-_BLOCK = "brainset-pipeline"
-_OPENING = re.compile(r"#\s*///\s*(\S+)\s*")
-_KEYS = ("python-version", "dependencies")
+_KEYS = ("files", "python-version", "dependencies")
 _VERSION = re.compile(r"3\.\d+(\.\d+)?")
 # The workflow's own code in that interpreter needs this, and nothing else.
 _ALWAYS = ("pandas>=1.5",)
@@ -38,12 +39,16 @@ _ALWAYS = ("pandas>=1.5",)
 class Declaration:
     """What a pipeline declares; `python_version` is None where it does not care.
 
-    `implied` are requirements that it does not declare, but imports from.
+    `implied` are requirements that it does not declare, but imports from; `files` are
+    patterns of files that count as its code. `is_isolated` says whether it asks for an
+    interpreter of its own.
     """
 
     python_version: str | None
     dependencies: Sequence[str] = ()
     implied: Sequence[str] = ()
+    files: Sequence[str] = ()
+    is_isolated: bool = True
 
     @property
     def requirements(self) -> list[str]:
@@ -75,16 +80,22 @@ def read_declaration(path: Path, text: str) -> Declaration | None:
     PipelineError
         The block is malformed, or has a key or value that is not allowed.
     """
-    blocks = list(_blocks(path, text.splitlines()))
-    if not blocks:
+    found = list(blocks(text.splitlines()))
+    if not found:
         return None
-    if len(blocks) > 1:
+    for start, content in found:
+        if content is None:
+            raise PipelineError(
+                f"{path}, line {start}: the block '# /// {BLOCK}' is not closed; "
+                "end it with a line '# ///', each line before it starting with '# '."
+            )
+    if len(found) > 1:
         raise PipelineError(
-            f"{path}: the block '# /// {_BLOCK}' stands in lines "
-            f"{' and '.join(str(line) for line, _ in blocks)}; keep one of them."
+            f"{path}: the block '# /// {BLOCK}' stands in lines "
+            f"{' and '.join(str(line) for line, _ in found)}; keep one of them."
         )
-    number, content = blocks[0]
-    where = f"{path}, block '# /// {_BLOCK}' in line {number}"
+    number, content = found[0]
+    where = f"{path}, block '# /// {BLOCK}' in line {number}"
     try:
         table = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
@@ -93,33 +104,17 @@ def read_declaration(path: Path, text: str) -> Declaration | None:
         if key not in _KEYS:
             hint = nearest(key, _KEYS)
             raise PipelineError(
-                f"{where}: unknown key {key!r}; allowed are {' and '.join(_KEYS)}"
+                f"{where}: unknown key {key!r}; allowed are "
+                f"{', '.join(_KEYS[:-1])} and {_KEYS[-1]}"
                 f"{'; ' + hint if hint else '.'}"
             )
-    return Declaration(_python_version(where, table), _dependencies(where, table))
-
-
-def _blocks(path: Path, lines: list[str]):
-    """Yield line number and content of each of our blocks."""
-    number = 0
-    while number < len(lines):
-        opening = _OPENING.fullmatch(lines[number])
-        number += 1
-        if not opening or opening[1] != _BLOCK:
-            continue
-        start, content = number, []
-        while number < len(lines) and re.match(r"#( |$)", lines[number]):
-            content.append(lines[number][2:])
-            number += 1
-        # As in PEP 723 the last "# ///" of the comment closes the block.
-        while content and content[-1].rstrip() != "///":
-            content.pop()
-        if not content:
-            raise PipelineError(
-                f"{path}, line {start}: the block '# /// {_BLOCK}' is not closed; "
-                "end it with a line '# ///', each line before it starting with '# '."
-            )
-        yield start, "\n".join(content[:-1])
+    return Declaration(
+        _python_version(where, table),
+        _dependencies(where, table),
+        files=_files(where, path.parent, table, content),
+        # Who only names files has nothing to install.
+        is_isolated=not table or bool({*table} - {"files"}),
+    )
 
 
 def _python_version(where: str, table: dict) -> str | None:
@@ -150,3 +145,29 @@ def _dependencies(where: str, table: dict) -> tuple[str, ...]:
                 f'({first}); write it as in "mne==1.11.0".'
             ) from error
     return tuple(dependencies)
+
+
+def _files(where: str, folder: Path, table: dict, content: str) -> tuple[str, ...]:
+    files = table.get("files", [])
+    if not isinstance(files, list) or not all(isinstance(f, str) for f in files):
+        raise PipelineError(
+            f'{where}: files is {files!r}; give a list such as ["channels.json"].'
+        )
+    if files_in_block(content) != files:
+        # Jobs read it without a reader of TOML.
+        raise PipelineError(
+            f"{where}: files can only be read where it is written plainly, as in "
+            'files = ["channels.json", "tables/*.csv"].'
+        )
+    for pattern in files:
+        if os.path.isabs(pattern) or not pattern:
+            raise PipelineError(
+                f"{where}: files has {pattern!r}; name files relative to the "
+                f"pipeline's folder, {folder}."
+            )
+        if not named_in(folder, pattern):
+            raise PipelineError(
+                f"{where}: files has {pattern!r}, but there is no such file in "
+                f"{folder}, where relative paths start; mend the name, or leave it out."
+            )
+    return tuple(files)

@@ -76,6 +76,8 @@ class PipelineSource:
         that declares nothing runs in the active interpreter if that has the package.
         """
         declared = read_declaration(self.path, self.text)
+        if declared is not None and not declared.is_isolated:
+            declared = None
         packages = imported_packages([self.text, *self._texts_beside()])
         if declared is None and all(map(is_importable, packages)):
             return None
@@ -101,7 +103,7 @@ class PipelineSource:
 
     @cached_property
     def code(self) -> str:
-        """A hash of what the code does: this file and the modules beside it."""
+        """A hash of what the code does: the file, modules beside it, files it names."""
         return self._hashed(code_hash)
 
     @cached_property

@@ -2,29 +2,13 @@
 
 import ast
 import hashlib
-import re
+import os
 from pathlib import Path
 
-__all__ = ["code_files", "code_hash", "code_stamp"]
+from brainsets.shared.code_files import code_files, named_files
+from brainsets.shared.contents import content_hash
 
-# Written beside a pipeline by its author, and no part of what it computes.
-_TESTS = re.compile(r"(test_.*|.*_test|conftest)\.py")
-
-
-def code_files(path: Path) -> list[Path]:
-    """Return the pipeline file and every module that it could import from beside it."""
-    folder = path.parent
-    beside = [*folder.glob("*.py")]
-    for package in folder.iterdir():
-        if (package / "__init__.py").is_file():
-            beside += package.rglob("*.py")
-    return sorted({path, *(p for p in beside if _is_module(p))})
-
-
-def _is_module(path: Path) -> bool:
-    # Hidden files are locks and copies of editors and of macOS, and often no text.
-    hidden = path.name.startswith(".")
-    return path.is_file() and not hidden and not _TESTS.fullmatch(path.name)
+__all__ = ["code_files", "code_hash", "code_stamp", "file_hash"]
 
 
 def code_stamp(path: Path) -> str:
@@ -32,6 +16,7 @@ def code_stamp(path: Path) -> str:
     digest = hashlib.sha256()
     for file in code_files(path):
         digest.update(_label(file, path) + file.read_bytes() + b"\0")
+    digest.update(_named(path))
     return digest.hexdigest()[:16]
 
 
@@ -44,12 +29,34 @@ def code_hash(path: Path) -> str:
     digest = hashlib.sha256()
     for file in code_files(path):
         digest.update(_label(file, path) + _normalized(file.read_bytes()) + b"\0")
+    digest.update(_named(path))
     return digest.hexdigest()[:16]
 
 
+def file_hash(path: Path) -> str:
+    """Return a hash of one file of code, alike for what `code_hash` takes for alike."""
+    content = path.read_bytes()
+    is_python = path.suffix == ".py"
+    content = _normalized(content) if is_python else content
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def _label(file: Path, path: Path) -> bytes:
-    name = file.relative_to(path.parent).as_posix()
+    # Files that are named may lie beside the pipeline's folder.
+    name = Path(os.path.relpath(file, path.parent)).as_posix()
     return name.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def _named(path: Path) -> bytes:
+    """Return what is in the files that the pipeline names; nothing where it names none.
+
+    Other than code, they count as they are.
+    """
+    found = b""
+    for file in named_files(path):
+        content = content_hash(file) or "it cannot be read"
+        found += b"file\0" + _label(file, path) + content.encode() + b"\0"
+    return found
 
 
 def _normalized(source: bytes) -> bytes:
