@@ -20,6 +20,7 @@ from brainsets.planning.batches import (
     remove_batches,
     write_batch,
 )
+from brainsets.planning.partial_files import remove_partial_files
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.shared.locks import lock_run, run_in_the_way
@@ -117,6 +118,7 @@ class Run:
             self._refuse(brainset, lock_run(brainset.folder.lock))
             # Jobs of an earlier run that still wait would find their assets taken.
             remove_batches(brainset.folder, {*self._batches.get(brainset.id, ())})
+            remove_partial_files(brainset.folder)
 
     @staticmethod
     def _refuse(brainset: Brainset, holder: Mapping[str, Any] | None) -> None:
