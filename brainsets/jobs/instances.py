@@ -6,11 +6,14 @@ import pickle
 from collections.abc import Collection
 from functools import cached_property
 from inspect import getattr_static
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Absent", "changes", "restore", "snapshot"]
 
 _CONTAINERS = (list, dict, set, bytearray)
+# What nobody can change in its place.
+_CONSTANTS = (str, int, float, bool, type(None), type(Path()))
 
 
 class _Digest:
@@ -29,6 +32,8 @@ class _Digest:
     @classmethod
     def of(cls, value: Any) -> bytes | None:
         """Return a hash of what is in a value, None if nobody can know."""
+        if type(value) in _CONSTANTS:
+            return b""
         found = cls._of_pickle(value)
         if found is not None or type(value) not in (list, dict):
             return found

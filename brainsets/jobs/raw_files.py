@@ -54,38 +54,41 @@ def raw_data(value: Any, raw_dir: Path) -> RawData:
         itself is what all assets share, and whatever is elsewhere is not known to be
         of the download.
     """
-    found = RawData()
-    roots = {os.path.abspath(raw_dir), os.path.realpath(raw_dir)}
-    inside = tuple(os.path.join(root, "") for root in roots)
+    found, root = RawData(), os.path.abspath(raw_dir)
     try:
         for path in _paths(value):
-            _add(path, inside, found)
-            if not os.path.isabs(path):
+            _add(path, root, found)
+            if path[:1] != "/":
                 # What an archive calls its files, as process may do, too.
-                _add(os.path.join(raw_dir, path), inside, found, inside_only=True)
+                _add(f"{root}/{path}", root, found, inside_only=True)
     except Exception as error:
         # Objects may do anything when they are looked at.
         print(f"not all files are known that download named: {type(error).__name__}")
     return found
 
 
-def _add(
-    path: str, inside: tuple[str, ...], found: RawData, *, inside_only: bool = False
-) -> None:
+def _add(path: str, root: str, found: RawData, *, inside_only: bool = False) -> None:
     try:
         status = os.stat(path)
         path = os.path.abspath(path)
     except (OSError, ValueError):
         return
-    is_inside = path.startswith(inside)
-    if path in found.files or path in found.folders or (inside_only and not is_inside):
+    if path in found.files or path in found.folders:
+        return
+    if inside_only and not _is_below(root, path):
         return
     if stat.S_ISREG(status.st_mode):
         found.size += status.st_size
         if len(found.files) < _MOST_FILES:
             found.files[path] = status.st_size
-    elif stat.S_ISDIR(status.st_mode) and is_inside:
+    elif stat.S_ISDIR(status.st_mode) and _is_below(root, path):
         _add_folder(path, found)
+
+
+def _is_below(root: str, path: str) -> bool:
+    if path.startswith(f"{root}/"):
+        return True
+    return path.startswith(f"{os.path.realpath(root)}/")
 
 
 def _add_folder(folder: str, found: RawData) -> None:

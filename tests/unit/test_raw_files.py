@@ -1,7 +1,9 @@
 """Which raw data a download has named, and whether they are still there."""
 
+import hashlib
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -10,8 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainsets.jobs import steps
+from brainsets.jobs.handoff import Handoff, write_handoff
 from brainsets.jobs.raw_files import raw_data
+from brainsets.jobs.supervision import Outcome
 from brainsets.shared import raw_data as shared
+from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import make_row
 from brainsets.shared.raw_data import change, has_lost_its_data, raw_data_of
 
@@ -216,3 +222,54 @@ NOTHING, FILE = {"run": "1"}, {"run": "1", "raw_files": [{"path": "a", "bytes": 
 )
 def test_when_process_has_failed_for_want_of_raw_data(failure, downloaded, expected):
     assert has_lost_its_data(failure, downloaded, RAW_DIR) is expected
+
+
+def test_a_file_is_known_by_either_name_of_a_linked_folder(raw_dir, scan):
+    link = raw_dir.parent / "link"
+    link.symlink_to(raw_dir)
+    assert list(raw_data(scan, link).folders) == [str(scan)]
+    assert list(raw_data("s1.ds", link).folders) == [str(link / "s1.ds")]
+
+
+@pytest.mark.parametrize(
+    ("kept", "failure", "expected"),
+    [
+        # As it was planned for another reason.
+        ({"run": "1"}, {}, (False, False)),
+        ({"run": "1"}, failed("2", "FileNotFoundError", MISSING), (False, True)),
+        # To fetch what is missing has been tried, and was in vain.
+        (
+            {"run": "1", "is_repeat": True},
+            failed("2", "FileNotFoundError", MISSING),
+            (True, True),
+        ),
+        # More would not help a mistake in the code.
+        ({"run": "1", "is_repeat": True}, failed("2"), (False, True)),
+        ({"files": {"/raw/mine/gone": 3}}, {}, (True, False)),
+        # As it was elsewhere, nobody knows what is here.
+        ({"files": {"/gone": 3}, "raw_dir": "/elsewhere"}, {}, (False, False)),
+    ],
+)
+def test_when_everything_is_fetched_anew(tmp_path, kept, failure, expected):
+    started = []
+    folder = BrainsetFolder(tmp_path)
+    origin = replace(Handoff({}, str(RAW_DIR)), **kept)
+    write_handoff(folder.handoff("a"), None, {}, origin)
+    if origin.files:
+        (line, _, rest) = folder.handoff("a").read_bytes().split(b"\n", 2)
+        line = json.dumps({**json.loads(line), "files": origin.files}).encode() + b"\n"
+        digest = hashlib.sha256(line).hexdigest().encode() + b"\n"
+        folder.handoff("a").write_bytes(line + digest + rest)
+    steps._download(
+        SimpleNamespace(
+            name="a",
+            folder=folder,
+            failed=failure,
+            may_have_truncated=False,
+            was_something_else=False,
+            job=SimpleNamespace(raw_dir=RAW_DIR, download_only=False),
+            withdraw=lambda *states: None,
+            supervised=lambda kind, task: started.append(task.args) or Outcome(),
+        )
+    )
+    assert started[0][2:] == expected
