@@ -70,7 +70,7 @@ def write_sentinel(
     write_atomically(path, content + b"\n", durable=durable, spare=spare)
 
 
-def read_sentinel(path: Path) -> dict[str, Any] | None:
+def read_sentinel(path: str | os.PathLike) -> dict[str, Any] | None:
     """Return what a sentinel says; None if there is none or it is broken.
 
     It is broken unless each key has the type that docs/status_json.md gives it, so
