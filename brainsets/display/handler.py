@@ -216,7 +216,8 @@ class DisplayHandler(LogHandlerBase):
 
     def _tell_planned(self) -> None:
         """Show the jobs of a dry-run, once."""
-        for line in self._planned.lines():
+        encoding = getattr(self._ordinary.stream, "encoding", None) or "utf-8"
+        for line in self._planned.lines(encoding):
             self._screen.tell(line)
         self._planned = PlannedJobs(self._run)
 

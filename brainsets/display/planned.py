@@ -69,22 +69,27 @@ class PlannedJobs:
         """Whether no job was added."""
         return not (self._whole or self._steps)
 
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of the tables, and what they come to."""
+    def lines(self, encoding: str = "utf-8") -> Iterator[str]:
+        """Yield the lines of the tables, and what they come to.
+
+        With letters escaped that an encoding lacks, so that columns stay in line.
+        """
         # Listings and environments come first, in the order in which they are run.
         first = [text for text in self._whole if not text.startswith("summarize ")]
         last = [text for text in self._whole if text.startswith("summarize ")]
         yield from first
         for brainset, assets in self._steps.items():
             yield ""
-            yield from self._table(brainset, assets)
+            yield from self._table(brainset, assets, encoding)
         if last:
             yield ""
             yield from last
         yield ""
         yield from self._summary()
 
-    def _table(self, brainset: str, assets: dict[str, set[str]]) -> Iterator[str]:
+    def _table(
+        self, brainset: str, assets: dict[str, set[str]], encoding: str
+    ) -> Iterator[str]:
         order = self._run.manifest(self._run.brainsets[brainset]).rows
         batches = self._batch_of.get(brainset, {})
         head = ["asset", "step", "reason"]
@@ -92,7 +97,8 @@ class PlannedJobs:
         for asset in (asset for asset in order if asset in assets):
             steps = ", ".join(step for step in _ORDER if step in assets[asset])
             reason = self._run.reason_of(brainset, asset)
-            row = [spelled(asset), steps, spelled(reason)]
+            shown = spelled(asset).encode(encoding, "backslashreplace")
+            row = [shown.decode(encoding), steps, spelled(reason)]
             rows.append([*row[:1], str(batches.get(asset, "")), *row[1:]])
         head.insert(1, "batch")
         if not batches:

@@ -6,17 +6,22 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from sentinel_files import History, Step, write_brainset
 
 from brainsets.commands.main import main
+from brainsets.display.planned import PlannedJobs
+from brainsets.display.screens import LineScreen
 from brainsets.planning.outcome import show_outcome
 from brainsets.planning.streams import make_safe, shown, shown_parts
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.names import AssetNames
 
 STEP = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
 # A title, the clipboard, clearing, a cursor that moves, a bell, what hides what stands
@@ -116,6 +121,34 @@ def test_status_shows_all_on_any_stream(prepared, monkeypatch, encoding, options
         return
     assert "FAILED odd" in text and "\\x1b]52;c;cm0=\\x07" in text and "[bold]" in text
     assert "électrode µV" in text or encoding == "ascii"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_lines_of_a_run_are_text_on_any_stream(encoding):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
+    LineScreen(stream).tell(f"FAILED 李 µ: {STEERING}")
+    text = stream.buffer.getvalue().decode(encoding)
+    assert text.endswith("\n") and text[:-1].isprintable()
+    assert text.startswith("FAILED \\u674e ") and "\\x1b[2J" in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_columns_of_a_dry_run_stay_in_line(encoding):
+    names = AssetNames(dict.fromkeys(["é", "李李", "plain", "\udcfc"]))
+    run = SimpleNamespace(
+        brainsets={"apple": None},
+        manifest=lambda brainset: SimpleNamespace(rows=list(names), names=names),
+        reason_of=lambda brainset, asset: "new",
+    )
+    jobs = PlannedJobs(run)
+    for name in names.values():
+        wildcards = {"brainset": "apple", "asset": name}
+        jobs.add(SimpleNamespace(rule_name="process_asset", wildcards=wildcards))
+    lines = [line for line in jobs.lines(encoding) if line.endswith("  new")]
+    assert len(lines) == 4
+    for line in lines:
+        line.encode(encoding)
+    assert len({cell_len(line.partition("process")[0]) for line in lines}) == 1
 
 
 def test_the_closing_table_is_no_trouble_where_nobody_reads(prepared, monkeypatch):
