@@ -18,6 +18,7 @@ __all__ = [
     "RunLockedError",
     "SelectionError",
     "SettingsError",
+    "UnfinishedError",
 ]
 
 
@@ -51,6 +52,10 @@ class BatchError(BrainsetError):
 
 class RunLockedError(BrainsetError):
     """Another run works on the same brainset."""
+
+
+class UnfinishedError(BrainsetError):
+    """A run has ended well, as Snakemake says, and something is not done."""
 
 
 class DownloadError(BrainsetError):

@@ -146,6 +146,92 @@ def test_environment_that_is_gone_or_broken_is_built_again(workspace):
         assert workspace.events("isolated") == ["process b"]
 
 
+def gain_of(workspace, value):
+    """Return a pipeline whose argument decides what it writes."""
+    return [{"pipeline": workspace.root / "isolated", "args": f"--gain {value}"}]
+
+
+def with_gain(path):
+    text = path.read_text()
+    declared = "from argparse import ArgumentParser\nparser = ArgumentParser()\n"
+    declared += 'parser.add_argument("--gain")\n\n\nclass Pipeline'
+    text = text.replace("class Pipeline", declared, 1)
+    text = text.replace('= "isolated"', '= "isolated"\n    parser = parser', 1)
+    path.write_text(text.replace("words = [", "words = [self.args.gain, "))
+
+
+def gains(workspace):
+    files = sorted(workspace.folder("isolated").root.glob("*.txt"))
+    return [file.read_text().split("\n")[0] for file in files]
+
+
+def test_snakemake_killed_in_a_build_leaves_nothing_undone(workspace):
+    with_gain(write(workspace))
+    assert workspace.run(gain_of(workspace, 1)).returncode == 0
+    assert gains(workspace) == ["1", "1"]
+    shutil.rmtree(workspace.folder("isolated").environment)
+    run = workspace.start(gain_of(workspace, 2))
+    for line in run.stdout:
+        if "build the environment of isolated" in line:
+            break
+    # It alone: whoever builds the environment goes on.
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    again = workspace.run(gain_of(workspace, 2))
+    assert again.returncode == 0, again.stdout
+    assert gains(workspace) == ["2", "2"]
+    assert "Nothing to be done" in workspace.run(gain_of(workspace, 2)).stdout
+
+
+def test_another_environment_fetches_nothing_again_that_is_there(workspace):
+    path = write(workspace)
+    text = path.read_text()
+    fails = text.replace("        import shutil", "        import no_such_package")
+    download = "def download(self, row):\n        return row"
+    noted = '        (self.raw_dir / "events.txt").open("a").write("download\\n")\n'
+    noted = f"def download(self, row):\n{noted}        return row"
+    assert text.count(download) == 1 and fails != text
+    path.write_text(fails.replace(download, noted))
+    assert workspace.run(str(path)).returncode == 1
+    assert workspace.events("isolated").count("download") == 2
+    fixed = text.replace(download, noted).replace(PACKAGE, "tinynetrc>=1.3.0")
+    path.write_text(fixed)
+    run = workspace.run(str(path))
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("build the environment of isolated") == 1
+    assert sorted(workspace.events("isolated")) == [
+        "manifest",
+        "process a",
+        "process b",
+    ]
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_says_that_it_is_whole_and_cannot_be_read_is_made_anew(
+    workspace, is_folder
+):
+    path = write(workspace)
+    assert workspace.run(str(path)).returncode == 0
+    workspace.events("isolated")
+    folder = workspace.folder("isolated")
+    ready = folder.environment / "ready.json"
+    ready.unlink()
+    if is_folder:
+        (ready / "of somebody").mkdir(parents=True)
+    else:
+        ready.write_text("garbage")
+    shutil.rmtree(workspace.root / ".snakemake")
+    folder.sentinel("b", "DONE").unlink()
+    planned = workspace.run(str(path), "--dry-run").stdout
+    assert "build the environment of isolated" in planned
+    run = workspace.run(str(path))
+    assert run.returncode == 0, run.stdout
+    assert json.loads(ready.read_text())["dependencies"] == [PACKAGE]
+    assert workspace.events("isolated") == ["process b"]
+    assert "Nothing to be done" in workspace.run(str(path)).stdout
+
+
 def test_active_environment_can_be_chosen(workspace):
     path = write(workspace)
     run = workspace.run([{"pipeline": path, "environment": "active"}])

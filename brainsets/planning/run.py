@@ -27,7 +27,7 @@ from brainsets.shared.locks import lock_run, run_in_the_way
 from brainsets.shared.manifest import Manifest, Manifests
 from brainsets.shared.names import NAME_PATTERN, spelled
 from brainsets.shared.raw_folder import obstacle
-from brainsets.shared.sentinels import DONE, DOWNLOADED
+from brainsets.shared.sentinels import DONE, DOWNLOADED, read_sentinel
 
 __all__ = ["Run"]
 
@@ -62,6 +62,9 @@ class Run:
         self.brainsets = settings.brainsets
         self.read_manifest = Manifests().read
         self._wanted: dict[str, dict[str, Pending]] = {}
+        # By brainset and asset: when an outdated sentinel of success was written.
+        self._before: dict[str, dict[str, Any]] = {}
+        self._planned: set[str] = set()
         # Brainsets whose environment was found whole, was found not to be, or is to be
         # replaced in any case.
         self._built: set[str] = set()
@@ -102,6 +105,23 @@ class Run:
         """Return which other resources any brainset asks for in a step."""
         steps = [getattr(brainset, step) for brainset in self.brainsets.values()]
         return sorted({name for each in steps for name in each.resources})
+
+    @property
+    def goal(self) -> str:
+        """The state of an asset that is finished."""
+        return DOWNLOADED if self.settings.download_only else DONE
+
+    def asked_for(self, brainset: Brainset) -> tuple[list[str], dict[str, Any]]:
+        """Return what was to be run, by id, and when outdated results of it were made.
+
+        All that is selected, where this was never found out.
+        """
+        rows = self.manifest(brainset).rows
+        selected = brainset.selection.apply(brainset.id, list(rows))
+        wanted = self._wanted.get(brainset.id, {})
+        if brainset.id in self._planned:
+            selected = [asset for asset in selected if asset in wanted]
+        return selected, self._before.get(brainset.id, {})
 
     def manifest(self, brainset: Brainset) -> Manifest:
         """Return a brainset's manifest, read anew only when its files have changed."""
@@ -151,6 +171,11 @@ class Run:
             existing=existing,
         )
         wanted.update({pending.asset: pending for pending in found})
+        before = self._before.setdefault(brainset.id, {})
+        for pending in found:
+            if self.goal in pending.stale:
+                path = brainset.folder.sentinel(pending.name, self.goal)
+                before[pending.asset] = (read_sentinel(path) or {}).get("ended")
         if self._is_forced(*_STEP_RULES):
             fetch = self._is_forced("download_asset", "download_batch")
             for asset in selected:
@@ -204,8 +229,9 @@ class Run:
                 # Also where nothing else wants it.
                 targets += lacking
         checkpoints.write_manifest.get(brainset=brainset_id)
-        state = DOWNLOADED if self.settings.download_only else DONE
+        state = self.goal
         pending = self.pending(brainset)
+        self._planned.add(brainset_id)
         if plans_jobs and pending:
             self._check_raw_dir(brainset)
         if brainset.batch_size == 1:

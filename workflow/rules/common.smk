@@ -352,6 +352,23 @@ def end_with_outcome():
         atexit.register(show_outcome, RUN.brainsets.values(), RUN.read_manifest)
 
 
+def execute(*args, **kwargs):
+    """Run what is planned, and look whether it has come about."""
+    result = type(workflow).execute(workflow, *args, **kwargs)
+    dag = workflow.dag_settings
+    is_part = dag.until or dag.omit_from or dag.batch or set(dag.targets) - {"all"}
+    if is_executing() and not (is_part or workflow.touch):
+        from brainsets.planning.undone import check_nothing_undone
+
+        patience_s = workflow.execution_settings.latency_wait
+        patience_s = 0 if workflow.local_exec else patience_s
+        ended_by_error(lambda: check_nothing_undone(RUN, patience_s=patience_s))
+    return result
+
+
+workflow.execute = execute
+
+
 def create_report(report_plugin, report_settings, global_report_settings):
     """Write the report, in place of Snakemake's.
 
