@@ -195,13 +195,16 @@ _NEEDED = {DONE: "outputs", FAILED: "attempts"}
 def _alive(path: Path, record: dict[str, Any]) -> bool:
     """Whether the process that a RUNNING sentinel speaks of still lives."""
     try:
-        silent_s = time.time() - path.stat().st_mtime
+        status = path.stat()
     except OSError:
         return False
+    # A copy may have any time; the other one is that of its last change here.
+    silent_s = time.time() - min(status.st_mtime, status.st_ctime)
     if silent_s > _SILENCE_S:
         return False
     if record.get("host") != socket.gethostname():
-        return True
+        # A beat from the future, as before a clock was set back, would count for ever.
+        return silent_s > -_SILENCE_S
     try:
         pid = record.get("pid")
         # 0 stands for this process's own group.
