@@ -11,6 +11,7 @@ from pathlib import Path
 
 from brainsets.errors import SettingsError
 from brainsets.planning.streams import say, shown_parts
+from brainsets.shared.files import is_plain
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.selection import nearest
@@ -90,7 +91,7 @@ def latest_log(folders: Iterable[BrainsetFolder], asset: str) -> Path:
         )
     [(folder, name)] = found
     logs = [folder.log(rule, name) for rule in _RULES]
-    logs = [log for log in logs if log.exists()]
+    logs = [log for log in logs if is_plain(log)]
     if not logs:
         raise SettingsError(
             f"--log: {asset!r} of {folder.root.name} has no log yet; nothing of it "

@@ -21,7 +21,7 @@ from brainsets.planning.status import (
 from brainsets.planning.streams import console
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
-from brainsets.shared.names import spelled
+from brainsets.shared.names import spelled, titled
 from brainsets.shared.selection import nearest
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, INTERRUPTED, PENDING
 
@@ -138,7 +138,7 @@ def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
 def _others(statuses: list[BrainsetStatus]) -> list[str]:
     """Return a line for each asset that a filter names and the outcome does not."""
     return [
-        f"{told['state']} {spelled(status.brainset)} {spelled(told['asset'])}"
+        f"{told['state']} {spelled(status.brainset)} {titled(told['asset'])}"
         for status in statuses
         for told in status.assets or ()
         if told["state"] in (DONE, DOWNLOADED, PENDING)

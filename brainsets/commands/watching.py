@@ -17,7 +17,7 @@ from brainsets.planning.status import (
 from brainsets.planning.streams import console
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifests
-from brainsets.shared.names import spelled
+from brainsets.shared.names import spelled, titled
 from brainsets.shared.sentinels import DONE, FAILED, RUNNING
 
 __all__ = ["watch"]
@@ -98,7 +98,7 @@ class _Watcher:
             fresh = fresh[-_MOST_FAILURES:]
         for key in fresh:
             failure, (brainset, asset) = failures[key], key
-            what = f"{spelled(brainset)} {spelled(asset)}"
+            what = f"{spelled(brainset)} {titled(asset)}"
             if failure.get("asset"):
                 what += f" ({failure['step']})"
             self.screen.tell(f"FAILED {what}: {failure_text(failure)}", "red")

@@ -24,7 +24,7 @@ from brainsets.display.ticker import Ticker
 from brainsets.display.wording import age_s, clock
 from brainsets.planning.pending import Pending
 from brainsets.planning.status import failure_text, told_failure
-from brainsets.shared.names import spelled
+from brainsets.shared.names import spelled, titled
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
 
 __all__ = ["DisplayHandler"]
@@ -243,7 +243,7 @@ class DisplayHandler(LogHandlerBase):
         if not job.name:
             return spelled(job.brainset)
         asset = self._progress[job.brainset].asset(job.name) or job.name
-        return f"{spelled(job.brainset)} {spelled(asset)}"
+        return f"{spelled(job.brainset)} {titled(asset)}"
 
     def _tell_event(self, at: float, text: str, style: str = "") -> None:
         self._screen.tell(f"{clock(at)} {text}", style)
@@ -322,7 +322,7 @@ class DisplayHandler(LogHandlerBase):
         step = {**_STEPS, **_BATCH_STEPS}.get(job.rule, job.rule)
         what = self._title(job)
         if job.assets:
-            what += f" (batch of {len(job.assets):,}, first {spelled(job.assets[0])})"
+            what += f" (batch of {len(job.assets):,}, first {titled(job.assets[0])})"
         # With a cluster's own log among them, and its job's number.
         parts = [f"log: {spelled(log)}" for log in record.log or ()]
         parts += [f"{key}: {spelled(value)}" for key, value in record.aux.items()]
@@ -365,7 +365,7 @@ class DisplayHandler(LogHandlerBase):
         if happening is None:
             return
         progress = self._progress[happening.brainset]
-        what = f"{spelled(happening.brainset)} {spelled(happening.asset)}"
+        what = f"{spelled(happening.brainset)} {titled(happening.asset)}"
         failure = happening.failure
         if self._screen.is_live:
             if failure is not None:

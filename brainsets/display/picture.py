@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from brainsets.display.wording import duration, rate
-from brainsets.shared.names import spelled
+from brainsets.shared.names import LONGEST_LINE, spelled, titled
 
 __all__ = ["AssetLine", "BrainsetBar", "picture"]
 
@@ -166,7 +166,7 @@ def _bar(bar: BrainsetBar, width: int, marks: dict[str, str]) -> Text:
 def _assets(
     assets: Sequence[AssetLine], width: int, marks: dict[str, str]
 ) -> list[Text]:
-    names = [spelled(line.asset) for line in assets]
+    names = [titled(line.asset) for line in assets]
     ends = [
         (
             "" if line.rate is None else rate(line.rate),
@@ -186,7 +186,7 @@ def _assets(
         text = Text("  ", no_wrap=True)
         text.append(_fitted(name, name_width, marks), "cyan")
         text.append(f"  {spelled(line.step):<8}  ")
-        text.append(_fitted(spelled(line.status), status_width, marks))
+        text.append(_fitted(spelled(line.status, LONGEST_LINE), status_width, marks))
         text.append(f"  {speed:>{rate_width}}  {age:>{age_width}}", "dim")
         found.append(text)
     return found

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from brainsets.shared.names import spelled
+from brainsets.shared.names import spelled, titled
 
 __all__ = ["PlannedJobs"]
 
@@ -97,7 +97,7 @@ class PlannedJobs:
         for asset in (asset for asset in order if asset in assets):
             steps = ", ".join(step for step in _ORDER if step in assets[asset])
             reason = self._run.reason_of(brainset, asset)
-            shown = spelled(asset).encode(encoding, "backslashreplace")
+            shown = titled(asset).encode(encoding, "backslashreplace")
             row = [shown.decode(encoding), steps, spelled(reason)]
             rows.append([*row[:1], str(batches.get(asset, "")), *row[1:]])
         head.insert(1, "batch")

@@ -33,5 +33,5 @@ def age_s(started: Any, now: float) -> float | None:
     """Return the seconds since a sentinel's time; None if it has none."""
     try:
         return now - datetime.fromisoformat(str(started)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None

@@ -53,10 +53,10 @@ class Attempt:
         self.code_before = "", ""
         self.failed = self.read(sentinels.FAILED)
         self.leftover = self.read(sentinels.RUNNING)
-        self.attempts = [a for a in self.failed.get("attempts", []) if a]
+        self.attempts = self.failed.get("attempts") or []
         if self.failed.get("step") != step:
             self.attempts = []
-        self.number = 1 + max(len(self.attempts), int(self.leftover.get("attempt", 0)))
+        self.number = 1 + max(len(self.attempts), self.leftover.get("attempt") or 0)
 
     def read(self, state: str) -> dict[str, Any]:
         return sentinels.read_sentinel(self.folder.sentinel(self.name, state)) or {}
@@ -237,7 +237,7 @@ class Attempt:
 
         def beat() -> None:
             try:
-                os.utime(running)
+                os.utime(running, follow_symlinks=False)
             except OSError:
                 pass
 

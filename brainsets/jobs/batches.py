@@ -10,7 +10,7 @@ planned, by an attempt that was cut off or by a job of a run that was killed.
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,8 @@ from brainsets.jobs.children import flush_streams
 from brainsets.shared import sentinels
 from brainsets.shared.arguments import counted
 from brainsets.shared.locks import release_locks
-from brainsets.shared.names import spelled
+from brainsets.shared.names import titled
+from brainsets.shared.plans import Member, read_plan
 from brainsets.shared.sockets import socket_path
 from brainsets.shared.times import keep_order
 
@@ -30,8 +31,6 @@ __all__ = ["download_batch", "process_batch"]
 
 # What a step returns that was interrupted, beside the number of the signal.
 _SIGNALLED = 128
-
-Member = Mapping[str, Any]
 
 
 class _Stopped(Exception):
@@ -138,9 +137,7 @@ class _Batch:
     ) -> None:
         self.job = job
         self._step, self._forkers = step, forkers
-        plan = sentinels.read_sentinel(job.batch)
-        if plan is None:
-            raise self._abandoned()
+        plan = read_plan(job.batch)
         self.members: list[Member] = self._ordered(plan["members"])
         self.retries: int = plan["retries"]
         self._parent = os.getppid()
@@ -161,12 +158,6 @@ class _Batch:
                 return 0
 
         return sorted(members, key=cut_off)
-
-    def _abandoned(self) -> BatchError:
-        return BatchError(
-            f"{self.job.batch} is not there; a later run has planned its assets anew, "
-            "so there is nothing to do."
-        )
 
     def is_downloaded(self, member: Member) -> bool:
         if not member["fetch"]:
@@ -193,7 +184,8 @@ class _Batch:
         if os.getppid() != self._parent:
             raise BatchError("whoever has started this job was killed, so this ends.")
         if not self.job.batch.exists():
-            raise self._abandoned()
+            # It was removed by a later run, and reading it says so.
+            read_plan(self.job.batch)
         job = replace(self.job, asset=member["name"])
         self._write_to_log(member)
         # What must not happen in a child that is forked here, which ends by SystemExit
@@ -228,7 +220,7 @@ class _Batch:
         os.close(stream)
 
     def say(self, member: Member, what: str) -> None:
-        print(f"{spelled(member['asset'])} {what} ({self._log(member)})", flush=True)
+        print(f"{titled(member['asset'])} {what} ({self._log(member)})", flush=True)
 
     def finish(self, state: str, failed: Sequence[Member]) -> None:
         """Write down that this job is over."""

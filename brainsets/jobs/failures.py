@@ -7,12 +7,14 @@ from types import TracebackType
 from typing import Any
 
 from brainsets.errors import BrainsetError
+from brainsets.shared.names import LONGEST_LINE, shortened
 
 __all__ = ["described", "failure_of_kind", "told"]
 
 _TRACEBACK_LINES = 20
-# What goes into a sentinel of an error that prints a whole array; the log has it all.
+# What goes into a sentinel of an error that prints a whole array; the log has more.
 _LONGEST_TEXT = 4000
+_LONGEST_IN_LOG = 100_000
 
 
 def told(error: Exception) -> dict[str, Any]:
@@ -23,8 +25,8 @@ def told(error: Exception) -> dict[str, Any]:
 def failure_of_kind(error: str, message: str) -> dict[str, Any]:
     """Return a failure of a kind that no exception stands for."""
     return {
-        "error": error,
-        "message": message,
+        "error": shortened(error, LONGEST_LINE),
+        "message": _cut(message),
         "traceback": "",
         "signal": None,
         "timeout_s": None,
@@ -33,17 +35,17 @@ def failure_of_kind(error: str, message: str) -> dict[str, Any]:
 
 
 def described(error: BaseException) -> dict[str, Any]:
-    """Return an exception as a failure, and print it in full to the log."""
+    """Return an exception as a failure, and print it to the log."""
     name = type(error).__name__
     try:
-        failure = failure_of_kind(name, _cut(_message(error)))
+        failure = failure_of_kind(name, _message(error))
         failure["transient"] = _looks_transient(error)
         if isinstance(error, BrainsetError):
-            print(error, file=sys.stderr, flush=True)
+            print(_fit_for_log(str(error)), file=sys.stderr, flush=True)
         else:
             cut = _own_frames_cut(error)
             text = "".join(traceback.format_exception(type(error), error, cut))
-            print(text, file=sys.stderr, end="", flush=True)
+            print(_fit_for_log(text), file=sys.stderr, end="", flush=True)
             last = "\n".join(text.splitlines()[-_TRACEBACK_LINES:])
             failure["traceback"] = _cut(last)
     except Exception:
@@ -67,6 +69,15 @@ def _message(error: BaseException) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."
+
+
+def _fit_for_log(text: str) -> str:
+    """Return what a log should hold of a text: where it begins, and where it ends."""
+    more = len(text) - _LONGEST_IN_LOG
+    if more <= 0:
+        return text
+    half = _LONGEST_IN_LOG // 2
+    return f"{text[:half]}\n... {more:,} characters left out ...\n{text[-half:]}"
 
 
 def _own_frames_cut(error: BaseException) -> TracebackType | None:

@@ -70,9 +70,12 @@ def keep(listener: int, path: str) -> None:
 def _remove_leftovers(folder: Path) -> None:
     """Remove the sockets of runs that have ended, and whose keeper was killed."""
     for path in folder.glob("*-*-*"):
-        pid, started, _ = path.name.split("-")
-        if start_time(int(pid)) != int(started):
-            path.unlink(missing_ok=True)
+        pid, started = path.name.split("-")[:2]
+        # What is called otherwise is none of ours.
+        if pid.isascii() and pid.isdigit() and started.isascii() and started.isdigit():
+            if start_time(int(pid)) != int(started):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 class _Keeper:

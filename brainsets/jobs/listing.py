@@ -14,9 +14,10 @@ from brainsets.jobs.loading import load_pipeline, parsed_args
 from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
 from brainsets.shared import cells, sentinels
 from brainsets.shared.arguments import counted
+from brainsets.shared.files import remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_listing
-from brainsets.shared.manifest import schema_path
+from brainsets.shared.manifest import FORMAT, schema_path
 from brainsets.shared.names import AssetNames, asset_name
 from brainsets.shared.times import keep_order
 from brainsets.shared.version import VERSION
@@ -46,7 +47,7 @@ def write_manifest(job: Job) -> int:
     except (BrainsetError, OSError) as error:
         outcome = Outcome(failure=told(error))
     if outcome.failure is None:
-        job.folder.listing_failure.unlink(missing_ok=True)
+        remove_file(job.folder.listing_failure)
         keep_order(job.folder.manifest, [job.folder.environment_ready])
         print(f"listed {outcome.result} assets")
         return 0
@@ -76,7 +77,7 @@ def _list_in_child(job: Job) -> int:
     # What is wrong with the selection is known before anything else starts.
     job.selection.apply(job.brainset, assets)
     listing = {
-        "format": 1,
+        "format": FORMAT,
         "brainset": job.brainset,
         "columns": columns,
         "args": counted(job.arguments),
@@ -107,7 +108,7 @@ def _follow_names(folder: BrainsetFolder, assets: list[str]) -> None:
         if state not in kept or names.asset(old) is not None:
             continue
         asset = (sentinels.read_sentinel(folder.status / file) or {}).get("asset")
-        if not isinstance(asset, str) or asset not in names:
+        if asset not in names:
             continue
         name = names[asset]
         if old != asset_name(asset, hashed="~" not in name):

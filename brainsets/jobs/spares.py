@@ -6,9 +6,12 @@ what was removed, and looks for something else one by one. So a process that run
 many steps has one file for all of them.
 """
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
+
+from brainsets.shared.files import remove_file
 
 __all__ = ["keep_spares", "put_away", "remove_spares", "spare"]
 
@@ -26,7 +29,8 @@ def keep_spares() -> None:
 def remove_spares() -> None:
     """Remove what is kept; to be called before this process ends."""
     while _spares:
-        _spares.popitem()[1].unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            remove_file(_spares.popitem()[1])
 
 
 def put_away(path: Path) -> None:
@@ -34,7 +38,7 @@ def put_away(path: Path) -> None:
     folder = path.parent
     try:
         if _name is None or folder in _spares:
-            path.unlink()
+            remove_file(path)
         else:
             os.rename(path, folder / _name)
             _spares[folder] = folder / _name

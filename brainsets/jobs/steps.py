@@ -23,7 +23,7 @@ from brainsets.jobs.supervision import Interrupted, Outcome
 from brainsets.shared import sentinels
 from brainsets.shared.locks import lock_asset, run_of
 from brainsets.shared.manifest import find_row
-from brainsets.shared.names import spelled
+from brainsets.shared.names import titled
 from brainsets.shared.raw_data import has_failed_later, looks_missing
 from brainsets.shared.version import VERSION
 
@@ -67,7 +67,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
             attempt.keep_order()
             return 0
         print(
-            f"{attempt.step} {spelled(attempt.row.asset)} of {job.brainset}: "
+            f"{attempt.step} {titled(attempt.row.asset)} of {job.brainset}: "
             f"attempt {attempt.number}, {attempt.started}"
             f"{', warm' if attempt.is_warm else ''}",
             flush=True,

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from brainsets.shared.names import LONGEST_LINE, cut
+
 __all__ = ["StatusTracker"]
 
 # A pipeline may report inside a tight loop; nobody can read faster than this.
@@ -29,7 +31,8 @@ class StatusTracker:
         self.update_status = _Remote(self._update_status)
 
     def _update_status(self, asset: object, status: object) -> None:
-        self._status, self._is_written = str(status), False
+        # A word on what is being done is looked at by everybody, every second.
+        self._status, self._is_written = cut(str(status), LONGEST_LINE), False
         if time.monotonic() - self._written >= _SHORTEST_INTERVAL_S:
             self.flush()
 

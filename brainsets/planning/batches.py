@@ -11,12 +11,12 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from brainsets.errors import BatchError
 from brainsets.planning.pending import Pending
+from brainsets.shared.files import remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest
+from brainsets.shared.plans import Plan, read_plan
 from brainsets.shared.sentinels import (
     DONE,
     DOWNLOADED,
@@ -147,12 +147,8 @@ def write_batch(
     members: Sequence[Pending],
     capacity: Capacity,
 ) -> None:
-    """Write down for the jobs what a batch consists of.
-
-    ``seen`` are times of sentinels that speak of something else: a later one is that of
-    an attempt which has finished meanwhile.
-    """
-    record = {
+    """Write down for the jobs what a batch consists of."""
+    record: Plan = {
         "retries": capacity.retries,
         "reason": planned_batch(name, members).reason,
         "members": [
@@ -187,16 +183,11 @@ def read_batch(folder: BrainsetFolder, name: str) -> Batch:
     BatchError
         No run that may still be going has planned it.
     """
-    record: dict[str, Any] | None = read_sentinel(folder.batch(name))
-    if record is None:
-        raise BatchError(
-            f"{folder.batch(name)} is not there; a later run has planned its assets "
-            "anew, so there is nothing to do."
-        )
-    members = record["members"]
+    plan = read_plan(folder.batch(name))
+    members = plan["members"]
     fetches = any(member["fetch"] for member in members)
     assets = [member["asset"] for member in members]
-    return Batch(name, assets, fetches, record["reason"])
+    return Batch(name, assets, fetches, plan["reason"])
 
 
 def leftovers(folder: BrainsetFolder, names: Iterable[str]) -> list[Path]:
@@ -216,5 +207,9 @@ def remove_batches(folder: BrainsetFolder, but: set[str]) -> None:
     except OSError:
         return
     for name in names:
-        if name.partition(".")[0] not in but:
-            (folder.batches / name).unlink(missing_ok=True)
+        if name.partition(".")[0] not in but and ".broken" not in name:
+            try:
+                remove_file(folder.batches / name)
+            except OSError:
+                # Somebody else's; what it says means nothing to this run.
+                pass

@@ -13,7 +13,7 @@ from brainsets.planning.status import (
 )
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
-from brainsets.shared.names import spelled
+from brainsets.shared.names import LONGEST_LINE, spelled, titled
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -102,15 +102,16 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for broken in status.broken:
         lines += _failure(status, broken, str(broken.get("step")), whole=True)
     for failure in _most(status.failures, _MOST_FAILURES, is_whole):
-        title = f"{failure['asset']} ({failure['step']})"
+        title = f"{titled(failure['asset'])} ({failure['step']})"
         lines += _failure(status, failure, title, whole=False)
     if not is_whole:
         more = len(status.failures) - _MOST_FAILURES
         lines += _rest(status, more, "FAILED", "--failed")
     for running in _most(status.running, _MOST_RUNNING, is_whole):
         lines.append(
-            f"[cyan]RUNNING[/] {_safe(status.brainset)} {_safe(running['asset'])} "
-            f"({_safe(running['step'])}), {_safe(running['status'])}, "
+            f"[cyan]RUNNING[/] {_safe(status.brainset)} "
+            f"{_safe(titled(running['asset']))} ({_safe(running['step'])}), "
+            f"{_safe(running['status'], LONGEST_LINE)}, "
             f"since {_safe(running['started'])}"
         )
     if not is_whole:
@@ -119,15 +120,17 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
-            f"{_safe(stopped['asset'])} ({_safe(stopped['step'])}), "
-            f"{_safe(stopped['status'])}"
+            f"{_safe(titled(stopped['asset']))} ({_safe(stopped['step'])}), "
+            f"{_safe(stopped['status'], LONGEST_LINE)}"
         )
         lines.append(f"       log: {_safe(stopped['log'])}")
     if not is_whole:
         more = len(status.interrupted) - _MOST_INTERRUPTED
         lines += _rest(status, more, "INTERRUPTED", "--pending")
     if status.orphaned:
-        named = ", ".join(_safe(asset) for asset in status.orphaned[:_MOST_ORPHANS])
+        named = ", ".join(
+            _safe(titled(asset)) for asset in status.orphaned[:_MOST_ORPHANS]
+        )
         more = ", ..." if len(status.orphaned) > _MOST_ORPHANS else ""
         lines.append(
             f"{_safe(status.brainset)}: prepared, but no longer in the manifest: "
@@ -162,7 +165,7 @@ def _failure(
     return lines
 
 
-def _safe(text: object) -> str:
+def _safe(text: object, longest: int | None = None) -> str:
     from rich.markup import escape
 
-    return escape(spelled(text))
+    return escape(spelled(text, longest))

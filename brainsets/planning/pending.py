@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brainsets.planning.settings import Brainset
-from brainsets.shared.manifest import Manifest, read_listing
+from brainsets.shared.manifest import Manifest, is_broken, read_listing
 from brainsets.shared.raw_data import change, has_lost_its_data, raw_data_of
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING, read_sentinel
 
@@ -37,11 +37,14 @@ class Pending:
 
 def outdated_listing(brainset: Brainset) -> str | None:
     """Return why a manifest that is there is not what would be listed now, or None."""
-    if not brainset.folder.manifest.exists():
+    # Snakemake takes a link that leads nowhere for a file.
+    if not os.path.lexists(brainset.folder.manifest):
         return None
     listing = read_listing(brainset.folder.manifest)
     if not listing:
         return "its schema is broken"
+    if is_broken(brainset.folder.manifest):
+        return "its table is broken"
     if listing.get("args") != brainset.counted_args:
         return "arguments changed"
     return None if listing.get("code") == brainset.source.code else "code changed"
@@ -168,7 +171,7 @@ def _missing_raw_file(downloaded: dict) -> str | None:
 
 
 def _missing_output(brainset: Brainset, done: dict) -> str | None:
-    for output in done.get("outputs", []):
+    for output in done.get("outputs") or ():
         if _size(f"{brainset.folder.root}/{output['path']}") != output["bytes"]:
             return output["path"]
     return None
@@ -178,6 +181,6 @@ def _size(path: str | os.PathLike) -> int | None:
     """Return the size of a file, None of anything else."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None

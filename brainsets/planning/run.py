@@ -20,12 +20,14 @@ from brainsets.planning.batches import (
     remove_batches,
     write_batch,
 )
+from brainsets.planning.mending import dead_links, mend
 from brainsets.planning.partial_files import remove_partial_files
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings, Step
+from brainsets.shared.files import is_plain
 from brainsets.shared.locks import lock_run, run_in_the_way
 from brainsets.shared.manifest import Manifest, Manifests
-from brainsets.shared.names import NAME_PATTERN, spelled
+from brainsets.shared.names import NAME_PATTERN, spelled, titled
 from brainsets.shared.raw_folder import obstacle
 from brainsets.shared.sentinels import DONE, DOWNLOADED, read_sentinel
 
@@ -128,14 +130,20 @@ class Run:
         return self.read_manifest(brainset.folder.manifest)
 
     def check_free(self) -> None:
-        """Make sure that no other run works on one of the brainsets; writes nothing."""
+        """Make sure that no other run works on one of the brainsets.
+
+        Writes nothing; links that lead nowhere are removed before Snakemake sees them.
+        """
         for brainset in self.brainsets.values():
             self._refuse(brainset, run_in_the_way(brainset.folder.lock))
+            for link in dead_links(brainset.folder):
+                link.unlink(missing_ok=True)
 
     def lock(self) -> None:
         """Keep other runs away from the brainsets until this process ends."""
         for brainset in self.brainsets.values():
             self._refuse(brainset, lock_run(brainset.folder.lock))
+            mend(brainset.folder)
             # Jobs of an earlier run that still wait would find their assets taken.
             remove_batches(brainset.folder, {*self._batches.get(brainset.id, ())})
             remove_partial_files(brainset.folder)
@@ -144,10 +152,12 @@ class Run:
     def _refuse(brainset: Brainset, holder: Mapping[str, Any] | None) -> None:
         if holder is None:
             return
+        keys = ("pid", "host", "since")
+        told = {key: spelled(holder.get(key, _UNKNOWN), 80) for key in keys}
         raise RunLockedError(
             f"{brainset.id}: another run works on {brainset.folder.root}, process "
-            f"{holder.get('pid', _UNKNOWN)} on {holder.get('host', _UNKNOWN)} since "
-            f"{holder.get('since', _UNKNOWN)}; wait for it, or end it."
+            f"{told['pid']} on {told['host']} since {told['since']}; "
+            "wait for it, or end it."
         )
 
     def pending(self, brainset: Brainset) -> list[Pending]:
@@ -215,6 +225,11 @@ class Run:
         """
         brainset = self.brainsets[brainset_id]
         folder = brainset.folder
+        for link in dead_links(folder):
+            raise SettingsError(
+                f"{link} is a link that leads nowhere; remove it, or start the run, "
+                "which does so."
+            )
         lists = not folder.manifest.exists() or self._is_forced("write_manifest")
         if self._needs_listing(brainset):
             force([str(folder.manifest)])
@@ -246,6 +261,8 @@ class Run:
             pending or not folder.summary.exists() or self._summary_is_old(folder)
         ):
             targets.append(str(folder.summary))
+            if os.path.lexists(folder.summary) and not is_plain(folder.summary):
+                force(targets[-1:])
         return targets
 
     @staticmethod
@@ -306,13 +323,13 @@ class Run:
         batch = self.batch(wildcards)
         count = len(batch.assets)
         noun = "asset" if count == 1 else "assets"
-        named = ", ".join(map(spelled, batch.assets))
+        named = ", ".join(map(titled, batch.assets))
         return f"{count} {noun}: {named} ({batch.reason})"
 
     def listing_reason(self, wildcards: Any) -> str:
         """Return why the assets of a brainset are listed, for people."""
         brainset = self.brainset(wildcards)
-        if not brainset.folder.manifest.exists():
+        if not os.path.lexists(brainset.folder.manifest):
             return "new"
         return outdated_listing(brainset) or (
             "failed before" if brainset.folder.listing_failure.exists() else "asked for"
@@ -326,7 +343,7 @@ class Run:
     def asset(self, wildcards: Any) -> str:
         """Return an asset's id for people, on one line."""
         manifest = self.manifest(self.brainset(wildcards))
-        return spelled(self._asset(manifest, wildcards))
+        return titled(self._asset(manifest, wildcards))
 
     @staticmethod
     def _asset(manifest: Manifest, wildcards: Any) -> str:

@@ -12,7 +12,7 @@ from brainsets.errors import ManifestError, SettingsError
 from brainsets.shared import sentinels
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
-from brainsets.shared.names import spelled
+from brainsets.shared.names import LONGEST_TITLE, first_line, spelled
 from brainsets.shared.selection import nearest
 
 __all__ = [
@@ -44,6 +44,10 @@ _SUFFIXES = tuple(
         sentinels.RUNNING,
     )
 )
+
+
+# What is longer lists hundreds of outputs.
+_FIRST_PART = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def brainset_status(
             for name in os.listdir(folder.status)
             if name.endswith(_SUFFIXES) and not name.startswith(".")
         }
-    except FileNotFoundError:
+    except OSError:
         existing = set()
     if manifest is not None:
         _count(status, folder, manifest, existing, only)
@@ -200,11 +204,13 @@ def _count(
         state, record = sentinels.PENDING, {}
         if name is not None:
             done = f"{name}.{sentinels.DONE}"
-            if done in existing:
-                state = sentinels.DONE
-                status.without_files += _has_no_files(f"{place}/{done}")
-            else:
+            has_files = _has_files(f"{place}/{done}") if done in existing else None
+            if has_files is None:
                 state, record = sentinels.asset_state(folder, name, existing)
+            else:
+                state = sentinels.DONE
+            if state == sentinels.DONE:
+                status.without_files += not (has_files or record.get("outputs"))
             counts[state] += 1
         if only is not None:
             if not only.matches(asset, state):
@@ -223,21 +229,28 @@ def _count(
     status.orphaned = sorted(_orphans(folder, manifest, strangers))
 
 
-def _has_no_files(done: str) -> bool:
-    """Whether a DONE lists no output: asked for each asset, so it is not parsed."""
+def _has_files(done: str) -> bool | None:
+    """Whether a DONE lists any output; None if it has to be read to know that.
+
+    It is asked for each asset, so what looks as we write it is not parsed.
+    """
     try:
         # Not a look at what is no file, which might be waited for.
-        file = os.open(done, os.O_RDONLY | os.O_NONBLOCK)
+        file = os.open(done, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
-        # Text cannot look like this, as its quotes are escaped. More than so much is
-        # said only of many outputs.
-        return b'"outputs": []' in os.read(file, 2**16)
+        text = os.read(file, _FIRST_PART)
     except OSError:
-        return False
+        return None
     finally:
         os.close(file)
+    if not text.startswith(b"{") or not text.endswith(b"}\n"):
+        return None
+    # Text cannot look like this, as its quotes are escaped.
+    if b'"outputs": [' not in text:
+        return None
+    return b'"outputs": []' not in text
 
 
 def _orphans(
@@ -246,7 +259,7 @@ def _orphans(
     """Yield the ids of assets that have sentinels but no row."""
     for file in strangers:
         record = sentinels.read_sentinel(folder.status / file) or {}
-        asset = str(record.get("asset", file.rpartition(".")[0]))
+        asset = record.get("asset") or file.rpartition(".")[0]
         # An asset's file name changes when an id comes in that differs only in case.
         if asset not in manifest.rows:
             yield asset
@@ -268,10 +281,9 @@ def told_failure(record: dict[str, Any]) -> dict[str, Any]:
 
 def failure_text(failure: dict[str, Any], *, with_type: bool = True) -> str:
     """Return the type and the first line of a failure, on one line."""
-    message = str(failure.get("message") or "").strip("\n")
     # What argparse prints ends with what is wrong; all else begins with it.
-    line = -1 if failure.get("error") == "UsageError" else 0
-    message = message.split("\n")[line]
+    is_last = failure.get("error") == "UsageError"
+    message = first_line(failure.get("message") or "", last=is_last)
     if failure.get("error") and with_type:
-        message = f"{failure['error']}: {message}"
-    return spelled(message)
+        message = f"{spelled(failure['error'], LONGEST_TITLE)}: {message}"
+    return message

@@ -10,6 +10,7 @@ from brainsets.planning.streams import say
 from brainsets.shared import cells
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.names import LONGEST_LINE, cut
 from brainsets.shared.sentinels import (
     DOWNLOADED,
     PENDING,
@@ -139,7 +140,7 @@ def _row(
     sizes = None if outputs is None else sum(output["bytes"] for output in outputs)
     last = (record.get("attempts") or [{}])[-1]
     peaks = [step.get("max_rss_mb") or 0 for step in steps.values()]
-    message = str(last.get("message", "")).partition("\n")[0]
+    message = cut(str(last.get("message") or "").partition("\n")[0], LONGEST_LINE)
     row = {
         "asset": asset,
         "state": state,

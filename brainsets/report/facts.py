@@ -12,10 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from brainsets.errors import BrainsetError
+from brainsets.errors import BrainsetError, ManifestError
 from brainsets.planning.source import PipelineSource
 from brainsets.planning.status import BrainsetStatus, brainset_status
 from brainsets.planning.summary import summary_rows
+from brainsets.shared.files import is_plain, read_regular
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_listing, read_manifest
 from brainsets.shared.sentinels import (
@@ -100,14 +101,18 @@ def read_facts(folder: BrainsetFolder) -> Facts:
     assets, manifest_hash = [], None
     status = brainset_status(folder)
     if status.total is not None:
-        manifest_hash = hashlib.sha256(folder.manifest.read_bytes()).hexdigest()
+        manifest_hash = hashlib.sha256(read_regular(folder.manifest)).hexdigest()
         manifest = read_manifest(folder.manifest)
         existing = {*os.listdir(folder.status)} if folder.status.is_dir() else set()
         for row in summary_rows(folder, read=lambda path: manifest):
             name = manifest.names[row["asset"]]
             assets.append(_asset(folder, row, name, existing))
     done = [asset.record for asset in assets if asset.state == DONE]
-    listing = read_listing(folder.manifest)
+    try:
+        listing = read_listing(folder.manifest)
+    except ManifestError:
+        # Told as what is broken.
+        listing = {}
     pipeline = _latest(done, "pipeline") or listing.get("pipeline")
     title, description = _docstring(pipeline)
     facts = Facts(
@@ -168,11 +173,11 @@ def _latest(records: Iterable[dict[str, Any]], key: str) -> Any:
 
 def _docstring(pipeline: Any) -> tuple[str, str]:
     """Return the first line of a pipeline's docstring, and its first paragraph."""
-    if not pipeline:
+    if not pipeline or not is_plain(str(pipeline)):
         return "", ""
     try:
         text = ast.get_docstring(ast.parse(PipelineSource(Path(str(pipeline))).text))
-    except (BrainsetError, SyntaxError, ValueError):
+    except (BrainsetError, SyntaxError, ValueError, RecursionError, MemoryError):
         return "", ""
     title, _, rest = _MARKUP.sub(r"\1\2\3", text or "").partition("\n")
     first = rest.strip().partition("\n\n")[0]
@@ -182,5 +187,5 @@ def _docstring(pipeline: Any) -> tuple[str, str]:
 def _seconds(time: Any) -> float | None:
     try:
         return datetime.fromisoformat(str(time)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None

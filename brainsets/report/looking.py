@@ -1,5 +1,6 @@
 """Look at all outputs of a brainset, several at once, and remember what was seen."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.report.facts import Facts
+from brainsets.shared.files import read_object
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.names import asset_name
-from brainsets.shared.sentinels import DONE, read_sentinel, write_sentinel
+from brainsets.shared.sentinels import DONE, write_sentinel
 
 __all__ = ["MOST_PICTURES", "Output", "outputs_of", "see"]
 
@@ -21,7 +23,7 @@ MOST_PICTURES = 40
 """Outputs of a brainset that are drawn: a page of some megabytes opens at once."""
 
 # Of what is remembered, pictures included; another one is looked at anew.
-_FORMAT = 4
+_FORMAT = 5
 _MOST_AT_ONCE = 8
 
 
@@ -60,7 +62,7 @@ def outputs_of(facts: Facts) -> list[Output]:
         )
         for asset in facts.assets
         if asset.state == DONE
-        for output in asset.record.get("outputs", [])
+        for output in asset.record["outputs"]
     ]
     count = min(len(found), MOST_PICTURES)
     for number in range(count):
@@ -110,8 +112,8 @@ def _is_known(folder: BrainsetFolder, output: Output) -> bool:
     if size != output.bytes:
         output.problem = f"it has {size} bytes, and had {output.bytes} when published"
         return True
-    known = read_sentinel(_place(folder, output))
-    if known is None or known.get("key") != key or "seen" not in known:
+    known = read_object(_place(folder, output)) or {}
+    if known.get("key") != key or known.get("digest") != _digest(known.get("seen")):
         return False
     if output.is_drawn and not known.get("drawn"):
         return False
@@ -121,11 +123,17 @@ def _is_known(folder: BrainsetFolder, output: Output) -> bool:
 
 def _remember(folder: BrainsetFolder, output: Output) -> None:
     record = {"key": _key(output), "drawn": output.is_drawn, "seen": output.seen}
+    record["digest"] = _digest(output.seen)
     try:
         write_sentinel(_place(folder, output), record)
     except OSError:
         # Somebody else's data: the next report takes as long again.
         pass
+
+
+def _digest(seen: Any) -> str:
+    """Return a hash of what was seen: what is shown is what was written, or nothing."""
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
 def _look(path: str, with_picture: bool) -> dict[str, Any] | str:

@@ -31,7 +31,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from brainsets.shared.names import shortened
+
 __all__ = [
+    "TYPES",
     "CellError",
     "column",
     "column_type",
@@ -64,8 +67,11 @@ _SURROGATE_PAIR = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?)([+-][\d:.]+)?(?:\[(.+)\])?")
 # Python refuses to write or read an int of more than 4300 digits as text.
 _LONGEST_INT_BITS = 14_000
+_LONGEST_TOLD = 200
 _PATH = type(Path())
 _SCALARS = ("str", "int", "float", "bool", "timestamp", "datetime", "date", "path")
+TYPES = (*_SCALARS, "mixed")
+"""All types that a column can have."""
 
 
 def escape(text: str) -> str:
@@ -262,7 +268,8 @@ def parse(field: str, kind: str) -> Any:
     except CellError:
         raise
     except _NO_VALUE as error:
-        raise CellError(f"{field!r} is no value of type {kind}") from error
+        told = shortened(repr(field), _LONGEST_TOLD)
+        raise CellError(f"{told} is no value of type {kind}") from error
     raise CellError(f"{kind!r} is no column type")
 
 
@@ -288,7 +295,8 @@ def content(field: str, kind: str) -> tuple[str, str]:
                 return tag[1:], str(_or_itself(_untagged, value))
             if tag.startswith("$") and tag[1:] in _SCALARS:
                 return tag[1:], inner
-        return "mixed", json.dumps(value)
+        text = _or_itself(json.dumps, value)
+        return "mixed", text if isinstance(text, str) else field
     return kind, field
 
 

@@ -14,11 +14,13 @@ import hashlib
 import json
 import os
 import socket
+import stat
 import time
 from pathlib import Path
 from typing import Any
 
 from brainsets.errors import RunLockedError
+from brainsets.shared.files import remove_file
 from brainsets.shared.sentinels import now
 
 __all__ = [
@@ -44,7 +46,13 @@ _descriptors: dict[Path, int] = {}
 def _descriptor(path: Path) -> int:
     if path not in _descriptors:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _descriptors[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # What is no file is not waited for, and what a link leads to is not ours.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(path, flags, 0o666)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "its file 'lock' is no file", str(path))
+        _descriptors[path] = descriptor
     return _descriptors[path]
 
 
@@ -73,12 +81,19 @@ def lock_run(path: Path) -> dict[str, Any] | None:
     """
     for attempt in range(_TRIES):
         try:
+            _clear(path)
             if _take(path, _RUN_BYTE):
-                break
+                if _is_in_place(path):
+                    break
+                os.close(_descriptors.pop(path))
+                continue
         except OSError as error:
+            if path.parent.is_dir():
+                advice = "choose another processed_dir."
+            else:
+                advice = "a folder has to be there: move away what is."
             raise RunLockedError(
-                f"{path.parent} cannot be written to ({error.strerror}); "
-                "choose another processed_dir."
+                f"{path.parent} cannot be written to ({error.strerror}); {advice}"
             ) from error
         # Somebody who only looks holds the lock for an instant.
         time.sleep(0.05 * attempt)
@@ -89,6 +104,25 @@ def lock_run(path: Path) -> dict[str, Any] | None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(record).encode(), 0)
     return None
+
+
+def _clear(path: Path) -> None:
+    """Remove what stands in place of the file, which nobody can have locked."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            remove_file(path)
+    except FileNotFoundError:
+        pass
+
+
+def _is_in_place(path: Path) -> bool:
+    """Whether the locked file is the one that others find."""
+    ours = os.fstat(_descriptor(path))
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def run_in_the_way(path: Path) -> dict[str, Any] | None:
@@ -119,7 +153,9 @@ def _holder(path: Path) -> dict[str, Any]:
         record = json.loads(os.pread(_descriptor(path), 4096, 0))
     except (OSError, RecursionError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
+    if not isinstance(record, dict):
+        return {}
+    return {key: value for key, value in record.items() if type(value) in (str, int)}
 
 
 def release_locks() -> None:

@@ -14,23 +14,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from brainsets.errors import ManifestError
 from brainsets.shared import cells, names
+from brainsets.shared.files import is_plain, read_object, read_regular
+from brainsets.shared.names import shortened
 
 __all__ = [
+    "FORMAT",
     "Column",
     "Manifest",
     "Manifests",
     "RowText",
     "find_row",
+    "is_broken",
     "know_columns",
     "make_row",
     "read_listing",
     "read_manifest",
     "schema_path",
 ]
+
+
+FORMAT = 1
+"""The number of all formats in the folder of a brainset, in the schema."""
+
+_FIRST_PART = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -100,28 +111,73 @@ def schema_path(path: Path) -> Path:
 
 
 def read_listing(path: Path) -> dict[str, Any]:
-    """Return what the schema file says of a manifest, {} if there is none."""
+    """Return what the schema file says of a manifest, {} if there is none.
+
+    {} also if it is broken: it has to describe the columns, and the rest of what it
+    says must have the types that docs/status_json.md gives it.
+
+    Raises
+    ------
+    ManifestError
+        A newer version of this project has written it. Its formats mean for all of the
+        folder: what this version would take for broken, it would make anew.
+    """
+    listing = read_object(schema_path(path)) or {}
+    version = listing.get("format", FORMAT)
+    if type(version) is int and version > FORMAT:
+        raise ManifestError(
+            f"{path.parent} was written by a newer version of this workflow (format "
+            f"{shortened(str(version), 20)} instead of {FORMAT}); update this one, or "
+            "choose another processed_dir."
+        )
+    return listing if version == FORMAT and _is_listing(listing) else {}
+
+
+def is_broken(path: Path) -> bool:
+    """Whether no list of assets is where the table should be.
+
+    What a crash leaves is empty or holds zeros. An edit that went wrong is told, with
+    its line, and not undone.
+    """
+    if not is_plain(path):
+        return True
     try:
-        content = schema_path(path).read_bytes()
-        listing = json.loads(content.decode("utf-8", "surrogatepass"))
-    except (OSError, ValueError):
-        return {}
-    return listing if isinstance(listing, dict) else {}
+        start = read_regular(path, most_bytes=_FIRST_PART)
+    except OSError:
+        # Not to be read, or too long to be without a first line.
+        return False
+    return not start.strip(b"\0\r\n\t ")
+
+
+def _is_listing(listing: dict[str, Any]) -> bool:
+    columns = listing.get("columns")
+    if type(columns) is not list or not columns:
+        return False
+    for column in columns:
+        if type(column) is not dict or type(column.get("name")) is not str:
+            return False
+        if column.get("type") not in cells.TYPES:
+            return False
+    args = listing.get("args", [])
+    if type(args) is not list or not {*map(type, args)} <= {str}:
+        return False
+    texts = (listing.get(key) for key in ("brainset", "code", "pipeline", "listed"))
+    return {*map(type, texts)} <= {str, NoneType}
 
 
 def _columns(path: Path) -> list[Column]:
-    try:
-        return [Column(c["name"], c["type"]) for c in read_listing(path)["columns"]]
-    except (KeyError, TypeError) as error:
+    listing = read_listing(path)
+    if not listing:
         raise ManifestError(
             f"{schema_path(path)} does not describe the columns of {path.name}; "
             "list the assets anew with --forcerun write_manifest."
-        ) from error
+        )
+    return [Column(c["name"], c["type"]) for c in listing["columns"]]
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_regular(path).decode("utf-8")
     except OSError as error:
         raise ManifestError(
             f"{path} cannot be read: {error.strerror}; "

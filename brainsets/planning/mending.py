@@ -1,0 +1,106 @@
+"""Clear away what cannot be what the workflow has put there.
+
+Only a run that has the lock of a brainset does this. What planning or a step reads it
+judges by itself; but a step writes, and Snakemake too, which would wait for ever for
+the reader of a named pipe, write through a link, or stop at a folder.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from brainsets.shared.files import is_plain, move_aside, remove_file
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import schema_path
+from brainsets.shared.names import spelled
+
+__all__ = ["dead_links", "mend"]
+
+_STEPS = ("download_asset", "process_asset", "download_batch", "process_batch")
+_FOLDERS = (
+    *("status", "logs", "handoff", "staging", "outputs", "batches", "report"),
+    *(f"logs/{step}" for step in _STEPS),
+)
+_MOST_TOLD = 5
+
+
+def mend(folder: BrainsetFolder) -> None:
+    """Have only files stand where files belong, and folders where folders do.
+
+    A folder in the way is renamed, as data may be in it, and so is a file; links, named
+    pipes and sockets are removed. What was done is told on stderr.
+    """
+    mended = [*_mended_folders(folder), *_mended_files(folder)]
+    for path in mended[:_MOST_TOLD]:
+        print(
+            f"brainsets: {spelled(path)} was broken; it is made anew", file=sys.stderr
+        )
+    if len(mended) > _MOST_TOLD:
+        more = len(mended) - _MOST_TOLD
+        print(f"brainsets: ... and {more:,} more files were broken", file=sys.stderr)
+
+
+def dead_links(folder: BrainsetFolder) -> list[Path]:
+    """Return files of the whole brainset that are links to nowhere.
+
+    Snakemake takes such a file for one that vanishes while it looks, and stops.
+    """
+    paths = folder.manifest, schema_path(folder.manifest), folder.summary
+    return [path for path in paths if path.is_symlink() and not os.path.exists(path)]
+
+
+def _mended_folders(folder: BrainsetFolder) -> Iterator[Path]:
+    for name in _FOLDERS:
+        path = folder.workflow / name
+        # A link to a folder is the user's way to have it on another disk.
+        if os.path.lexists(path) and not path.is_dir():
+            try:
+                move_aside(path)
+            except OSError:
+                continue
+            yield path
+
+
+def _mended_files(folder: BrainsetFolder) -> Iterator[Path]:
+    whole = (
+        folder.manifest,
+        schema_path(folder.manifest),
+        folder.listing_failure,
+        folder.environment_failure,
+        folder.summary,
+    )
+    read = [folder.status, folder.batches, folder.workflow / "handoff"]
+    odd = [path for path in whole if os.path.lexists(path) and not is_plain(path)]
+    for place in read:
+        # A link to a file is one that a version control keeps.
+        odd += [path for path in _entries(place) if not is_plain(path)]
+    # A shell writes logs, through whatever link is there.
+    odd += _entries(folder.workflow / "logs", folders=True)
+    for step in _STEPS:
+        odd += _entries(folder.workflow / "logs" / step)
+    for path in odd:
+        try:
+            remove_file(path)
+        except OSError:
+            # Somebody else's: whoever needs it says so.
+            continue
+        yield path
+
+
+def _entries(place: Path, *, folders: bool = False) -> list[Path]:
+    """Return what is in a folder and no regular file; the kernel knows, unasked.
+
+    With `folders`, only of what is called like a log: the other ones are folders.
+    """
+    try:
+        with os.scandir(place) as entries:
+            return [
+                Path(entry.path)
+                for entry in entries
+                if not entry.is_file(follow_symlinks=False)
+                and ".broken" not in entry.name
+                and (not folders or entry.name.endswith(".log"))
+            ]
+    except OSError:
+        return []

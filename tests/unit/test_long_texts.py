@@ -1,0 +1,61 @@
+"""What is told of a failure, a status or an id fits into a table, and into a log."""
+
+import io
+import sys
+
+import pytest
+
+from brainsets.errors import PipelineError
+from brainsets.jobs.failures import described, failure_of_kind, told
+from brainsets.jobs.tracker import StatusTracker
+from brainsets.pipeline import BrainsetPipeline
+from brainsets.planning.outcome import outcome
+from brainsets.planning.status import BrainsetStatus, failure_text
+
+LONG = "x" * 10_000_000
+
+
+@pytest.mark.parametrize("kind", [ValueError, PipelineError])
+@pytest.mark.parametrize("text", [LONG, "line\n" * 1_000_000], ids=["line", "lines"])
+def test_long_message_makes_neither_log_nor_sentinel_long(monkeypatch, kind, text):
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    try:
+        raise kind(text)
+    except kind as error:
+        failure = described(error)
+    assert len(failure["message"]) < 5000 and len(failure["traceback"]) < 5000
+    assert len(log.getvalue()) < 110_000
+    assert "characters left out" in log.getvalue()
+    for failure in (told(OSError(text)), failure_of_kind("Killed", text)):
+        assert len(failure["message"]) < 5000
+
+
+def test_long_status_is_cut_for_its_sentinel_and_the_log(capsys):
+    written = []
+    pipeline = object.__new__(BrainsetPipeline.__class__("P", (), {}))
+    tracker = StatusTracker(written.append)
+    tracker.update_status("a", LONG)
+    assert len(written[0]) <= 500 and written[0].endswith("…")
+    pipeline._tracker_handle = None
+    BrainsetPipeline.update_status(pipeline, LONG)
+    assert len(capsys.readouterr().out) < 600
+
+
+def test_failures_and_ids_of_any_length_fit_a_table():
+    failure = {"error": "E" * 10**6, "message": f"{LONG}\n{LONG}", "step": "process"}
+    failure |= {"asset": LONG, "log": "a.log", "transient": False, "attempts": 1}
+    assert len(failure_text(failure)) < 700
+    running = {"asset": LONG, "step": "process", "status": "\x1b" * 10**6}
+    running |= {"started": "now", "host": "h", "pid": 1, "slurm_job": None, "log": ""}
+    status = BrainsetStatus("mine", "/nowhere", 3, {"FAILED": 1, "RUNNING": 1})
+    status.failures, status.running, status.interrupted = (
+        [failure],
+        [running],
+        [running],
+    )
+    status.orphaned = [LONG]
+    lines = [part for part in outcome([status]) if isinstance(part, str)]
+    assert all(len(line) < 3000 for line in lines)
+    # For scripts, an id is whole.
+    assert status.as_json()["failed"][0]["asset"] == LONG
