@@ -7,12 +7,12 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brainsets.shared.names import LONGEST_LINE, cut
-
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["BrainsetPipeline"]
+
+_LONGEST_STATUS = 500
 
 
 class BrainsetPipeline(ABC):
@@ -120,7 +120,7 @@ class BrainsetPipeline(ABC):
         """Say in a few words what is being done; shown live and in the log."""
         if self._tracker_handle is not None:
             self._tracker_handle.update_status.remote(self._asset_id, status)
-        print(f"[Status] {cut(str(status), LONGEST_LINE)}", flush=True)
+        print(f"[Status] {str(status)[:_LONGEST_STATUS]}", flush=True)
 
     def _run_item(self, manifest_item: NamedTuple) -> None:
         """Run both steps of one asset in this process, as the published class does."""

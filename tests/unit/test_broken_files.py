@@ -218,7 +218,7 @@ def job_of(run: Run) -> Job:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_content_of_any_file_is_borne(tmp_path_factory, data):
     run = make(tmp_path_factory.mktemp("brainset"))
