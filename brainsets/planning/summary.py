@@ -8,6 +8,7 @@ from typing import Any
 from brainsets.errors import ManifestError
 from brainsets.planning.streams import say
 from brainsets.shared import cells
+from brainsets.shared.files import read_regular
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.names import LONGEST_LINE, cut
@@ -102,7 +103,7 @@ def write_summary(
             lines.append(cells.escape(asset) + nothing)
     content = "".join(f"{line}\n" for line in lines).encode()
     try:
-        if folder.summary.read_bytes() == content:
+        if read_regular(folder.summary) == content:
             return
     except OSError:
         pass

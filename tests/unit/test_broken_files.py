@@ -190,7 +190,7 @@ def look_at_all(run: Run) -> None:
         assert attempt.number >= 1 and attempt.may_have_truncated in (True, False)
         downloaded = attempt.read("DOWNLOADED")
         change(*raw_data_of(downloaded))
-        has_lost_its_data(attempt.failed, downloaded)
+        has_lost_its_data(attempt.failed, downloaded, brainset.raw_dir)
     try:
         read_batch(folder, "0123456789abcdef")
         _Batch(job_of(run), lambda job, forkers: 0, None)
@@ -275,9 +275,12 @@ def test_whatever_stands_for_a_file_is_borne_and_then_cleared_away(
     folder, elsewhere = brainset.folder, tmp_path / "elsewhere"
     elsewhere.write_text("theirs")
     began = time.monotonic()
-    for file in FILES:
+    for number, file in enumerate(FILES):
+        alone = make(tmp_path / f"{number}")
+        put(kind, alone.brainsets["mine"].folder.workflow / file, elsewhere)
+        look_at_all(alone)
         put(kind, folder.workflow / file, elsewhere)
-        look_at_all(run)
+    look_at_all(run)
     release_locks()
     try:
         assert lock_run(folder.lock) is None
