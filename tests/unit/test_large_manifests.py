@@ -25,7 +25,9 @@ MOST_S = 6
 def of(folder, count, begun):
     """Write a brainset of which some assets have been begun, by their numbers."""
     stories = {
-        f"sub-{n:06}": History(begun.get(n, "nothing"), STEP, STEP, 1, [("a", 1)])
+        f"sub-{n:06}": History(
+            begun.get(n, "nothing"), STEP, STEP, 1, [("a", 1)], [("ValueError", "odd")]
+        )
         for n in range(count)
     }
     write_brainset(folder, {a: s for a, s in stories.items() if s.how_far != "nothing"})
