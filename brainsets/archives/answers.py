@@ -145,6 +145,8 @@ def _raise_for(response: requests.Response) -> None:
     hint = "the file was moved or removed, or the address is wrong."
     if status in (401, 403):
         hint = "it wants a name and a password from ~/.netrc, or gives no access to it."
+    elif status == 407:
+        hint = "the proxy wants a name and a password, in the variable https_proxy."
     elif status < 400 or status >= 600:
         hint = "with that comes no file."
     raise Refused(f"{text}; {hint}")

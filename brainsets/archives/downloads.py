@@ -100,6 +100,8 @@ def download_file(
     report = report or (lambda status: None)
     path = Path(path)
     sha256, size = _checksum(url, sha256), _length(url, size)
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
     if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not again and _is_there(path, sha256, size):

@@ -68,6 +68,8 @@ def part_of(path: Path, report: Callable[[str], object]) -> Iterator[Part]:
     named, is_shared = path.with_name(f"{path.name}.part"), True
     while True:
         descriptor = _opened(named)
+        if descriptor is None and not is_shared:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(named))
         if descriptor is None:
             # A folder, or a file of somebody else, who may be at work.
             named, is_shared = _own_name(path), False
@@ -109,7 +111,10 @@ def _opened(path: Path) -> int | None:
         if stat.S_ISDIR(found.st_mode):
             return None
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except PermissionError:
+                return None
     try:
         return os.open(path, flags | os.O_CLOEXEC, 0o666)
     except OSError as error:

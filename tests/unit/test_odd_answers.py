@@ -555,3 +555,23 @@ def test_full_disk_is_told_as_that(server, path, sha256, monkeypatch):
 def test_name_that_is_too_long_is_told(server, tmp_path):
     with pytest.raises(OSError, match="File name too long"):
         download_file(f"{server.url}a.edf", tmp_path / ("a" * 300))
+    with pytest.raises(OSError, match="Invalid argument"):
+        download_file(f"{server.url}a.edf", tmp_path / "a\0b")
+
+
+def test_part_of_somebody_else_is_left_alone(server, path, monkeypatch):
+    path.parent.mkdir()
+    path.with_name("a.edf.part").write_bytes(b"of another user")
+    opened = os.open
+
+    def as_another_user(name, flags, mode=0o777, **named):
+        if str(name).endswith("a.edf.part"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(name))
+        return opened(name, flags, mode, **named)
+
+    monkeypatch.setattr(os, "open", as_another_user)
+    download_file(f"{server.url}a.edf", path, sha256=SHA256)
+    monkeypatch.undo()
+    assert path.read_bytes() == CONTENT
+    assert {p.name for p in path.parent.iterdir()} == {"a.edf", "a.edf.part"}
+    assert path.with_name("a.edf.part").read_bytes() == b"of another user"
