@@ -135,7 +135,8 @@ def _levels(place: Path, processed: Path) -> list[Path]:
 def _make_real(folder: Path) -> None:
     """Make a folder; what is not one is in its place by mistake, a link above all."""
     if _identity(folder) is None:
-        with contextlib.suppress(FileNotFoundError):
+        # Another asset may make it at this moment; then it is a folder, and stays.
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(folder)
         os.makedirs(folder, exist_ok=True)
 
