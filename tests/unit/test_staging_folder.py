@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brainsets.errors import OutputError
-from brainsets.jobs import returned
+from brainsets.jobs import returned, staging
 from brainsets.jobs.inspection import inspected_outputs
 from brainsets.jobs.publishing import publish
 from brainsets.jobs.staging import fresh_staging
@@ -318,3 +318,19 @@ def test_what_has_not_run_is_refused(make, word, of_download):
 def test_what_has_run_may_return_anything(value):
     returned.check_process_has_run(value)
     returned.check_download_has_run(value)
+
+
+def test_a_folder_that_another_asset_has_just_made_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "staging"
+    identity = staging._identity
+
+    def made_meanwhile(path):
+        found = identity(path)
+        if path == folder and found is None:
+            os.mkdir(path)
+            (path / "of another").mkdir()
+        return found
+
+    monkeypatch.setattr(staging, "_identity", made_meanwhile)
+    staging._make_real(folder)
+    assert os.listdir(folder) == ["of another"]
