@@ -478,21 +478,22 @@ def test_a_first_line_of_any_shape_is_told_as_broken(tmp_path_factory, header):
     assert all(type(why) is str for why in kept.left_out.values())
 
 
-@given(st.data())
-def test_a_flipped_bit_is_noticed_anywhere(tmp_path_factory, data):
+# Modulo its size, which depends on the length of the folder's path.
+@given(st.integers(0, 1 << 20))
+def test_a_flipped_bit_is_noticed_anywhere(tmp_path_factory, bit):
     path, _ = keep(tmp_path_factory.mktemp("h"), {"samples": [1, 2, 3]}, n="text")
     content = bytearray(path.read_bytes())
-    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    bit %= 8 * len(content)
     content[bit // 8] ^= 1 << bit % 8
     path.write_bytes(content)
     with pytest.raises(HandoffError):
         read_handoff(path)
 
 
-@given(st.data())
-def test_a_handoff_that_was_cut_is_noticed(tmp_path_factory, data):
+@given(st.integers(0, 1 << 20))
+def test_a_handoff_that_was_cut_is_noticed(tmp_path_factory, size):
     path, _ = keep(tmp_path_factory.mktemp("h"), {"samples": [1, 2, 3]}, n="text")
-    os.truncate(path, data.draw(st.integers(0, path.stat().st_size - 1)))
+    os.truncate(path, size % path.stat().st_size)
     with pytest.raises(HandoffError):
         read_handoff(path)
 
