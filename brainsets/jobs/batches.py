@@ -188,8 +188,6 @@ class _Batch:
             read_plan(self.job.batch)
         job = replace(self.job, asset=member["name"])
         self._write_to_log(member)
-        # What must not happen in a child that is forked here, which ends by SystemExit
-        # through all this, must not be in a finally.
         try:
             status = self._step(job, self._forkers)
         except Exception:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brainsets.jobs.failures import described
+from brainsets.jobs.forking import end_interpreter
 
 __all__ = [
     "MARK",
@@ -36,9 +37,9 @@ def be_child(
     results: int,
     start: int,
     task: Callable[[], tuple[Callable[[], Any], str]],
-    end: Callable[[int], None] = sys.exit,
+    end: Callable[[int], None] = end_interpreter,
 ) -> None:
-    """Do what a child does; to be called in a process that was just forked.
+    """Do what a child does, in a process that was just forked, and end it.
 
     Parameters
     ----------
@@ -47,8 +48,7 @@ def be_child(
     task : callable
         Returns the function and the mark, once the parent is ready.
     end : callable
-        Ends this process with a status, as an ordinary interpreter ends. Not os._exit:
-        what is left open (an HDF5 file, say) must be flushed and closed.
+        Ends this process with a status, as an ordinary interpreter ends.
     """
     os.setpgid(0, 0)
     # Nothing starts before the guardian is there, or if the parent is gone already.
@@ -71,7 +71,6 @@ def be_child(
         write_all(results, json.dumps(report).encode() + b"\n")
         os.close(results)
     except BaseException:
-        # Above us are frames of the parent, which must not take this for their own.
         status = 1
     end(status)
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 
 from brainsets.jobs.fitness import open_descriptors
+from brainsets.jobs.forking import end_interpreter
 
 __all__ = ["quick_end"]
 
@@ -31,7 +32,7 @@ def quick_end(before: dict[int, tuple[int, int]]) -> Callable[[int], None]:
         if threading.active_count() > 1 or _is_new(open_descriptors(), before):
             # What is frozen would not be taken apart, nor what is open flushed.
             gc.unfreeze()
-            sys.exit(status)
+            end_interpreter(status)
         atexit._run_exitfuncs()
         gc.collect()
         for stream in (sys.stdout, sys.stderr):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.forking import fork
 from brainsets.jobs.readiness import Readiness
 from brainsets.jobs.requests import Request, Unfit
 from brainsets.jobs.worker import STEPS, answer, assign, be_worker
@@ -240,11 +241,13 @@ class _Keeper:
 
     def _new_worker(self) -> _Worker:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
-        if pid == 0:
+
+        def work() -> None:
             ours.close()
             self._let_go()
             be_worker(theirs, self._zygote.forkers)
+
+        pid = fork(work)
         theirs.close()
         ours.setblocking(False)
         self._workers[ours.fileno()] = _Worker(pid, ours)
@@ -266,14 +269,16 @@ class _Keeper:
     def _start_zygote(self, job: Job) -> None:
         ends = {kind: _channel() for kind in _KINDS}
         life, told = os.pipe()
-        pid = os.fork()
-        if pid == 0:
+
+        def be_first() -> None:
             os.close(life)
             self._let_go()
             for ours, _ in ends.values():
                 ours.close()
             theirs = {kind: end for kind, (_, end) in ends.items()}
             be_zygote(job, theirs, told, os.memfd_create("printed"))
+
+        pid = fork(be_first)
         with contextlib.suppress(OSError):
             # Here too, so that the group can be killed whoever comes first.
             os.setpgid(pid, pid)

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from brainsets.jobs.children import (
@@ -26,6 +27,7 @@ from brainsets.jobs.children import (
     write_all,
 )
 from brainsets.jobs.failures import failure_of_kind
+from brainsets.jobs.forking import fork
 from brainsets.jobs.orphans import adopt_orphans, has_other_children
 
 __all__ = [
@@ -115,23 +117,28 @@ class Forker(Protocol):
 
 
 class _OwnForker:
-    """Forks a child of this process, and a guardian."""
+    """Forks a child of this process, which does a task, and a guardian."""
 
     pid = guardian = 0
+
+    def __init__(self, task: Callable[[], None]) -> None:
+        self._task = task
 
     def fork(self, results: int, start: int, mark: str) -> int:
         adopt_orphans()
         self._watched, self._lifeline = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
+
+        def begin() -> None:
             os.close(self._watched)
             os.close(self._lifeline)
+            self._task()
+
+        self.pid = fork(begin)
         return self.pid
 
     def guard(self, mark: str) -> None:
-        self.guardian = os.fork()
-        if self.guardian == 0:
-            be_guardian(self.pid, mark, self._watched, self._lifeline)
+        ends = self._watched, self._lifeline
+        self.guardian = fork(partial(be_guardian, self.pid, mark, *ends))
         os.close(self._watched)
 
     def ended(self) -> Ended | None:
@@ -248,14 +255,16 @@ def _fork(
     pid = forker.fork(results_w, start_r, mark) if forker else None
     knows_task = pid is None
     if knows_task:
-        forker = _OwnForker()
+
+        def begin() -> None:
+            os.close(results_r)
+            os.close(start_w)
+            for signum, handler in handlers.items():
+                signal.signal(signum, handler)
+            be_child(results_w, start_r, lambda: (function, mark))
+
+        forker = _OwnForker(begin)
         pid = forker.fork(results_w, start_r, mark)
-    if pid == 0:
-        os.close(results_r)
-        os.close(start_w)
-        for signum, handler in handlers.items():
-            signal.signal(signum, handler)
-        be_child(results_w, start_r, lambda: (function, mark))
     os.close(results_w)
     # Both sides set the group, so that it is set whoever comes first.
     try:

@@ -4,6 +4,7 @@ A worker runs none of a pipeline's code itself, so it can be used again. It is n
 it has met anything that is not as usual.
 """
 
+import contextlib
 import os
 import pickle
 import socket
@@ -48,7 +49,7 @@ def answer(client: socket.socket, content: bytes) -> None:
 
 
 def be_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
-    """Run steps until nobody can ask for one; never returns.
+    """Run steps until nobody can ask for one, in a process of its own.
 
     Parameters
     ----------
@@ -64,23 +65,19 @@ def be_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
             requests, _LONGEST_REQUEST, 1, flags
         )
         if not message:
-            _end()
+            break
         name, job, pid = pickle.loads(message)
         client = socket.socket(fileno=descriptors[0])
         client.setblocking(True)
         status = _run(partial(STEPS[name], job, forkers), client, pid)
         if status is None:
-            _end()
+            break
         release_locks()
         # First, so that the end of the client is not taken for an interruption.
         answer(requests, b".")
         answer(client, bytes([status]))
         client.close()
-
-
-def _end() -> None:
     remove_spares()
-    os._exit(0)
 
 
 def _run(step: Callable[[], int], client: socket.socket, pid: int) -> int | None:
@@ -97,11 +94,10 @@ def _run(step: Callable[[], int], client: socket.socket, pid: int) -> int | None
         sys.stdout.flush()
         sys.stderr.flush()
         _leave_streams()
-    except SystemExit:
-        # Of a child that was forked off here: it ends as an interpreter does.
-        raise
     except BaseException:
-        traceback.print_exc()
+        # Its log may be what cannot be written.
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
         answer(client, bytes([1]))
         return None
     return status

@@ -32,6 +32,7 @@ from brainsets.jobs.fitness import (
     seeded_random,
     unseeded_numpy,
 )
+from brainsets.jobs.forking import fork
 from brainsets.jobs.lessons import learn, lessons
 from brainsets.jobs.loading import keep_in_memory
 from brainsets.jobs.modules import remember_modules
@@ -56,7 +57,9 @@ _LONGEST_WAIT_MS = 2000
 def be_zygote(
     job: Job, channels: Mapping[str, socket.socket], life: int, printed: int
 ) -> None:
-    """Import the pipeline of a job, then fork whenever asked; never returns.
+    """Import the pipeline of a job, then fork whenever asked, until nobody can ask.
+
+    To be called in a process of its own.
 
     Parameters
     ----------
@@ -75,15 +78,8 @@ def be_zygote(
     for descriptor in (1, 2):
         os.dup2(printed, descriptor)
     zygote = _Zygote(job, dict(channels), life, printed)
-    try:
-        if zygote.warm_up():
-            zygote.serve()
-    except SystemExit:
-        # Of a child that was forked off here: it ends as an interpreter does.
-        raise
-    except BaseException:
-        os._exit(1)
-    os._exit(0)
+    if zygote.warm_up():
+        zygote.serve()
 
 
 @dataclass
@@ -259,15 +255,16 @@ class _Zygote:
             os.close(descriptor)
 
     def _fork(self, kind: str, step: _Step, descriptors: list[int]) -> None:
+        def take() -> None:
+            step.news.close()
+            self._be_step(kind, *descriptors)
+
         try:
-            pid = os.fork()
+            pid = fork(take)
         except OSError:
             # No memory, say; whoever asked is told by the end of the socket.
             step.news.close()
             return
-        if pid == 0:
-            step.news.close()
-            self._be_step(kind, *descriptors)
         try:
             # Here too, so that the group is there when its parent hears of it.
             os.setpgid(pid, pid)
@@ -356,17 +353,18 @@ class _Zygote:
         if not names or not self._succession.may_follow(kind):
             return
         ours, theirs = self._succession.forking(kind)
+
+        def follow() -> None:
+            os.close(ours)
+            self._be_successor(kind, names, theirs)
+
         try:
-            pid = os.fork()
+            pid = fork(follow)
         except OSError:
             # Then this end of its tie says at once that it has ended.
             pid = -1
-        if pid == 0:
-            os.close(ours)
-            self._be_successor(kind, names, theirs)
-        else:
-            self._succession.forked(kind, pid, ours)
-            os.close(theirs)
+        self._succession.forked(kind, pid, ours)
+        os.close(theirs)
 
     def _be_successor(self, kind: str, names: list[str], tie: int) -> None:
         self._close()
@@ -388,11 +386,12 @@ class _Zygote:
             self._generators += unseeded_numpy()
         if fitness.obstacle(self._folder) or self._surroundings.change():
             # Each step goes on importing it by itself.
-            os._exit(0)
+            return
         self._learned = {*self._learned, *(name.partition(".")[0] for name in names)}
         self._settle()
         self._tell(files=self._files(fitness.read))
         self._succession.is_ready()
+        self.serve()
 
 
 def _send(to: socket.socket, message: bytes) -> None:
