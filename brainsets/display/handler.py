@@ -24,6 +24,7 @@ from brainsets.display.ticker import Ticker
 from brainsets.display.wording import age_s, clock
 from brainsets.planning.pending import Pending
 from brainsets.planning.status import failure_text, told_failure
+from brainsets.shared.files import why_unwritable
 from brainsets.shared.names import spelled, titled
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
 
@@ -313,6 +314,11 @@ class DisplayHandler(LogHandlerBase):
             return
         if job is None or job.rule in _WHOLE or progress is None:
             self._tell_record(record, "")
+            if progress is not None and (
+                reason := why_unwritable(progress.folder.root)
+            ):
+                where = f"{spelled(job.brainset)}: {progress.folder.root}"
+                self._tell_event(record.created, f"{where}: {reason}", "red")
         elif not self._is_stopped:
             # Else the table at the end names it as interrupted.
             self._tell_silent_end(job, record)
@@ -327,6 +333,8 @@ class DisplayHandler(LogHandlerBase):
         parts = [f"log: {spelled(log)}" for log in record.log or ()]
         parts += [f"{key}: {spelled(value)}" for key, value in record.aux.items()]
         text = "ended without saying why (was it killed?)"
+        if reason := why_unwritable(self._progress[job.brainset].folder.root):
+            text = f"could not write how it ended: {reason}"
         self._tell_event(
             record.created, "; ".join([f"{what}: {step} {text}", *parts]), "red"
         )

@@ -5,14 +5,16 @@ FAILED with what earlier attempts failed of.
 """
 
 import os
+import shutil
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from brainsets.jobs import handoff
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.failures import say, say_error
+from brainsets.jobs.full_disk import write_in_little_room
 from brainsets.jobs.spares import put_away, spare
 from brainsets.jobs.supervision import Forker, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
@@ -159,7 +161,7 @@ class Attempt:
         self._remove(sentinels.RUNNING)
         if self.failed.get("step") == self.step or self.step == "process":
             self._remove(sentinels.FAILED)
-        print(f"{self.step}: {self.success} after {record['wall_s']} s", flush=True)
+        say(f"{self.step}: {self.success} after {record['wall_s']} s")
 
     def fail(self, failure: dict[str, Any]) -> None:
         if failure["error"] == "Timeout":
@@ -174,15 +176,27 @@ class Attempt:
         }
         if self.step == "process":
             record["download_run"] = self.read(sentinels.DOWNLOADED).get("run")
-        path = self.folder.sentinel(self.name, sentinels.FAILED)
-        sentinels.write_sentinel(path, record)
-        self._remove(sentinels.RUNNING)
-        print(
+        try:
+            self._write_failed(record)
+        except OSError as error:
+            say_error(f"{self.step}: that it has failed cannot be written: {error}")
+        say_error(
             f"{self.step}: FAILED after {record['wall_s']} s: "
-            f"{failure['error']}: {failure['message']}",
-            file=sys.stderr,
-            flush=True,
+            f"{failure['error']}: {failure['message']}"
         )
+
+    def _write_failed(self, record: dict[str, Any]) -> None:
+        path = self.folder.sentinel(self.name, sentinels.FAILED)
+        running = self.folder.sentinel(self.name, sentinels.RUNNING)
+        try:
+            sentinels.write_sentinel(path, record)
+        except OSError:
+            # A full disk: what this attempt has written is for nobody, and RUNNING has
+            # room of its own.
+            shutil.rmtree(self.folder.staging(self.name), ignore_errors=True)
+            own = running if running.exists() else spare(path.parent)
+            write_in_little_room(path, record, own)
+        self._remove(sentinels.RUNNING)
 
     def withdraw(self, *states: str) -> None:
         """Remove what says that the asset is finished, as it is going to be made anew.

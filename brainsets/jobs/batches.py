@@ -19,6 +19,7 @@ from brainsets.jobs import steps, warm_client
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.attempts import Forkers
 from brainsets.jobs.children import flush_streams
+from brainsets.jobs.failures import say, say_error
 from brainsets.shared import sentinels
 from brainsets.shared.arguments import counted
 from brainsets.shared.locks import release_locks
@@ -84,7 +85,7 @@ def _told(
     except _Stopped as stopped:
         return stopped.args[0]
     except (BrainsetError, OSError) as error:
-        print(error, file=sys.stderr)
+        say_error(str(error))
         return 1
 
 
@@ -102,7 +103,7 @@ def _download(batch: "_Batch") -> int:
         if not failed or (trial and len(failed) == len(batch.members)):
             break
         if trial:
-            print(f"{len(failed)} failed; once more", flush=True)
+            say(f"{len(failed)} failed; once more")
         failed = [member for member in failed if not batch.run(member)]
     if len(failed) == len(batch.members) or (failed and batch.job.download_only):
         return 1
@@ -191,7 +192,7 @@ class _Batch:
         try:
             status = self._step(job, self._forkers)
         except Exception:
-            traceback.print_exc()
+            say_error(traceback.format_exc())
             status = 1
         flush_streams()
         for number, stream in zip((1, 2), self._streams):
@@ -210,15 +211,20 @@ class _Batch:
 
     def _write_to_log(self, member: Member) -> None:
         log = self._log(member)
-        log.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-        stream = os.open(log, flags, 0o666)
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            stream = os.open(log, flags, 0o666)
+        except OSError as error:
+            # Then the log of this job has it, and the others have their turn.
+            self.say(member, f"has no log: {error}")
+            return
         for number in (1, 2):
             os.dup2(stream, number)
         os.close(stream)
 
     def say(self, member: Member, what: str) -> None:
-        print(f"{titled(member['asset'])} {what} ({self._log(member)})", flush=True)
+        say(f"{titled(member['asset'])} {what} ({self._log(member)})")
 
     def finish(self, state: str, failed: Sequence[Member]) -> None:
         """Write down that this job is over."""

@@ -1,15 +1,16 @@
 """A failure as a person is told of it: what, why, and whether it may pass."""
 
+import contextlib
 import os
 import sys
 import traceback
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from brainsets.errors import BrainsetError
 from brainsets.shared.names import LONGEST_LINE, shortened
 
-__all__ = ["described", "failure_of_kind", "told"]
+__all__ = ["described", "failure_of_kind", "say", "say_error", "told"]
 
 _TRACEBACK_LINES = 20
 # What goes into a sentinel of an error that prints a whole array; the log has more.
@@ -34,6 +35,34 @@ def failure_of_kind(error: str, message: str) -> dict[str, Any]:
     }
 
 
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print to the log, which may be what cannot be written: on a full disk, say."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except (AttributeError, OSError, ValueError):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            _empty(stream)
+
+
+def _empty(stream: TextIO) -> None:
+    """Drop what is in a buffer, which would fail once more when this process ends."""
+    number, null = stream.fileno(), os.open(os.devnull, os.O_WRONLY)
+    own = os.dup(number)
+    os.dup2(null, number)
+    try:
+        stream.flush()
+    finally:
+        os.dup2(own, number)
+        os.close(own)
+        os.close(null)
+
+
+def say_error(text: str) -> None:
+    """Print to the log, as an error."""
+    say(text, sys.stderr)
+
+
 def described(error: BaseException) -> dict[str, Any]:
     """Return an exception as a failure, and print it to the log."""
     name = type(error).__name__
@@ -41,15 +70,15 @@ def described(error: BaseException) -> dict[str, Any]:
         failure = failure_of_kind(name, _message(error))
         failure["transient"] = _looks_transient(error)
         if isinstance(error, BrainsetError):
-            print(_fit_for_log(str(error)), file=sys.stderr, flush=True)
+            say_error(_fit_for_log(str(error)))
         else:
             cut = _own_frames_cut(error)
             text = "".join(traceback.format_exception(type(error), error, cut))
-            print(_fit_for_log(text), file=sys.stderr, end="", flush=True)
+            say_error(_fit_for_log(text).removesuffix("\n"))
             last = "\n".join(text.splitlines()[-_TRACEBACK_LINES:])
             failure["traceback"] = _cut(last)
     except Exception:
-        # An error whose own text fails, or a log that cannot be written to.
+        # An error whose own text fails.
         return failure_of_kind(name, "it cannot say what happened; see the log")
     return failure
 

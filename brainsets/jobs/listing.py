@@ -9,7 +9,7 @@ from typing import Any
 from brainsets.errors import BrainsetError, ManifestError, PipelineError
 from brainsets.jobs.advice import instead_of
 from brainsets.jobs.arguments import Job
-from brainsets.jobs.failures import told
+from brainsets.jobs.failures import say, say_error, told
 from brainsets.jobs.loading import load_pipeline, parsed_args
 from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
 from brainsets.shared import cells, sentinels
@@ -42,14 +42,14 @@ def write_manifest(job: Job) -> int:
         print(f"list the assets of {job.brainset}, {started}", flush=True)
         outcome = run_supervised(lambda: _list_in_child(job), timeout_s=job.timeout_s)
     except Interrupted as interruption:
-        print(f"stopped by {interruption}", file=sys.stderr)
+        say_error(f"stopped by {interruption}")
         return 128 + interruption.signum
     except (BrainsetError, OSError) as error:
         outcome = Outcome(failure=told(error))
     if outcome.failure is None:
         remove_file(job.folder.listing_failure)
         keep_order(job.folder.manifest, [job.folder.environment_ready])
-        print(f"listed {outcome.result} assets")
+        say(f"listed {outcome.result} assets")
         return 0
     record = {
         "brainset": job.brainset,
@@ -60,7 +60,10 @@ def write_manifest(job: Job) -> int:
         "attempts": [{"time": sentinels.now(), **outcome.failure}],
         "log": str(job.folder.log("write_manifest")),
     }
-    sentinels.write_sentinel(job.folder.listing_failure, record)
+    try:
+        sentinels.write_sentinel(job.folder.listing_failure, record)
+    except OSError as error:
+        say_error(f"that this has failed cannot be written: {error}")
     return 1
 
 

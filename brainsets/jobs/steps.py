@@ -10,7 +10,7 @@ from typing import Any
 from brainsets.errors import BrainsetError, HandoffError, OutputError
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.attempts import Attempt, Forkers
-from brainsets.jobs.failures import told
+from brainsets.jobs.failures import say_error, told
 from brainsets.jobs.handoff import Handoff, write_handoff
 from brainsets.jobs.inspection import inspected_outputs, is_quickly_inspected
 from brainsets.jobs.instances import Absent, changes, restore, snapshot
@@ -73,18 +73,18 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
             flush=True,
         )
         record = step(attempt)
+        if record is not None:
+            record["code"] = attempt.code_of(*record["code"])
+            attempt.succeed(record)
+            return 0
+        failure = attempt.outcome.failure
     except Interrupted as interruption:
-        print(f"{attempt.step}: stopped by {interruption}", file=sys.stderr)
+        say_error(f"{attempt.step}: stopped by {interruption}")
         return 128 + interruption.signum
     except (BrainsetError, OSError) as error:
-        attempt.fail(told(error))
-        return 1
-    if record is None:
-        attempt.fail(attempt.outcome.failure)
-        return 1
-    record["code"] = attempt.code_of(*record["code"])
-    attempt.succeed(record)
-    return 0
+        failure = told(error)
+    attempt.fail(failure)
+    return 1
 
 
 def _wait_for_lock(attempt: Attempt) -> bool:

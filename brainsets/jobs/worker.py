@@ -8,12 +8,12 @@ import contextlib
 import os
 import pickle
 import socket
-import sys
 import traceback
 from collections.abc import Callable
 from functools import partial
 
 from brainsets.jobs import batches, steps
+from brainsets.jobs.children import flush_streams
 from brainsets.jobs.spares import keep_spares, remove_spares
 from brainsets.shared.locks import release_locks
 
@@ -91,9 +91,10 @@ def _run(step: Callable[[], int], client: socket.socket, pid: int) -> int | None
     answer(client, b"A")
     try:
         status = step()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_streams()
         _leave_streams()
+        # What could not be written is no part of the next step's log.
+        flush_streams()
     except BaseException:
         # Its log may be what cannot be written.
         with contextlib.suppress(Exception):

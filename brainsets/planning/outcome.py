@@ -1,7 +1,7 @@
 """Show how far brainsets are: the table at the end of a run, and of ``status``."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,11 @@ from brainsets.planning.status import (
     brainset_status,
     failure_text,
 )
+from brainsets.shared.files import why_unwritable
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.names import LONGEST_LINE, spelled, titled
+from brainsets.shared.sentinels import DONE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,9 +52,22 @@ def show_outcome(
     try:
         for part in outcome(statuses):
             screen.print(part, soft_wrap=isinstance(part, str))
+        for line in _unwritable(statuses):
+            screen.print(line, soft_wrap=True)
     except (OSError, ValueError):
         # Whoever read our output has gone.
         pass
+
+
+def _unwritable(statuses: Iterable[BrainsetStatus]) -> Iterator[str]:
+    """Say where a full disk, say, has kept jobs from writing how they ended."""
+    for status in statuses:
+        if status.total is None or status.counts.get(DONE, 0) < status.total:
+            if reason := why_unwritable(Path(status.folder)):
+                yield (
+                    f"[red]{_safe(status.brainset)}[/]: nothing can be written to "
+                    f"{_safe(status.folder)}: {_safe(reason)}"
+                )
 
 
 def outcome(

@@ -20,7 +20,9 @@ __all__ = [
     "read_object",
     "read_regular",
     "remove_file",
+    "why_unwritable",
     "write_atomically",
+    "write_over",
 ]
 
 # A record of a million outputs is half of that; what is larger is none of ours.
@@ -93,6 +95,9 @@ def write_atomically(
             file = _created(partial, Path(folder))
         with open(file, "wb") as stream:
             stream.write(content)
+            if partial == str(spare):
+                # Only now: on a full disk, what it had might be gone.
+                stream.truncate()
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -108,7 +113,7 @@ def write_atomically(
 
 
 def _reopened(file: Path) -> int:
-    """Return a descriptor of an own file, emptied; -1 if it is one no more."""
+    """Return a descriptor of an own file; -1 if it is one no more."""
     flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(file, flags)
@@ -118,12 +123,48 @@ def _reopened(file: Path) -> int:
         status = os.fstat(descriptor)
         # A copy made of hard links must not change with it.
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-            os.ftruncate(descriptor, 0)
             return descriptor
         os.close(descriptor)
     with contextlib.suppress(OSError):
         remove_file(file)
     return -1
+
+
+def write_over(old: Path, path: Path, content: bytes) -> None:
+    """Turn an own file into another one, in the room that it has on a full disk.
+
+    Raises
+    ------
+    OSError
+        It has not so much room, or cannot be written.
+    """
+    descriptor = _reopened(old)
+    if descriptor < 0:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(old))
+    with open(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.truncate()
+    os.replace(old, path)
+
+
+def why_unwritable(folder: Path) -> str | None:
+    """Return what the system says when a file is to be written there, None if nothing.
+
+    A disk can be full, read-only, or have no room for this user.
+    """
+    probe = f"{folder}/.{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    try:
+        try:
+            with open(probe, "xb") as stream:
+                stream.write(bytes(1 << 14))
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(probe)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _created(file: str, folder: Path) -> int:

@@ -11,6 +11,7 @@ _ROOT = str(Path(__file__).resolve().parents[3])
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
-from brainsets.jobs.loading import load_in_spawned  # noqa: E402
+from brainsets.jobs.loading import MODULE_NAME, load_in_spawned  # noqa: E402
 
-load_in_spawned()
+if __name__ == MODULE_NAME:
+    load_in_spawned()

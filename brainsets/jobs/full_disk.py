@@ -1,0 +1,60 @@
+"""A failure that is written down although the disk is full."""
+
+import errno
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from brainsets.shared.files import write_atomically, write_over
+
+__all__ = ["write_in_little_room"]
+
+# Others that fail meanwhile give back what they had.
+_WAITS_S = (0.0, 0.2, 0.5, 1.0)
+_MAY_PASS = {errno.ENOSPC, errno.EDQUOT}
+_SHORT_TEXT = 300
+
+
+def write_in_little_room(path: Path, record: dict[str, Any], own: Path | None) -> None:
+    """Write a FAILED, shortened where it does not fit.
+
+    Parameters
+    ----------
+    path : Path
+        Where it belongs.
+    record : dict
+        What it says.
+    own : Path or None
+        A file beside it that is needed no more, whose room it may take.
+
+    Raises
+    ------
+    OSError
+        There is no room at all, or nothing can be written.
+    """
+    for wait_s in _WAITS_S:
+        time.sleep(wait_s)
+        for shorter in _shorter(record):
+            content = json.dumps(shorter).encode() + b"\n"
+            try:
+                if own is not None and own.exists():
+                    write_over(own, path, content)
+                else:
+                    write_atomically(path, content)
+                return
+            except OSError as error:
+                reason = error
+        if reason.errno not in _MAY_PASS:
+            break
+    raise reason
+
+
+def _shorter(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield record
+    last = {**record["attempts"][-1], "traceback": ""}
+    # The number of the attempt is in the record itself.
+    yield {**record, "attempts": [last]}
+    short = {**last, "message": last["message"][:_SHORT_TEXT]}
+    yield {**record, "attempts": [short], "versions": {}}

@@ -1,0 +1,124 @@
+"""A failure is written in whatever room there is, and a fork comes to its end."""
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from brainsets.jobs import failures, full_disk
+from brainsets.jobs.forking import fork
+from brainsets.shared import files
+from brainsets.shared.sentinels import read_sentinel
+
+ROOT = Path(__file__).resolve().parents[2]
+ATTEMPT = {
+    "error": "OSError",
+    "message": "[Errno 28] No space left on device",
+    "traceback": "line\n" * 500,
+    "signal": None,
+    "timeout_s": None,
+    "transient": False,
+}
+RECORD = {"asset": "a", "step": "process", "attempt": 3, "attempts": [ATTEMPT] * 3}
+
+
+@pytest.fixture
+def room(monkeypatch):
+    """Let files have at most as many bytes, as on a disk that is full."""
+    monkeypatch.setattr(full_disk, "_WAITS_S", (0.0, 0.0))
+
+    def limit(size):
+        # In place of a signal, the system then says that the file is too large.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+    yield limit
+    limit(resource.RLIM_INFINITY)
+
+
+def test_failure_takes_the_room_of_what_is_needed_no_more(tmp_path, room):
+    running, failed = tmp_path / "a.RUNNING", tmp_path / "a.FAILED"
+    running.write_text("{}\n" * 100)
+    room(700)
+    full_disk.write_in_little_room(failed, RECORD, running)
+    record = read_sentinel(failed)
+    [attempt] = record["attempts"]
+    assert attempt["message"] == ATTEMPT["message"] and record["attempt"] == 3
+    assert os.listdir(tmp_path) == ["a.FAILED"]
+
+
+def test_failure_that_cannot_be_written_is_an_error_of_the_system(tmp_path, room):
+    running = tmp_path / "a.RUNNING"
+    running.write_text("{}")
+    room(10)
+    with pytest.raises(OSError):
+        full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, running)
+    room(resource.RLIM_INFINITY)
+    assert files.why_unwritable(tmp_path) is None
+    room(10)
+    assert files.why_unwritable(tmp_path) == os.strerror(errno.EFBIG)
+    assert os.listdir(tmp_path) == ["a.RUNNING"]
+
+
+def test_spare_file_keeps_its_room_until_it_is_written(tmp_path):
+    spare = tmp_path / ".spare"
+    spare.write_bytes(b"x" * 1000)
+    inode = spare.stat().st_ino
+    files.write_atomically(tmp_path / "a.RUNNING", b"short", spare=spare)
+    assert (tmp_path / "a.RUNNING").read_bytes() == b"short"
+    assert (tmp_path / "a.RUNNING").stat().st_ino == inode
+
+
+def test_log_that_cannot_be_written_is_no_error():
+    text = (
+        "from brainsets.jobs.failures import described, say\n"
+        "say('words')\n"
+        "assert described(ValueError('of data'))['message'] == 'of data'\n"
+    )
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", text], stdout=full, stderr=full, cwd=ROOT
+        )
+    assert run.returncode == 0
+    assert failures.described(ValueError("of data"))["message"] == "of data"
+
+
+ENDS = {
+    "pass": 0,
+    "raise OSError(28, 'full')": 1,
+    "raise KeyboardInterrupt": 1,
+    "sys.exit(7)": 7,
+    "sys.exit('words')": 1,
+    "sys.stderr.close(); os.close(2); raise MemoryError": 1,
+}
+
+
+@pytest.mark.parametrize("statement", ENDS)
+def test_process_that_is_forked_for_one_thing_only_ends(statement):
+    script = (
+        "import os, sys\n"
+        "from brainsets.jobs.forking import fork\n"
+        f"def task():\n    {statement}\n"
+        "try:\n"
+        "    pid = fork(task)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)\n"
+        "except BaseException as error:\n    print('escaped', error, flush=True)\n"
+        "finally:\n    print('end of', os.getpid(), flush=True)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT
+    )
+    lines = run.stdout.splitlines()
+    assert lines[0] == str(ENDS[statement]) and len(lines) == 2, run.stdout
+
+
+def test_fork_returns_in_the_parent_alone(tmp_path):
+    pid = fork((tmp_path / "done").touch)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert (tmp_path / "done").exists()
