@@ -269,7 +269,7 @@ def test_nothing_is_left_of_files_that_are_used_again(recorder):
     folder = recorder.folder()
     # The warm process ends within a second or two after its run.
     wait_for(lambda: not [n for n in os.listdir(folder.status) if n.startswith(".")])
-    assert not os.listdir(folder.workflow / "staging")
+    wait_for(lambda: not os.listdir(folder.workflow / "staging"))
 
 
 def batch_process(recorder):

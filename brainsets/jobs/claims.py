@@ -169,7 +169,7 @@ class Claims:
             folder = entry.rpartition("/")[0]
             if not folder or owners[folder] == _SHARED:
                 lines.setdefault(_bucket(entry), []).append(_line(entry, owner))
-        partial = outputs / f".index-{os.getpid()}"
+        partial = outputs / f".{os.getpid()}-index"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         for bucket, content in lines.items():

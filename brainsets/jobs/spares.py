@@ -8,12 +8,13 @@ many steps has one file for all of them.
 
 import contextlib
 import os
+import shutil
 import uuid
 from pathlib import Path
 
 from brainsets.shared.files import remove_file
 
-__all__ = ["keep_spares", "put_away", "remove_spares", "spare"]
+__all__ = ["is_put_away", "keep_spares", "put_away", "remove_spares", "spare"]
 
 _spares: dict[Path, Path] = {}
 _name: str | None = None
@@ -29,23 +30,34 @@ def keep_spares() -> None:
 def remove_spares() -> None:
     """Remove what is kept; to be called before this process ends."""
     while _spares:
-        with contextlib.suppress(OSError):
-            remove_file(_spares.popitem()[1])
+        _, path = _spares.popitem()
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                remove_file(path)
 
 
 def put_away(path: Path) -> None:
     """Have a file gone from its path; what is not there is gone already."""
-    folder = path.parent
-    try:
-        if _name is None or folder in _spares:
+    if not is_put_away(path):
+        with contextlib.suppress(FileNotFoundError):
             remove_file(path)
-        else:
-            os.rename(path, folder / _name)
-            _spares[folder] = folder / _name
-    except FileNotFoundError:
-        pass
+
+
+def is_put_away(path: Path) -> bool:
+    """Keep a file or folder, if this process keeps any and has none from there yet."""
+    folder = path.parent
+    if _name is None or folder in _spares:
+        return False
+    try:
+        os.rename(path, folder / _name)
+    except OSError:
+        return False
+    _spares[folder] = folder / _name
+    return True
 
 
 def spare(folder: Path) -> Path | None:
-    """Return a file in a folder to write into, if there is one; it is kept no more."""
+    """Return what is kept in a folder, to be used now; it is kept no more."""
     return _spares.pop(folder, None)

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from brainsets.errors import OutputError
+from brainsets.jobs.spares import is_put_away, spare
 from brainsets.shared.folders import BrainsetFolder
 
 __all__ = ["Staging", "fresh_staging"]
@@ -32,26 +33,26 @@ class Staging:
 
     Parameters
     ----------
-    levels : list of Path
+    levels : list of str
         The folder that is the attempt's alone, and those below it; the last one is
         `processed_dir`.
     identity : tuple
         Device and inode of the last one.
-    workflow : Path
+    workflow : str
         The folder of all that is not data.
     before : frozenset of str
         What was in there when the attempt began.
     """
 
-    levels: list[Path]
+    levels: list[str]
     identity: tuple[int, int]
-    workflow: Path
+    workflow: str
     before: frozenset[str]
 
     @property
     def folder(self) -> Path:
         """What the pipeline gets as `processed_dir`."""
-        return self.levels[-1]
+        return Path(self.levels[-1])
 
     def empty(self) -> None:
         """Remove what a run that does not count has written, and keep the folder."""
@@ -59,8 +60,8 @@ class Staging:
             if _identity(level) is None:
                 # What a link leads to is somebody else's.
                 return
-            for name in _names(level) - {inner.name if inner else ""}:
-                _is_removed(level / name)
+            for name in _names(level) - {os.path.basename(inner or "")}:
+                _is_removed(f"{level}/{name}")
 
     def check(self, step: str) -> None:
         """Make sure that it is still there, and that nothing was written beside it.
@@ -70,28 +71,35 @@ class Staging:
         OutputError
             It is not; what was written stays where it is, until the next attempt.
         """
-        if _identity(self.folder) != self.identity:
+        if _identity(self.levels[-1]) != self.identity:
             raise OutputError(
-                f"{self.folder}, which {step} was given as processed_dir, "
-                f"{_what_became(self.folder)}; write into it, and leave it in its "
+                f"{self.levels[-1]}, which {step} was given as processed_dir, "
+                f"{_what_became(self.levels[-1])}; write into it, and leave it in its "
                 "place. Nothing was published."
             )
         for path in self._beside():
             raise OutputError(
-                f"{step} wrote {path.name} outside of processed_dir, where nothing is "
-                f"published: it is {path}. Write it into self.processed_dir."
+                f"{step} wrote {os.path.basename(path)} outside of processed_dir, "
+                f"where nothing is published: it is {path}. Write it into "
+                "self.processed_dir."
             )
 
-    def _beside(self) -> Iterator[Path]:
+    def _beside(self) -> Iterator[str]:
         for level, inner in zip(self.levels, self.levels[1:]):
-            for name in sorted(_names(level) - {inner.name}):
-                yield level / name
+            for name in sorted(_names(level) - {os.path.basename(inner)}):
+                yield f"{level}/{name}"
         for name in sorted(_names(self.workflow) - self.before):
             if not name.startswith(_OTHERS):
-                yield self.workflow / name
+                yield f"{self.workflow}/{name}"
 
     def remove(self) -> None:
         """Remove it, with all that is left in it."""
+        # To make and remove so many folders for each asset takes longer than the rest.
+        is_whole = _identity(self.levels[-1]) == self.identity and _is_empty(
+            self.levels
+        )
+        if is_whole and is_put_away(Path(self.levels[0])):
+            return
         with contextlib.suppress(OSError):
             for level in reversed(self.levels):
                 os.rmdir(level)
@@ -106,29 +114,36 @@ def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
     blocks nobody: the next attempts use a folder of another name, and remove it once
     that is possible.
     """
-    parent = folder.staging(name).parent
-    _make_real(parent)
+    place = folder.staging(name)
+    first, inner = str(place), os.path.relpath(folder.processed(name), place)
+    _make_real(place.parent)
+    if not os.path.lexists(first) and (kept := spare(place.parent)):
+        with contextlib.suppress(OSError):
+            os.rename(kept, first)
     chosen = None
     for number in count():
-        place = parent / (f"{name}~{number}" if number else name)
+        place = f"{first}~{number}" if number else first
         if chosen is not None and not os.path.lexists(place):
             break
-        levels = _levels(place, folder.processed(place.name))
+        levels = _levels(place, inner)
         if chosen is None and _is_empty(levels):
             chosen = levels
         elif _is_removed(place) and chosen is None:
             os.makedirs(levels[-1])
             chosen = levels
         elif number > _MOST_BLOCKED:
-            raise OutputError(f"nothing in {parent} can be removed; remove it by hand.")
-    before = frozenset(_names(folder.workflow))
-    return Staging(chosen, _identity(chosen[-1]), folder.workflow, before)
+            raise OutputError(
+                f"nothing at {place}~1, ~2, ... can be removed; do it by hand."
+            )
+    workflow = str(folder.workflow)
+    before = frozenset(_names(workflow))
+    return Staging(chosen, _identity(chosen[-1]), workflow, before)
 
 
-def _levels(place: Path, processed: Path) -> list[Path]:
-    levels = [processed]
-    while levels[0] != place:
-        levels.insert(0, levels[0].parent)
+def _levels(place: str, inner: str) -> list[str]:
+    levels = [place]
+    for name in inner.split("/"):
+        levels.append(f"{levels[-1]}/{name}")
     return levels
 
 
@@ -141,7 +156,7 @@ def _make_real(folder: Path) -> None:
         os.makedirs(folder, exist_ok=True)
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def _identity(folder: str | Path) -> tuple[int, int] | None:
     """Return device and inode of a folder, None if there is none, or a link."""
     try:
         status = os.lstat(folder)
@@ -150,28 +165,26 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: str) -> set[str]:
     try:
         return set(os.listdir(folder))
     except OSError:
         return set()
 
 
-def _is_empty(levels: list[Path]) -> bool:
+def _is_empty(levels: list[str]) -> bool:
     """Whether the folders are there, the attempt's own, with nothing else in them."""
-    names = [*([level.name] for level in levels[1:]), []]
+    names = [*([os.path.basename(level)] for level in levels[1:]), []]
     try:
         return all(
-            _identity(level) is not None
-            and os.listdir(level) == inner
-            and os.access(level, os.R_OK | os.W_OK | os.X_OK)
+            _identity(level) is not None and os.listdir(level) == inner
             for level, inner in zip(levels, names)
-        )
+        ) and os.access(levels[-1], os.R_OK | os.W_OK | os.X_OK)
     except OSError:
         return False
 
 
-def _is_removed(path: Path) -> bool:
+def _is_removed(path: str) -> bool:
     """Remove whatever stands at a path, and follow no link; return whether it is gone.
 
     Folders that may not be written to, as some tools make them, are no obstacle where
@@ -188,23 +201,23 @@ def _is_removed(path: Path) -> bool:
     return not os.path.lexists(path)
 
 
-def _open_up(folder: Path) -> None:
+def _open_up(folder: str) -> None:
     """Let this user write to a folder and to those below it."""
     _let_in(folder)
     for parent, folders, _ in os.walk(folder):
         for name in folders:
-            _let_in(Path(parent, name))
+            _let_in(f"{parent}/{name}")
 
 
-def _let_in(folder: Path) -> None:
-    if not folder.is_symlink():
+def _let_in(folder: str) -> None:
+    if not os.path.islink(folder):
         with contextlib.suppress(OSError):
             os.chmod(folder, 0o700)
 
 
-def _what_became(folder: Path) -> str:
-    if folder.is_symlink():
+def _what_became(folder: str) -> str:
+    if os.path.islink(folder):
         return "is a link now"
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return "is another folder now"
     return "is a file now" if os.path.lexists(folder) else "is not there any more"

@@ -222,11 +222,13 @@ def _inspected(attempt: Attempt, staging: Staging) -> Outcome:
         return Outcome(failure=told(error))
     # In a child as well: opening a broken file can crash the HDF5 library.
     inspect = partial(inspected_outputs, staging.folder)
-    return attempt.supervised("inspect", inspect, "checking what was written")
+    outcome = attempt.supervised("inspect", inspect, "checking what was written")
+    # That may have taken a while.
+    staging.check("process")
+    return outcome
 
 
 def _publish(attempt: Attempt, staging: Staging, outputs: list[dict[str, Any]]) -> None:
-    staging.check("process")
     if not outputs:
         print("process wrote no file")
     try:

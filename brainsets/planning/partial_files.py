@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from contextlib import suppress
 
 from brainsets.shared.folders import BrainsetFolder
@@ -21,11 +22,21 @@ def remove_partial_files(folder: BrainsetFolder) -> None:
     """
     with suppress(OSError):
         latest = os.stat(folder.lock).st_mtime
-        for place in (folder.workflow, folder.status, folder.handoff("").parent):
+        for place in (
+            *(folder.workflow, folder.status, folder.handoff("").parent),
+            *(folder.outputs, folder.workflow / "staging"),
+        ):
             with suppress(OSError), os.scandir(place) as entries:
                 for entry in entries:
                     if _PARTIAL.fullmatch(entry.name):
                         with suppress(OSError):
                             written = entry.stat(follow_symlinks=False).st_mtime
                             if latest - written > _UNTOUCHED_S:
-                                os.unlink(entry.path)
+                                _remove(entry)
+
+
+def _remove(entry: os.DirEntry) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+        os.unlink(entry.path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brainsets.errors import OutputError
-from brainsets.jobs import returned, staging
+from brainsets.jobs import returned, spares, staging
 from brainsets.jobs.inspection import inspected_outputs
 from brainsets.jobs.publishing import publish
 from brainsets.jobs.staging import fresh_staging
@@ -334,3 +334,23 @@ def test_a_folder_that_another_asset_has_just_made_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(staging, "_identity", made_meanwhile)
     staging._make_real(folder)
     assert os.listdir(folder) == ["of another"]
+
+
+def test_a_process_that_keeps_spares_uses_its_folders_again(folder, monkeypatch):
+    monkeypatch.setattr(spares, "_spares", {})
+    monkeypatch.setattr(spares, "_name", None)
+    spares.keep_spares()
+    first = fresh_staging(folder, "a")
+    (first.folder / "out.txt").write_text("x")
+    assert fresh_staging(folder, "b").identity != first.identity
+    (first.folder / "out.txt").unlink()
+    first.remove()
+    again = fresh_staging(folder, "c")
+    assert again.identity == first.identity
+    assert again.folder == folder.processed("c") and not os.listdir(again.folder)
+    (again.folder.parent / "beside").touch()
+    again.remove()
+    assert os.listdir(folder.workflow / "staging") == ["b"]
+    fresh_staging(folder, "b").remove()
+    spares.remove_spares()
+    assert os.listdir(folder.workflow / "staging") == []
