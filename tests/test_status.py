@@ -73,6 +73,7 @@ def test_json_agrees_with_the_sentinels(assets, options):
                     "host": os.uname().nodename,
                     "pid": os.getpid() if is_alive else 2**22 + 1,
                     "attempts": [{"error": "E", "message": asset, "transient": False}],
+                    "outputs": [{"path": "a.h5", "bytes": 1, "sha256": "0"}],
                 }
                 folder.sentinel(name, state).write_text(json.dumps(record))
         states = {a: expected_state(*found) for a, found in assets.items()}
