@@ -120,7 +120,9 @@ class BrainsetPipeline(ABC):
         """Say in a few words what is being done; shown live and in the log."""
         if self._tracker_handle is not None:
             self._tracker_handle.update_status.remote(self._asset_id, status)
-        print(f"[Status] {str(status)[:_LONGEST_STATUS]}", flush=True)
+        # A tracker of ours knows which secrets the arguments have brought.
+        shown = getattr(self._tracker_handle, "shown", str)
+        print(f"[Status] {shown(status)[:_LONGEST_STATUS]}", flush=True)
 
     def _run_item(self, manifest_item: NamedTuple) -> None:
         """Run both steps of one asset in this process, as the published class does."""

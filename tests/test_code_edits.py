@@ -93,3 +93,39 @@ def test_code_edited_before_a_step_and_mended_within_it_is_noticed(workspace):
     again = workspace.run(str(pipeline), display="snakemake")
     assert f": process recorder {second} (pipeline code changed)" in again.stdout
     assert data(workspace) == {"a.txt": "1", "b.txt": "1"}
+
+
+@pytest.mark.parametrize("more", [{}, {"warm": False}], ids=str)
+def test_an_edit_of_what_is_imported_from_elsewhere_is_noticed(workspace, more):
+    """A base class next door, and a module that only process imports."""
+    body = """
+    @staticmethod
+    def lab():
+        return str(Path(__file__).parent.parent / "lab")
+    def process(self, row):
+        from late import LATE
+        (self.processed_dir / "a.txt").write_text(f"{lab_base.VALUE} {LATE}")
+"""
+    pipeline = write(workspace, body)
+    lines = 'from pathlib import Path\nsys.path.insert(0, "../lab")\nimport lab_base\n'
+    source = pipeline.read_text().replace("class Base", f"{lines}class Base", 1)
+    pipeline.write_text(source)
+    lab = pipeline.parent.parent / "lab"
+    lab.mkdir()
+    base, late = lab / "lab_base.py", lab / "late.py"
+    base.write_text("VALUE = 1\n")
+    late.write_text("LATE = 1\n")
+    assert workspace.run(str(pipeline), **more).returncode == 0
+    assert data(workspace) == {"a.txt": "1 1"}
+    imported = workspace.sentinel("a", "DONE")["imported"]
+    assert set(imported) == {str(base), str(late)}
+    late.write_text("LATE = 1  # one\n")
+    assert "Nothing to be done" in workspace.run(str(pipeline), **more).stdout
+    late.write_text("LATE = 2\n")
+    again = workspace.run(str(pipeline), display="snakemake", **more)
+    assert ": process recorder a (pipeline code changed)" in again.stdout
+    assert data(workspace) == {"a.txt": "1 2"}
+    base.write_text("VALUE = 2\n")
+    workspace.run(str(pipeline), **more)
+    assert data(workspace) == {"a.txt": "2 2"}
+    assert "Nothing to be done" in workspace.run(str(pipeline), **more).stdout

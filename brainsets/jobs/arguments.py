@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainsets.errors import SettingsError
+from brainsets.shared.arguments import recorded
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.raw_folder import obstacle
 from brainsets.shared.selection import Selection
@@ -65,6 +66,15 @@ class Job:
     arguments: list[str]
     batch: Path | None = None
     brings_warmth: bool = False
+
+    def recorded_args(
+        self, arguments: Sequence[str] | None = None, *, with_files: bool = True
+    ) -> list[str]:
+        """Return arguments, by default the job's, as they are written down now."""
+        # The folder of a published pipeline is not there yet when a run is planned.
+        folder = self.pipeline.parent if self.code_stamp else None
+        given = self.arguments if arguments is None else arguments
+        return recorded(given, folder, with_files=with_files)
 
     def enter_environment(self) -> None:
         """Set up what a pipeline expects around it: folders, programs, no questions."""

@@ -15,12 +15,11 @@ from brainsets.jobs import handoff
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.failures import say, say_error
 from brainsets.jobs.full_disk import write_in_little_room
+from brainsets.jobs.seen import code_seen, look_at_code, same_download
 from brainsets.jobs.spares import put_away, spare
 from brainsets.jobs.supervision import Forker, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
-from brainsets.shared.arguments import counted
-from brainsets.shared.code import code_hash, code_stamp
 from brainsets.shared.manifest import RowText
 from brainsets.shared.times import keep_order
 from brainsets.shared.version import VERSION
@@ -29,9 +28,6 @@ __all__ = ["Attempt", "Forkers"]
 
 Forkers = Mapping[str, Callable[[], Forker]]
 """Makes who forks the child of a step, by kind: download, process, inspect."""
-
-EDITED = "edited while the step ran"
-"""What a sentinel says in place of the code's hash if nobody knows what was run."""
 
 _ATTEMPTS_KEPT = 20
 
@@ -53,6 +49,7 @@ class Attempt:
         self.running: dict[str, Any] = {}
         self.tracker: StatusTracker | None = None
         self.code_before = "", ""
+        self.args = job.recorded_args()
         self.failed = self.read(sentinels.FAILED)
         self.leftover = self.read(sentinels.RUNNING)
         self.attempts = self.failed.get("attempts") or []
@@ -75,7 +72,7 @@ class Attempt:
     @property
     def key(self) -> dict[str, Any]:
         """What a download depends on."""
-        return {"row": self.row.hash, "args": counted(self.job.arguments)}
+        return {"row": self.row.hash, "args": self.args}
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -85,7 +82,7 @@ class Attempt:
             "brainset": self.job.brainset,
             "step": self.step,
             "row": self.row.hash if self.row else None,
-            "args": counted(self.job.arguments),
+            "args": self.args,
             "code": self.job.code,
             "pipeline": str(self.job.pipeline),
             "attempt": self.number,
@@ -114,39 +111,18 @@ class Attempt:
         known = handoff.handoff_key(self.folder.handoff(self.name))
         if known is None:
             known = self.read(sentinels.DONE) or self.failed
-        return bool(known) and any(
-            known.get(key) != value for key, value in self.key.items()
-        )
+        if not known:
+            return False
+        known = {key: known.get(key) for key in self.key}
+        return not same_download(self.job, known, self.key)
 
     def look_at_code(self) -> tuple[str, str]:
         """Return stamp and hash of the code as it lies on disk at this moment."""
-        path, stamp = self.job.pipeline, code_stamp(self.job.pipeline)
-        code = self.job.code if stamp == self.job.code_stamp else code_hash(path)
-        return stamp, code
+        return look_at_code(self.job)
 
     def code_of(self, stamp: str, code: str) -> str:
-        """Return the hash of the code that this step has run.
-
-        Parameters
-        ----------
-        stamp, code : str
-            Those of the code before it was imported.
-
-        Returns
-        -------
-        str
-            The hash; of no code at all if somebody edited the code since. What was
-            imported, and when, is not known then, so it must not be taken for one of
-            the versions: the next run does the step again.
-        """
-        # The code of a published package has no stamp, as nobody edits it.
-        if not self.job.code_stamp:
-            return self.job.code
-        now, code_now = self.look_at_code()
-        if now == stamp or code_now == code:
-            return code
-        print("the pipeline was edited meanwhile: the next run does this step again")
-        return EDITED
+        """Return the hash of the code that this step has run; see `code_seen`."""
+        return code_seen(self.job, stamp, code)
 
     @property
     def may_have_truncated(self) -> bool:

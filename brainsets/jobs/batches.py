@@ -21,7 +21,6 @@ from brainsets.jobs.attempts import Forkers
 from brainsets.jobs.children import flush_streams
 from brainsets.jobs.failures import say, say_error
 from brainsets.shared import sentinels
-from brainsets.shared.arguments import counted
 from brainsets.shared.locks import release_locks
 from brainsets.shared.names import titled
 from brainsets.shared.plans import Member, read_plan
@@ -176,7 +175,7 @@ class _Batch:
         except OSError:
             return False
         record = sentinels.read_sentinel(path) or {}
-        wanted = {"row": member["row"], "args": counted(self.job.arguments), **more}
+        wanted = {"row": member["row"], "args": self.job.recorded_args(), **more}
         agrees = all(record.get(key) == value for key, value in wanted.items())
         return agrees and time != member["seen"][state]
 

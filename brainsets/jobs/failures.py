@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from brainsets.errors import BrainsetError
+from brainsets.jobs.hidden import hidden
 from brainsets.shared.names import LONGEST_LINE, shortened
 
 __all__ = ["described", "failure_of_kind", "say", "say_error", "told"]
@@ -27,7 +28,7 @@ def failure_of_kind(error: str, message: str) -> dict[str, Any]:
     """Return a failure of a kind that no exception stands for."""
     return {
         "error": shortened(error, LONGEST_LINE),
-        "message": _cut(message),
+        "message": _cut(hidden(message)),
         "traceback": "",
         "signal": None,
         "timeout_s": None,
@@ -70,10 +71,11 @@ def described(error: BaseException) -> dict[str, Any]:
         failure = failure_of_kind(name, _message(error))
         failure["transient"] = _looks_transient(error)
         if isinstance(error, BrainsetError):
-            say_error(_fit_for_log(str(error)))
+            say_error(_fit_for_log(hidden(str(error))))
         else:
             cut = _own_frames_cut(error)
             text = "".join(traceback.format_exception(type(error), error, cut))
+            text = hidden(text)
             say_error(_fit_for_log(text).removesuffix("\n"))
             last = "\n".join(text.splitlines()[-_TRACEBACK_LINES:])
             failure["traceback"] = _cut(last)
@@ -91,6 +93,10 @@ def _message(error: BaseException) -> str:
     if isinstance(error, EOFError):
         message = message if message.strip(".") else "end of file"
         message += " (did it ask a question? there is nobody to answer; see its args)"
+    if isinstance(error, FileNotFoundError):
+        named = error.filename
+        if isinstance(named, str) and named and not os.path.isabs(named):
+            message += f" (relative paths start at {os.getcwd()})"
     if isinstance(error, ModuleNotFoundError):
         message += " (add its package to the dependencies that the pipeline declares)"
     return message

@@ -9,7 +9,6 @@ that runs process unpickles anything.
 import hashlib
 import json
 import os
-import pickle
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO
 
 from brainsets.errors import HandoffError
 from brainsets.jobs import old_handoff
+from brainsets.jobs.hidden import hidden, pickled, unpickled
 from brainsets.jobs.raw_files import RawData, raw_data
 from brainsets.shared import raw_data as looked_at
 from brainsets.shared.files import write_atomically
@@ -138,7 +138,7 @@ class Handoff:
         if self.payload is None:
             raise HandoffError("what download returned could not be kept")
         try:
-            output, attributes = pickle.loads(self.payload)
+            output, attributes = unpickled(self.payload)
             return output, dict(attributes)
         except Exception as error:
             raise HandoffError(_told(error)) from error
@@ -206,8 +206,8 @@ def write_handoff(
 def _pickled(value: Any) -> tuple[bytes | None, str | None]:
     """Return a value as a pickle that can be read again, or why there is none."""
     try:
-        payload = pickle.dumps(value)
-        pickle.loads(payload)
+        payload = pickled(value)
+        unpickled(payload)
         return payload, None
     except Exception as error:
         # Whatever a class of the pipeline does when it is pickled: process will call
@@ -217,7 +217,7 @@ def _pickled(value: Any) -> tuple[bytes | None, str | None]:
 
 def _told(error: Exception) -> str:
     try:
-        return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+        return hidden(f"{type(error).__name__}: {error}")[:_LONGEST_REASON]
     except Exception:
         return type(error).__name__
 

@@ -9,11 +9,12 @@ from typing import Any
 from brainsets.errors import BrainsetError, ManifestError, PipelineError
 from brainsets.jobs.advice import instead_of
 from brainsets.jobs.arguments import Job
+from brainsets.jobs.elsewhere import imported_from_elsewhere
 from brainsets.jobs.failures import say, say_error, told
 from brainsets.jobs.loading import load_pipeline, parsed_args
+from brainsets.jobs.seen import args_seen, code_seen, look_at_code
 from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
 from brainsets.shared import cells, sentinels
-from brainsets.shared.arguments import counted
 from brainsets.shared.files import remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_listing
@@ -54,7 +55,7 @@ def write_manifest(job: Job) -> int:
     record = {
         "brainset": job.brainset,
         "step": "write_manifest",
-        "args": counted(job.arguments),
+        "args": job.recorded_args(),
         "started": started,
         "ended": sentinels.now(),
         "attempts": [{"time": sentinels.now(), **outcome.failure}],
@@ -68,6 +69,8 @@ def write_manifest(job: Job) -> int:
 
 
 def _list_in_child(job: Job) -> int:
+    before = job.recorded_args()
+    code = look_at_code(job) if job.code_stamp else ("", job.code)
     pipeline = load_pipeline(job.pipeline)
     if pipeline.brainset_id != job.brainset:
         raise PipelineError(
@@ -83,8 +86,9 @@ def _list_in_child(job: Job) -> int:
         "format": FORMAT,
         "brainset": job.brainset,
         "columns": columns,
-        "args": counted(job.arguments),
-        "code": job.code,
+        "args": args_seen(job, before),
+        "code": code_seen(job, *code),
+        "imported": imported_from_elsewhere(job.pipeline),
         "pipeline": str(job.pipeline),
         "listed": sentinels.now(),
         "versions": {"brainsets-workflow": VERSION, "python": sys.version.split()[0]},

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import PipelineError
-from brainsets.shared.arguments import counted
+from brainsets.jobs import elsewhere
+from brainsets.jobs.hidden import UsageError, hidden, revealed
+from brainsets.shared.arguments import counted, recorded
 from brainsets.shared.code import code_hash, code_stamp
 
 __all__ = [
@@ -34,10 +36,6 @@ _FILE = "BRAINSETS_PIPELINE"
 _in_memory: dict[Path, tuple[type, tuple[str, str]]] = {}
 
 
-class UsageError(PipelineError):
-    """The pipeline's own parser refuses its arguments; holds what it printed."""
-
-
 def load_pipeline(file: Path) -> type:
     """Import a pipeline file the way published runners do, and return its class.
 
@@ -53,6 +51,7 @@ def load_pipeline(file: Path) -> type:
     if str(_SPAWNED) not in sys.path:
         sys.path.append(str(_SPAWNED))
     os.environ[_FILE] = str(file)
+    elsewhere.begin()
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if spec is None or spec.loader is None:
         raise PipelineError(f"{file} is not a Python file.")
@@ -120,12 +119,14 @@ def parsed_args(pipeline: Any, arguments: list[str]) -> Namespace | None:
     """Parse the pipeline's own arguments with its own parser.
 
     Flags that only ask for a repetition are left out where the parser does not know
-    them: the workflow repeats the step all the same.
+    them: the workflow repeats the step all the same. Secrets take the place of what
+    says where they are.
 
     Raises
     ------
     UsageError
-        The parser refuses them; the text is what argparse printed.
+        The parser refuses them; the text is what argparse printed. Or a secret is not
+        where it should be.
     """
     try:
         return _parsed(pipeline, arguments)
@@ -140,13 +141,16 @@ def _parsed(pipeline: Any, arguments: list[str]) -> Namespace | None:
         if arguments:
             raise UsageError(
                 f"{pipeline.brainset_id} takes no arguments, but was given "
-                f"{' '.join(arguments)!r}."
+                f"{' '.join(recorded(arguments, None))!r}."
             )
         return None
+    given = revealed(arguments)
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
-            return pipeline.parser.parse_args(arguments)
+            return pipeline.parser.parse_args(given)
     except SystemExit as error:
         text = printed.getvalue().strip() or f"its parser ended with {error.code}"
-        raise UsageError(text) from error
+        if "No such file or directory" in text:
+            text += f" (relative paths start at {os.getcwd()})"
+        raise UsageError(hidden(text)) from error

@@ -10,6 +10,7 @@ from typing import Any
 from brainsets.errors import BrainsetError, HandoffError, OutputError
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.attempts import Attempt, Forkers
+from brainsets.jobs.elsewhere import imported_from_elsewhere
 from brainsets.jobs.failures import say_error, told
 from brainsets.jobs.handoff import Handoff, write_handoff
 from brainsets.jobs.inspection import inspected_outputs, is_quickly_inspected
@@ -18,6 +19,7 @@ from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
 from brainsets.jobs.modules import versions
 from brainsets.jobs.publishing import publish
 from brainsets.jobs.returned import check_download_has_run, check_process_has_run
+from brainsets.jobs.seen import args_seen, same_download
 from brainsets.jobs.staging import Staging, fresh_staging
 from brainsets.jobs.supervision import Interrupted, Outcome
 from brainsets.shared import sentinels
@@ -75,6 +77,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
         record = step(attempt)
         if record is not None:
             record["code"] = attempt.code_of(*record["code"])
+            record["args"] = args_seen(job, attempt.args)
             attempt.succeed(record)
             return 0
         failure = attempt.outcome.failure
@@ -278,7 +281,11 @@ def _process_in_child(
         return {"missed": absent.names}
     check_process_has_run(returned)
     attempt.tracker.flush()
-    return {"code": attempt.code_before, "versions": _versions()}
+    return {
+        "code": attempt.code_before,
+        "imported": imported_from_elsewhere(attempt.job.pipeline),
+        "versions": _versions(),
+    }
 
 
 class _NotKept(HandoffError):
@@ -288,7 +295,7 @@ class _NotKept(HandoffError):
 def _handed_over(attempt: Attempt, instance: Any) -> tuple[Any, Absent]:
     """Return what download returned, with the instance as download has left it."""
     kept = Handoff.read(attempt.folder.handoff(attempt.name), with_payload=True)
-    if kept.key != attempt.key:
+    if not same_download(attempt.job, kept.key, attempt.key):
         raise HandoffError("it was downloaded for another row or other arguments")
     if kept.reason is None and (change := kept.change()):
         raise (HandoffError if _is_here(kept, attempt) else _NotKept)(change)

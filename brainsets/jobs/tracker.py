@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from brainsets.jobs.hidden import hidden
 from brainsets.shared.names import LONGEST_LINE, cut
 
 __all__ = ["StatusTracker"]
 
 # A pipeline may report inside a tight loop; nobody can read faster than this.
 _SHORTEST_INTERVAL_S = 0.1
+# Of a status; more than is shown, so that no part of a secret is left at the end.
+_MOST_READ = 100_000
 
 
 class StatusTracker:
@@ -31,10 +34,15 @@ class StatusTracker:
         self.update_status = _Remote(self._update_status)
 
     def _update_status(self, asset: object, status: object) -> None:
-        # A word on what is being done is looked at by everybody, every second.
-        self._status, self._is_written = cut(str(status), LONGEST_LINE), False
+        self._status, self._is_written = self.shown(status), False
         if time.monotonic() - self._written >= _SHORTEST_INTERVAL_S:
             self.flush()
+
+    @staticmethod
+    def shown(status: object) -> str:
+        """Return a status as others may see it."""
+        # A word on what is being done is looked at by everybody, every second.
+        return cut(hidden(str(status)[:_MOST_READ]), LONGEST_LINE)
 
     def flush(self) -> None:
         """Write down the last status, if that had to wait."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from brainsets.jobs import elsewhere
 from brainsets.jobs.arguments import Job
 from brainsets.jobs.children import Distrust, be_child, end_marked
 from brainsets.jobs.ending import quick_end
@@ -159,6 +160,7 @@ class _Zygote:
     def _settle(self) -> None:
         # Not before: imports may have handlers and descriptors of their own.
         self._open()
+        elsewhere.remember(self._job.pipeline)
         remember_modules()
         know_columns(self._job.folder.manifest)
         self._surroundings = Surroundings(self._folder)

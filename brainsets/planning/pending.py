@@ -10,7 +10,9 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from brainsets.planning.imported import has_same_imports
 from brainsets.planning.settings import Brainset
 from brainsets.shared.manifest import Manifest, is_broken, read_listing
 from brainsets.shared.raw_data import change, has_lost_its_data, raw_data_of
@@ -45,9 +47,12 @@ def outdated_listing(brainset: Brainset) -> str | None:
         return "its schema is broken"
     if is_broken(brainset.folder.manifest):
         return "its table is broken"
-    if listing.get("args") != brainset.counted_args:
+    if not brainset.has_args_of(listing):
         return "arguments changed"
-    return None if listing.get("code") == brainset.source.code else "code changed"
+    same = listing.get("code") == brainset.source.code and has_same_imports(
+        brainset.pipeline, listing, {}
+    )
+    return None if same else "code changed"
 
 
 def pending_assets(
@@ -66,9 +71,9 @@ def pending_assets(
         Names of all files in the brainset's status folder.
     """
     found = []
+    judge = _not_fetched if download_only else partial(_not_done, looked_at={})
     for asset in assets:
         name = manifest.names[asset]
-        judge = _not_fetched if download_only else _not_done
         pending = judge(brainset, manifest, asset, name, existing)
         if pending is not None:
             found.append(pending)
@@ -76,7 +81,13 @@ def pending_assets(
 
 
 def _not_done(
-    brainset: Brainset, manifest: Manifest, asset: str, name: str, existing: set[str]
+    brainset: Brainset,
+    manifest: Manifest,
+    asset: str,
+    name: str,
+    existing: set[str],
+    *,
+    looked_at: dict,
 ) -> Pending | None:
     if f"{name}.{DONE}" not in existing:
         pending = _not_downloaded(brainset, manifest, asset, name, existing)
@@ -87,6 +98,8 @@ def _not_done(
     # Texts, as to put paths together is a fifth of all that is done here.
     done = read_sentinel(f"{brainset.folder.status}/{name}.{DONE}") or {}
     reason = _difference(brainset, manifest, asset, done, with_code=True)
+    if reason is None and not has_same_imports(brainset.pipeline, done, looked_at):
+        reason = "pipeline code changed"
     if reason is None:
         missing = _missing_output(brainset, done)
         if missing is None:
@@ -154,7 +167,7 @@ def _difference(
 ) -> str | None:
     if not record:
         return "its status file is broken"
-    if record.get("args") != brainset.counted_args:
+    if not brainset.has_args_of(record):
         return "arguments changed"
     if record.get("row") != manifest.row_hash(asset):
         return "its row changed"

@@ -5,7 +5,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from brainsets.planning.schema import (
     without_empty,
 )
 from brainsets.planning.source import PipelineSource
-from brainsets.shared.arguments import counted
+from brainsets.shared.arguments import named_files, recorded
+from brainsets.shared.contents import is_older
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.secrets import without_secrets
 from brainsets.shared.selection import Selection
 
 __all__ = ["Brainset", "Settings", "read_setting", "read_settings"]
@@ -78,7 +80,28 @@ class Brainset:
     @cached_property
     def counted_args(self) -> list[str]:
         """The arguments whose change means that everything is done again."""
-        return counted(self.args)
+        return recorded(self.args, self.folder_of_args)
+
+    @property
+    def folder_of_args(self) -> Path | None:
+        """Where relative paths in the arguments start; None where nobody can know."""
+        return self.pipeline.parent if self.source.code_stamp else None
+
+    def has_args_of(self, record: Mapping[str, Any]) -> bool:
+        """Whether something was made with the arguments of now, by what it says."""
+        known = record.get("args")
+        if known == self.counted_args:
+            return True
+        if not isinstance(known, list) or not all(isinstance(k, str) for k in known):
+            return False
+        # Earlier versions wrote secrets as they are, and nothing of files.
+        if _without_files(tuple(known), None) != _without_files(
+            tuple(self.args), self.folder_of_args
+        ):
+            return False
+        files = named_files(self.args, self.folder_of_args)
+        since = record.get("started", record.get("listed"))
+        return all(is_older(file, since) for file in files)
 
     @cached_property
     def is_isolated(self) -> bool:
@@ -90,6 +113,12 @@ class Brainset:
     def pipeline(self) -> Path:
         """The pipeline's file; that of a published one is in its environment."""
         return self.source.file(self.folder.environment)
+
+
+@lru_cache(maxsize=64)
+def _without_files(args: tuple[str, ...], folder: Path | None) -> list[str]:
+    """Return arguments as they are written down; the same for many assets."""
+    return recorded(args, folder, with_files=False)
 
 
 @dataclass(frozen=True)
@@ -204,7 +233,7 @@ def _brainset(
             args = shlex.split(args)
         except ValueError as error:
             raise SettingsError(
-                f"args of {entry['pipeline']}, {args!r}: {error}."
+                f"args of {entry['pipeline']}, {without_secrets(args)!r}: {error}."
             ) from error
     active = entry["environment"] == "active"
     source = find_pipeline(entry["pipeline"], versions=versions, active=active)

@@ -3,9 +3,10 @@
 import hashlib
 import os
 import stat
+from datetime import datetime
 from functools import lru_cache
 
-__all__ = ["content_hash"]
+__all__ = ["content_hash", "is_older"]
 
 # Up to this many bytes all of a file counts, as it is read at each planning; of what is
 # longer its size, and as many parts of it, evenly spread.
@@ -40,3 +41,12 @@ def _hashed(path: str, size: int, identity: tuple[int, ...]) -> str:
                 file.seek((size - part) * number // (_PARTS - 1))
                 digest.update(file.read(part))
     return digest.hexdigest()[:16]
+
+
+def is_older(path: str | os.PathLike, moment: object) -> bool:
+    """Whether nobody has touched a file since a moment, given as ISO 8601."""
+    try:
+        status, since = os.stat(path), datetime.fromisoformat(moment).timestamp()
+    except (OSError, TypeError, ValueError, OverflowError):
+        return False
+    return max(status.st_mtime, status.st_ctime) < since
