@@ -72,6 +72,7 @@ SENTINELS = [
     for name in ASSETS
     for state in ("DONE", "DOWNLOADED", "FAILED", "RUNNING")
 ]
+WRITTEN = ["manifest.schema.json", "batches/0123456789abcdef.json"]
 FILES = [
     *SENTINELS,
     "manifest.tsv",
@@ -98,26 +99,23 @@ ANY = st.recursive(
     max_leaves=4,
 )
 KEYS = [*RECORD, "columns", "format", "members", "retries", "reason", "key", "seen"]
+ODD_VALUES = [5, "\ud800\0", [[1]], [{"path": 5}], {"a": [1]}, float("nan"), 10**400]
 # A record of ours in which some keys hold anything.
 ALIKE = st.dictionaries(st.sampled_from(KEYS), ANY, min_size=1, max_size=3).map(
     lambda changed: json.dumps({**RECORD, **changed}).encode()
 )
+ODD_CONTENTS = [
+    b"",
+    b"\0" * 512,
+    b"[" * 10_000 + b"]" * 10_000,
+    b'{"a":' * 10_000,
+    b'{"asset": "a", "outputs": []',
+    b'{"outputs": [], "outputs": 5}\n',
+    b'{"attempt": 1' + b"0" * 5000 + b"}",
+    b"\xff\xfe{}",
+]
 CONTENTS = st.one_of(
-    st.binary(max_size=20),
-    ANY.map(lambda value: json.dumps(value).encode()),
-    ALIKE,
-    st.sampled_from(
-        [
-            b"",
-            b"\0" * 512,
-            b"[" * 10_000 + b"]" * 10_000,
-            b'{"a":' * 10_000,
-            b'{"asset": "a", "outputs": []',
-            b'{"outputs": [], "outputs": 5}\n',
-            b'{"attempt": 1' + b"0" * 5000 + b"}",
-            b"\xff\xfe{}",
-        ]
-    ),
+    st.binary(max_size=20), ANY.map(lambda value: json.dumps(value).encode()), ALIKE
 )
 
 
@@ -218,7 +216,7 @@ def job_of(run: Run) -> Job:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_content_of_any_file_is_borne(tmp_path_factory, data):
     run = make(tmp_path_factory.mktemp("brainset"))
@@ -232,6 +230,43 @@ def test_any_content_of_any_file_is_borne(tmp_path_factory, data):
     finally:
         release_locks()
         shutil.rmtree(brainset.processed_dir.parent)
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=range(len(ODD_VALUES)))
+def test_any_key_of_a_wrong_type_is_borne(tmp_path, value):
+    run = make(tmp_path)
+    [brainset] = run.brainsets.values()
+    workflow = brainset.folder.workflow
+    whole = {file: (workflow / file).read_text() for file in WRITTEN}
+    for key in RECORD:
+        for file in SENTINELS:
+            write_sentinel(workflow / file, {**RECORD, key: value})
+            # As one that nobody has finished, and as a finished one.
+            if file.endswith(".RUNNING"):
+                look_at_all(run)
+                for done in SENTINELS[::4]:
+                    (workflow / done).unlink(missing_ok=True)
+                look_at_all(run)
+    for file in WRITTEN:
+        record = json.loads(whole[file])
+        for key in record:
+            (workflow / file).write_text(json.dumps({**record, key: value}))
+            look_at_all(run)
+        (workflow / file).write_text(whole[file])
+
+
+@pytest.mark.parametrize("content", ODD_CONTENTS, ids=range(len(ODD_CONTENTS)))
+def test_odd_content_of_each_file_is_borne(tmp_path, content):
+    run = make(tmp_path)
+    [brainset] = run.brainsets.values()
+    for file in FILES:
+        path = brainset.folder.workflow / file
+        before = path.read_bytes() if path.exists() else None
+        path.write_bytes(content)
+        look_at_all(run)
+        if before is not None:
+            path.write_bytes(before)
+    release_locks()
 
 
 def put(kind: str, path: Path, elsewhere: Path) -> None:
