@@ -16,6 +16,7 @@ from brainsets.errors import BrainsetError
 from brainsets.planning.batches import Capacity
 from brainsets.planning.command_lines import batch_command, job_command
 from brainsets.planning.outcome import show_outcome
+from brainsets.planning.advice import advice
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
 from brainsets.planning.summary import summarize_run
@@ -80,6 +81,9 @@ def run_display():
 
 
 RUN = ended_by_error(planned_run)
+if workflow.is_main_process:
+    for sentence in advice(RUN.brainsets.values()):
+        print(f"brainsets: {sentence}", file=sys.stderr)
 DATA = RUN.processed_dir
 DOWNLOADS_ON_HEAD = RUN.settings.downloads_on == "head"
 # What Snakemake itself takes in a job of a cluster, beside the step.
