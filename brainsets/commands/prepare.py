@@ -20,6 +20,7 @@ from brainsets.planning.paths import expanded
 from brainsets.planning.streams import say
 from brainsets.shared import sentinels
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.secrets import without_secrets
 
 __all__ = ["add_parser", "runner_main"]
 
@@ -141,7 +142,7 @@ def _prepare(
         command.insert(command.index("--config"), "all")
         command += ["--", str(folder.manifest)]
     if options.verbose:
-        say(f"$ {shlex.join(command)}")
+        say(f"$ {without_secrets(shlex.join(command))}")
     before = _failure(folder)
     code = _call(command)
     usage = _failure(folder)
