@@ -367,6 +367,7 @@ def test_step_that_changes_what_imports_depend_on_gets_what_a_cold_one_gets(
     time.sleep(0.5)
     status, log = made.both("h")
     assert status == 0 and "'patched'" in log and ", warm" in log
+    assert "once more" not in log
     assert made.found("process", "h")["modules"] == [laboratory]
 
 
