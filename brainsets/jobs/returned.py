@@ -16,6 +16,8 @@ _MEND = {
     "and nobody does; write the files in process, without yield",
     "a coroutine": "an async function runs only when it is awaited, and nobody does "
     "that; call asyncio.run(...) in an ordinary function",
+    "a context manager": "what is in it runs only within a with statement, and nobody "
+    "enters it; do the work in process itself",
     "an iterator": "what it stands for is computed only while somebody loops over it, "
     "and nobody does; loop over it in process",
     "a future": "what it stands for may not have ended, or have failed; wait for it",
@@ -58,6 +60,9 @@ def _unrun(value: Any) -> str | None:
         return "a future"
     if issubclass(kind, CoroutineType) or hasattr(kind, "__await__"):
         return "a coroutine"
+    # What contextlib makes of a function with a yield; files, too, can be entered.
+    if kind.__module__ == "contextlib" and hasattr(value, "gen"):
+        return "a context manager"
     if issubclass(kind, (map, filter, zip)):
         return "an iterator"
     if kind.__name__ == "Delayed" and hasattr(kind, "compute"):

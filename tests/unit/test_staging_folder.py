@@ -299,6 +299,8 @@ class Future:
         (coroutine, "a coroutine", True),
         (lambda: (1, coroutine()), "a coroutine", False),
         (lambda: map(str, []), "an iterator", False),
+        (contextlib.contextmanager(generator), "a context manager", False),
+        (contextlib.asynccontextmanager(async_generator), "a context manager", False),
         (Future, "a future", True),
         (Delayed, "a delayed computation", False),
     ],
@@ -314,7 +316,10 @@ def test_what_has_not_run_is_refused(make, word, of_download):
         returned.check_download_has_run(make())
 
 
-@pytest.mark.parametrize("value", [None, 1, "x", [], ["x"], {"a": 1}, Path("x")])
+@pytest.mark.parametrize(
+    "value",
+    [None, 1, "x", [], ["x"], {"a": 1}, Path("x"), contextlib.suppress(OSError)],
+)
 def test_what_has_run_may_return_anything(value):
     returned.check_process_has_run(value)
     returned.check_download_has_run(value)
