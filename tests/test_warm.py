@@ -373,10 +373,20 @@ def test_step_that_changes_what_imports_depend_on_gets_what_a_cold_one_gets(
 
 @pytest.mark.parametrize(
     "change",
-    ["os.environ['LAB_FLAVOUR'] = 'own'", "laboratory.FLAVOUR = 'own'"],
+    [
+        "os.environ['LAB_FLAVOUR'] = 'own'",
+        "laboratory.FLAVOUR = 'own'",
+        # Nothing that a step could see of others, but no process is forked from it.
+        "laboratory.RUNS = 'own'",
+    ],
 )
 def test_nothing_is_learned_from_steps_that_change_something(jobs, laboratory, change):
     made = jobs(**looking(laboratory))
+    if "RUNS" in change:
+        part = Path(sysconfig.get_paths()["purelib"], laboratory, "part.py")
+        thread = "threading.Thread(target=time.sleep, args=[60], daemon=True)"
+        part.write_text(f"import threading, time\nFOUND = ['own']\n{thread}.start()\n")
+        change = ""
     (made.workspace.raw_dir / "recorder" / "statement").write_text(change)
     for asset in "abc":
         status, log = made.both(asset)

@@ -53,6 +53,27 @@ def test_failure_takes_the_room_of_what_is_needed_no_more(tmp_path, room):
     assert os.listdir(tmp_path) == ["a.FAILED"]
 
 
+def test_failure_waits_for_room_that_others_give_back(tmp_path, monkeypatch):
+    tries, waits = [], []
+
+    def write(path, content):
+        tries.append(content)
+        if len(waits) < 3:
+            raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(full_disk, "write_atomically", write)
+    monkeypatch.setattr(full_disk.time, "sleep", waits.append)
+    reason = errno.EDQUOT
+    full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, None)
+    assert len(waits) == 3 and max(map(len, tries)) == len(tries[-1])
+    # But not for what does not pass.
+    waits.clear()
+    reason = errno.EROFS
+    with pytest.raises(OSError, match="Read-only"):
+        full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, None)
+    assert len(waits) == 1
+
+
 def test_failure_that_cannot_be_written_is_an_error_of_the_system(tmp_path, room):
     running = tmp_path / "a.RUNNING"
     running.write_text("{}")
@@ -114,6 +135,7 @@ def test_process_that_is_forked_for_one_thing_only_ends(statement):
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT
     )
+    assert ("full" in run.stderr) == ("full" in statement), run.stderr
     lines = run.stdout.splitlines()
     assert lines[0] == str(ENDS[statement]) and len(lines) == 2, run.stdout
 

@@ -1,0 +1,68 @@
+"""Which imports of a step others learn, and who serves its kind of step then."""
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from brainsets.jobs import modules
+from brainsets.jobs.children import Distrust
+from brainsets.jobs.lessons import lessons
+from brainsets.jobs.succession import Succession
+from brainsets.jobs.zygote import _Zygote
+
+
+def test_parts_of_installed_packages_are_learned_and_whole_ones_where_asked_for(
+    monkeypatch, tmp_path
+):
+    installed = Path(sysconfig.get_paths()["purelib"])
+    files = {
+        "lab_there": installed / "lab_there" / "__init__.py",
+        "lab_there.part": installed / "lab_there" / "part.py",
+        "lab_whole": installed / "lab_whole.py",
+        "lab_own": tmp_path / "lab_own.py",
+    }
+    for number, (name, file) in enumerate(files.items()):
+        module = ModuleType(name)
+        module.__file__ = str(file)
+        monkeypatch.setitem(sys.modules, name, module)
+        if number == 0:
+            monkeypatch.setattr(modules, "_known", frozenset(sys.modules))
+    assert lessons(whole_packages=False) == ["lab_there.part"]
+    assert lessons(whole_packages=True) == ["lab_there.part", "lab_whole"]
+
+
+@pytest.mark.parametrize("ending", [None, ValueError, SystemExit, KeyboardInterrupt])
+def test_whatever_the_end_of_a_step_it_is_not_believed_after_a_change(ending):
+    zygote, told = _Zygote(SimpleNamespace(pipeline=Path("/x/y.py")), {}, -1, -1), []
+    zygote._learned = {"lab"}
+    zygote._surroundings = SimpleNamespace(
+        watch=lambda: None, change=lambda packages: "a change"
+    )
+    zygote._tell_teacher = lambda *lesson: told.append(lesson)
+
+    def step():
+        if ending is not None:
+            raise ending
+
+    with pytest.raises(Distrust, match="a change"):
+        zygote._believed("process", step)
+    assert told == [("process", None)]
+
+
+def test_a_kind_of_step_is_taken_back_when_its_successor_ends():
+    succession = Succession(["process", "inspect"])
+    ours, theirs = succession.forking("process")
+    succession.forked("process", 1, ours)
+    assert not succession.may_follow("process") and succession.may_follow("inspect")
+    os.write(theirs, b".")
+    succession.hear(ours)
+    assert succession.has_left("process")
+    os.close(theirs)
+    succession.hear(ours)
+    # It has had a reason: there is no other one.
+    assert not succession.has_left("process")
+    assert not succession.may_follow("process") and succession.may_follow("inspect")
