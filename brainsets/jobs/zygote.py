@@ -40,7 +40,7 @@ from brainsets.jobs.modules import remember_modules
 from brainsets.jobs.orphans import adopt_orphans
 from brainsets.jobs.succession import Succession
 from brainsets.jobs.supervision import Ended
-from brainsets.jobs.surroundings import Surroundings
+from brainsets.jobs.surroundings import Surroundings, random_states
 from brainsets.jobs.warm_forker import DESCRIPTORS, END, PID
 from brainsets.shared.manifest import know_columns
 from brainsets.shared.processes import die_with_parent
@@ -383,10 +383,13 @@ class _Zygote:
         fitness = Fitness()
         had_numpy = "numpy.random" in sys.modules
         self._surroundings.watch()
+        states = random_states()
         learn(names)
+        has_drawn = random_states() != states
         if not had_numpy:
             self._generators += unseeded_numpy()
-        if fitness.obstacle(self._folder) or self._surroundings.change():
+        change = has_drawn or self._surroundings.change()
+        if change or fitness.obstacle(self._folder):
             # Each step goes on importing it by itself.
             return
         self._learned = {*self._learned, *(name.partition(".")[0] for name in names)}

@@ -1,12 +1,17 @@
 """What imports depend on is noticed when a step changes it; ordinary work is not."""
 
 import ctypes
+import decimal
 import json
 import locale
 import os
+import random
 import re
+import socket
 import sys
+import threading
 import warnings
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 
@@ -14,18 +19,40 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainsets.jobs.surroundings import Surroundings
+from brainsets.jobs.surroundings import Surroundings, random_states
 
+VARIABLE = ContextVar("VARIABLE")
 HERE = Path(__file__).parent
 OTHER_LOCALE = "C" if locale.setlocale(locale.LC_ALL) != "C" else "C.UTF-8"
 LAB = sys.modules.setdefault("lab_notes", ModuleType("lab_notes"))
 LAB.STEPS, LAB.TABLE = ["a", "b"], {"x": np.zeros(2)}
+PYTEST = (
+    "_pytest",
+    "pluggy",
+    "xdist",
+    "execnet",
+    "hypothesis",
+    "_hypothesis_pytestplugin",
+)
+
+
+class Settings:
+    mode = "usual"
+
+    def __init__(self):
+        self.table = {"x": [["usual"]]}
+
+
+LAB.SETTINGS, LAB.NAMES, LAB.LOCAL = Settings(), {"usual"}, threading.local()
+LAB.LOCAL.mode = "usual"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def change(do, packages=None):
     """Do something in a process that was forked; return what is noticed of it."""
     surroundings = Surroundings(HERE)
+    for package in PYTEST:
+        surroundings._contents.pop(package, None)
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -67,6 +94,24 @@ CHANGES = {
     "settings of pandas": lambda: pd.set_option("display.max_rows", 7),
     "settings of lab_notes": lambda: LAB.STEPS.reverse(),
     "settings of lab_notes, compared to arrays": lambda: LAB.TABLE.update(x=np.ones(2)),
+    "settings of lab_notes, a name that has come": lambda: LAB.TABLE.update(mode="x"),
+    "settings of lab_notes, a text that has come": lambda: LAB.STEPS.append("c"),
+    "settings of lab_notes, a member": lambda: LAB.NAMES.add("x"),
+    "settings of lab_notes, on an object": lambda: setattr(LAB.SETTINGS, "mode", "x"),
+    "settings of lab_notes, of a thread": lambda: setattr(LAB.LOCAL, "mode", "x"),
+    "settings of lab_notes, deep": lambda: LAB.SETTINGS.table["x"][0].append("x"),
+    "settings of pandas, deep": lambda: pd.set_option(
+        "io.excel.xlsx.reader", "openpyxl"
+    ),
+    "an attribute in lab_notes": lambda: setattr(LAB, "MODE", "x"),
+    "sys.modules": lambda: sys.modules.update(lab_gpu=ModuleType("lab_gpu")),
+    "sys.modules, hidden": lambda: sys.modules.update(lab_gpu=None),
+    "sys.modules, gone": lambda: sys.modules.pop("lab_notes"),
+    "the limit of recursion": lambda: sys.setrecursionlimit(12345),
+    "the cores": lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+    "variables of the context": lambda: VARIABLE.set("x"),
+    "the context of decimal": lambda: setattr(decimal.getcontext(), "prec", 5),
+    "the time-out of sockets": lambda: socket.setdefaulttimeout(5),
     "an attribute in json": lambda: setattr(json, "dump", len),
     "an attribute in pandas": lambda: setattr(pd.DataFrame, "to_csv", len),
 }
@@ -96,6 +141,15 @@ def test_ordinary_work_is_no_change():
     assert change(work) is None
 
 
-def test_packages_that_do_not_matter_are_not_looked_at():
+def test_attributes_of_packages_that_do_not_matter_are_not_looked_at():
     assert change(CHANGES["an attribute in json"], ["pandas"]) is None
-    assert change(CHANGES["settings of pandas"], ["pandas"]) == "settings of pandas"
+    assert change(CHANGES["settings of pandas"], ["json"]) == "settings of pandas"
+
+
+def test_drawing_random_numbers_is_noticed():
+    before = random_states()
+    assert random_states() == before
+    random.random()
+    middle = random_states()
+    np.random.rand()
+    assert before != middle != random_states()
