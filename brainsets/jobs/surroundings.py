@@ -41,10 +41,13 @@ class Surroundings:
     folder : Path
         The pipeline's folder. What its own modules hold is nothing that an installed
         one could look at.
+    read : iterable of str
+        The files that were read by what was learned, which a step may write first.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, read: Iterable[str] = ()) -> None:
         self._facts = _facts()
+        self._files = {path: _state(path) for path in read}
         self._modules = frozenset(sys.modules)
         self._attributes: dict[str, list[tuple[Any, dict[str, Any]]]] = {}
         self._contents: dict[str, list[tuple[Any, Any]]] = {}
@@ -91,6 +94,9 @@ class Surroundings:
         for name, (before, now) in _pairs(self._facts, _facts()):
             if before != now:
                 return name
+        for path, state in self._files.items():
+            if _state(path) != state:
+                return path
         if name := self._stand_in():
             return f"sys.modules[{name!r}]"
         for package in self._attributes if packages is None else packages:
@@ -166,6 +172,14 @@ def _working_folder() -> str | None:
         return os.getcwd()
     except OSError:
         return None
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _cores() -> set[int] | None:

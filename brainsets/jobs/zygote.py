@@ -104,6 +104,7 @@ class _Zygote:
         self._succession = Succession(channels)
         # Packages of which this process has imported what only steps have asked for.
         self._learned: set[str] = set()
+        self._read: set[str] = set()
 
     def _open(self) -> None:
         """Set up what belongs to this process, and not to one it is forked from."""
@@ -163,7 +164,7 @@ class _Zygote:
         elsewhere.remember(self._job.pipeline)
         remember_modules()
         know_columns(self._job.folder.manifest)
-        self._surroundings = Surroundings(self._folder)
+        self._surroundings = Surroundings(self._folder, self._read)
         self._descriptors = open_descriptors()
         # What is there stays there: forked processes need not look for garbage in it,
         # which would copy it.
@@ -392,6 +393,7 @@ class _Zygote:
         if change or fitness.obstacle(self._folder):
             # Each step goes on importing it by itself.
             return
+        self._read |= fitness.read
         self._learned = {*self._learned, *(name.partition(".")[0] for name in names)}
         self._settle()
         self._tell(files=self._files(fitness.read))

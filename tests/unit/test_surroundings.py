@@ -48,9 +48,9 @@ LAB.LOCAL.mode = "usual"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def change(do, packages=None):
+def change(do, packages=None, read=()):
     """Do something in a process that was forked; return what is noticed of it."""
-    surroundings = Surroundings(HERE)
+    surroundings = Surroundings(HERE, read)
     for package in PYTEST:
         surroundings._contents.pop(package, None)
     reading, writing = os.pipe()
@@ -153,3 +153,13 @@ def test_drawing_random_numbers_is_noticed():
     middle = random_states()
     np.random.rand()
     assert before != middle != random_states()
+
+
+@LINUX
+@pytest.mark.parametrize("before", ["usual", None])
+def test_a_file_that_was_read_and_has_changed_is_noticed(tmp_path, before):
+    path = tmp_path / "settings"
+    if before:
+        path.write_text(before)
+    assert change(lambda: None, read=[str(path)]) is None
+    assert change(lambda: path.write_text("other"), read=[str(path)]) == str(path)
