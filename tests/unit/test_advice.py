@@ -20,11 +20,16 @@ def test_a_secret_that_is_typed_is_told_without_it(tmp_path):
 def test_a_path_that_is_only_where_one_is_is_told(tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     (tmp_path / "x.csv").touch()
+    (tmp_path / "fast").touch()
     monkeypatch.chdir(tmp_path)
     for args in (["--table", "x.csv"], ["--table=./x.csv"]):
         [sentence] = told(args, tmp_path / "mine")
         assert str(tmp_path / "mine") in sentence
     (tmp_path / "mine" / "x.csv").touch()
     assert (
-        told(["--table", "x.csv", "no.csv", str(Path.cwd())], tmp_path / "mine") == []
+        told(
+            ["--table", "x.csv", "no.csv", str(Path.cwd()), "--mode", "fast"],
+            tmp_path / "mine",
+        )
+        == []
     )

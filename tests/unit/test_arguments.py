@@ -25,7 +25,7 @@ def nothing_hidden(monkeypatch):
         [],
         ["--subject", "3", "--name=two words", "-v", "x.csv", "tables/y.csv"],
         ["--redownloads", "--x=--redownload", "", "=", "--", "-", "--=x", "a\0b"],
-        ["--base-url", "https://x.org/a?b=c", "--seed", "-5", "--max-tokens", "5"],
+        ["--base-url", "https://x.org/a?b=c", "--seed", "-5", "--max-token", "5"],
         ["--token", "env:NAME", "--token=env:NAME", "file:a b", "--password", "--x"],
         ["--key", "a", "--author", "me", "--design", "x", "a" * 5000],
     ],
@@ -45,6 +45,7 @@ def test_arguments_without_secrets_and_files_are_written_as_they_are(
         ["--github-token", LITERAL],
         ["--api_key", LITERAL],
         ["-password", LITERAL],
+        ["--password", "12345"],
         [f"--db-password={LITERAL}"],
         ["--mirror", f"https://me:{LITERAL}@x.org/a"],
         [f"--mirror=https://x.org/a?token={LITERAL}"],
@@ -52,9 +53,10 @@ def test_arguments_without_secrets_and_files_are_written_as_they_are(
 )
 def test_a_secret_among_the_arguments_is_masked_and_another_one_is_noticed(arguments):
     shown = recorded(arguments, None)
-    assert LITERAL not in str(shown) and "***" in str(shown)
+    assert "***" in str(shown)
+    assert LITERAL not in str(shown) and "12345" not in str(shown)
     assert recorded(shown, None) == shown
-    other = [argument.replace(LITERAL, "another") for argument in arguments]
+    other = [a.replace(LITERAL, "another").replace("12345", "1") for a in arguments]
     assert recorded(other, None) != shown
 
 
@@ -81,12 +83,18 @@ def test_an_argument_that_names_a_file_counts_with_its_content(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--token-file", "x"], ["--credentials=x"], ["file:x"], ["--p=file:x"]],
+    [["--token-file", "x"], ["--credentials=x"], ["file:x"], ["--p=file:x,x"]],
 )
 def test_the_content_of_a_file_with_a_secret_does_not_count(tmp_path, arguments):
     (tmp_path / "x").write_text(LITERAL)
     assert recorded(arguments, tmp_path) == arguments
     assert literal_secrets(arguments, tmp_path) == []
+
+
+def test_a_file_at_home_counts_with_its_content(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.csv").write_text("1")
+    assert named_files(["~/x.csv"], None) == [tmp_path / "x.csv"]
 
 
 def pipeline():

@@ -6,13 +6,17 @@ import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from brainsets.jobs import failures, full_disk
+from brainsets.jobs import attempts, failures, full_disk
+from brainsets.jobs.attempts import Attempt
 from brainsets.jobs.forking import fork
 from brainsets.shared import files
+from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import read_sentinel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +76,35 @@ def test_failure_waits_for_room_that_others_give_back(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="Read-only"):
         full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, None)
     assert len(waits) == 1
+
+
+def test_failure_first_takes_the_room_of_what_the_attempt_has_written(
+    tmp_path, monkeypatch, capsys
+):
+    attempt = SimpleNamespace(
+        step="process",
+        attempts=[],
+        name="a",
+        folder=BrainsetFolder(tmp_path),
+        identity={},
+        measured={"wall_s": 1},
+        read=lambda state: {},
+    )
+    attempt._write_failed = partial(Attempt._write_failed, attempt)
+    staging = attempt.folder.staging("a")
+    staging.mkdir(parents=True)
+
+    def write(*arguments):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    def write_in_little_room(*arguments):
+        assert not staging.exists()
+        write()
+
+    monkeypatch.setattr(attempts.sentinels, "write_sentinel", write)
+    monkeypatch.setattr(attempts, "write_in_little_room", write_in_little_room)
+    Attempt.fail(attempt, ATTEMPT)
+    assert "cannot be written: [Errno 28] No space left" in capsys.readouterr().err
 
 
 def test_failure_that_cannot_be_written_is_an_error_of_the_system(tmp_path, room):

@@ -28,6 +28,8 @@ HIDING = [
     "https://h?sv=2&sig=SECRET",
     "https://h?Key-Pair-Id=SECRET",
     "https://h?Policy=SECRET",
+    "-----BEGIN RSA PRIVATE KEY-----\n7\nSECRET\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\n7\nSECRET\n",
     "?token=SECRET",
     "?access_token=SECRET",
     "?api_key=SECRET",
