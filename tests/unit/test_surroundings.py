@@ -2,6 +2,7 @@
 
 import ctypes
 import decimal
+import gc
 import json
 import locale
 import os
@@ -50,12 +51,16 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 def change(do, packages=None, read=()):
     """Do something in a process that was forked; return what is noticed of it."""
+    # Hypothesis, which other tests use, counts the time that it takes.
+    gc.disable()
     surroundings = Surroundings(HERE, read)
     for package in PYTEST:
         surroundings._contents.pop(package, None)
     reading, writing = os.pipe()
     pid = os.fork()
+    gc.enable()
     if pid == 0:
+        gc.disable()
         try:
             surroundings.watch()
             do()
