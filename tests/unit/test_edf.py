@@ -135,6 +135,9 @@ BROKEN = {
     "samples what": (field("samples", 2, "x"), "'x' where the number of samples of s"),
     "digital what": (field("digital_max", 0, "2,5"), "2.5 where the digital maximum"),
     "physical what": (field("physical_min", 1, "low"), "'low' where the physical min"),
+    "duration endless": (changed(244, b"inf     "), "'inf' where the duration"),
+    "duration not ASCII": (changed(244, b"1\xa0      "), "where the duration"),
+    "gaps in small letters": (changed(192, b"edf+d"), "a recording with gaps"),
     "gaps": (changed(192, b"EDF+D"), "the header says EDF.D, a recording with gaps"),
 }
 WHOLE = {
@@ -176,6 +179,13 @@ def test_line_ends_that_were_converted_in_a_large_file_are_told(tmp_path):
     path.write_bytes(content.replace(b"\r\n", b"\n"))
     with pytest.raises(RecordingError, match="line ends had been converted"):
         check_edf(path)
+    # The pair may be read in two pieces.
+    content = made_file(path, records=200, rate=1000)
+    content = content[:1024].ljust((1 << 20) - 1, b"x") + b"\n" + content[1 << 20 :]
+    content = content[: 1 << 20] + bytes(len(content) - (1 << 20))
+    path.write_bytes(content.replace(b"\n", b"\r\n"))
+    with pytest.raises(RecordingError, match="line ends had been converted"):
+        check_edf(path)
 
 
 def test_gaps_are_let_through_where_they_are_wanted(tmp_path):
@@ -200,6 +210,9 @@ def test_bdf_has_three_bytes_a_sample(tmp_path):
         check_edf(path)
     path.write_bytes(b"\xffBIOSEMI" + content[8:] + content[256 * 4 :][:120])
     check_edf(path)
+    path.write_bytes(changed(192, b"BDF+D")(path.read_bytes()))
+    with pytest.raises(RecordingError, match="says BDF.D, a recording with gaps"):
+        check_edf(path)
 
 
 @given(st.binary(max_size=600), st.booleans())
