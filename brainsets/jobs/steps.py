@@ -270,6 +270,7 @@ def _process_in_child(
             _ask_for_redownload(instance.args)
         output = instance.download(row)
         check_download_has_run(output)
+    attempt.tracker.may_be_copied = True
     try:
         returned = instance.process(output)
     except (Exception, SystemExit) as error:

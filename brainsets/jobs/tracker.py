@@ -32,6 +32,14 @@ class StatusTracker:
         self._status = ""
         self._written, self._is_written = 0.0, True
         self.update_status = _Remote(self._update_status)
+        self.may_be_copied = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers that process starts get copies of a pipeline, to call its methods. In
+        # what download hands over, a copy would be of another attempt.
+        if not self.may_be_copied:
+            raise TypeError("cannot pickle what tells the status of a step")
+        return StatusTracker, (_unheard,)
 
     def _update_status(self, asset: object, status: object) -> None:
         self._status, self._is_written = self.shown(status), False
@@ -49,6 +57,10 @@ class StatusTracker:
         if not self._is_written:
             self._written, self._is_written = time.monotonic(), True
             self._write(self._status)
+
+
+def _unheard(status: str) -> None:
+    """Write nothing down: only the step itself tells its status."""
 
 
 class _Remote:

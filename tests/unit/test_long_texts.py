@@ -1,6 +1,7 @@
 """What is told of a failure, a status or an id fits into a table, and into a log."""
 
 import io
+import pickle
 import sys
 
 import pytest
@@ -59,3 +60,13 @@ def test_failures_and_ids_of_any_length_fit_a_table():
     assert all(len(line) < 3000 for line in lines)
     # For scripts, an id is whole.
     assert status.as_json()["failed"][0]["asset"] == LONG
+
+
+def test_workers_of_process_get_a_copy_that_tells_nothing_and_a_handoff_none():
+    written = []
+    tracker = StatusTracker(written.append)
+    with pytest.raises(TypeError):
+        pickle.dumps(tracker)
+    tracker.may_be_copied = True
+    pickle.loads(pickle.dumps(tracker)).update_status.remote("a", "at work")
+    assert written == []
