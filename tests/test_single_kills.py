@@ -173,7 +173,9 @@ class Campaign:
         names = {path.name for path in self.folder.status.iterdir()}
         states = {f"{a}.{state}" for a in ASSETS for state in ("DONE", "DOWNLOADED")}
         assert names == states, self.told("files are left", output)
-        assert temporary(self.workspace) == [], self.told("files are left", output)
+        # The socket of a process that was killed stays until the next one makes its own.
+        left = temporary(self.workspace)
+        assert len(left) <= 1, self.told(f"{left} are left", output)
 
 
 def test_whatever_single_process_is_killed_the_next_run_makes_everything_right(
