@@ -173,7 +173,7 @@ class Campaign:
         names = {path.name for path in self.folder.status.iterdir()}
         states = {f"{a}.{state}" for a in ASSETS for state in ("DONE", "DOWNLOADED")}
         assert names == states, self.told("files are left", output)
-        # The socket of a process that was killed stays until the next one makes its own.
+        # The socket of a process that was killed stays until another one is made.
         left = temporary(self.workspace)
         assert len(left) <= 1, self.told(f"{left} are left", output)
 
