@@ -13,6 +13,8 @@ SHORT_FOLDER = "/tmp"
 
 # The kernel's limit is 108 bytes.
 _LONGEST_PATH = 107
+# Where something else has the name of the folder, as anybody may make it there.
+_NAMES = ("", "-1", "-2", "-3")
 
 
 def socket_path(last: str) -> str:
@@ -32,8 +34,20 @@ def socket_path(last: str) -> str:
         return ""
     # Not under XDG_RUNTIME_DIR, which is emptied when a person logs out; a run may last
     # longer than that.
-    for folder in (tempfile.gettempdir(), SHORT_FOLDER):
-        path = f"{folder}/brainsets-{os.getuid()}/{os.getpid()}-{started}-{last}"
-        if len(os.fsencode(path)) <= _LONGEST_PATH:
-            return path
+    name = f"{os.getpid()}-{started}-{last}"
+    for place in (tempfile.gettempdir(), SHORT_FOLDER):
+        for more in _NAMES:
+            folder = f"{place}/brainsets-{os.getuid()}{more}"
+            is_short = len(os.fsencode(f"{folder}/{name}")) <= _LONGEST_PATH
+            if is_short and _is_free(folder):
+                return f"{folder}/{name}"
     return ""
+
+
+def _is_free(folder: str) -> bool:
+    """Whether a folder of this user alone is there, or can be made."""
+    try:
+        status = os.lstat(folder)
+    except OSError:
+        return True
+    return status.st_uid == os.geteuid() and status.st_mode & 0o170077 == 0o040000

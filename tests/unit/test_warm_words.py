@@ -32,6 +32,25 @@ def test_temporary_folder_with_a_long_name_is_not_used(monkeypatch):
     assert words()[-1].startswith(f"{sockets.SHORT_FOLDER}/brainsets-")
 
 
+@pytest.mark.parametrize("what", ["file", "link", "open to others", "of another user"])
+def test_what_has_the_name_of_the_folder_is_left_alone(monkeypatch, tmp_path, what):
+    monkeypatch.setattr(sockets, "_LONGEST_PATH", 1000)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = tmp_path / f"brainsets-{os.getuid()}"
+    if what == "file":
+        folder.touch()
+    elif what == "link":
+        folder.symlink_to(tmp_path)
+    else:
+        folder.mkdir(mode=0o755 if what == "open to others" else 0o700)
+    if what == "of another user":
+        if os.getuid():
+            pytest.skip("only root can give a folder to somebody else")
+        os.chown(folder, 65534, 65534)
+    assert os.path.dirname(words()[-1]) == f"{folder}-1"
+    assert not os.path.lexists(f"{folder}-1")
+
+
 def test_python_does_what_perl_would_do(monkeypatch):
     monkeypatch.setattr(warm, "_perl", lambda: None)
     assert words()[1:4] == ["/env/bin/python", "-I", "-S"]
