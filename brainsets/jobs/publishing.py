@@ -43,7 +43,9 @@ def publish(
     new = {output["path"] for output in outputs}
     if not Claims(folder).are_there():
         lock_publishing(folder.lock)
-        Claims(folder).make_anew()
+        # Or whoever was waited for has made them.
+        if not Claims(folder).are_there():
+            Claims(folder).make_anew()
     recorded = read_record(folder, name)
     known = _found_again(folder, name, new) if recorded is None else recorded
     if recorded is None or not new <= recorded:

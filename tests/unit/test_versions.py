@@ -58,6 +58,24 @@ def lineage(path):
     return list(itertools.accumulate(path.split("/")[:-1], "{}/{}".format))
 
 
+def test_two_assets_may_be_the_first_that_publish(folder, monkeypatch):
+    list_assets(folder, ["a", "b"])
+    lock, waited = publishing.lock_publishing, []
+
+    def wait(path):
+        lock(path)
+        if not waited:
+            waited.append(path)
+            # What another process does that has the lock first.
+            finish(folder, "b", {"b.txt": b"whole"})
+
+    monkeypatch.setattr(publishing, "lock_publishing", wait)
+    finish(folder, "a", {"a.txt": b"whole"})
+    assert published(folder) == {"a.txt": b"whole", "b.txt": b"whole"}
+    with pytest.raises(OutputError, match="already published by asset 'b'"):
+        finish(folder, "a", {"b.txt": b"mine"})
+
+
 def test_files_of_a_person_stay_where_they_are(folder):
     finish(folder, "a", OLD)
     (folder.root / "s.zarr" / "c" / "notes.txt").write_text("mine")
