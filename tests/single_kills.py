@@ -116,7 +116,7 @@ class Killer:
         """Kill one after the other until a run has ended, and some of what is left."""
         end = time.monotonic() + seconds
         # Few kills more often than many: after that of a zygote, say, all else is cold.
-        most = sum(self.counts.values()) + self.chance.choice((1, 2, 4, 8, 16))
+        most = sum(self.counts.values()) + self.chance.choice((1, 4, 16, 64))
         most = min(most, self.wanted)
         time.sleep(self.chance.uniform(0.5, 1.5))
         while time.monotonic() < end and sum(self.counts.values()) < most:
