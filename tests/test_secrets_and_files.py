@@ -8,6 +8,8 @@ import pytest
 from small_pipeline import data, write
 
 SECRET = "hunter2-is-4-long-Secret/with=signs"
+# Not to be found by chance in the command line of another process.
+OF_A_FILE = "first-line-of-tokens"
 BODY = """
     from argparse import ArgumentParser
     parser = ArgumentParser()
@@ -16,7 +18,7 @@ BODY = """
 
     def download(self, row):
         assert self.args.token == os.environ["SECRET"], "a wrong token"
-        assert self.args.other == "of a file", "a wrong other"
+        assert self.args.other == "first-line-of-tokens", "a wrong other"
         self.args.seen = True
         self.header = f"Bearer {self.args.token}"
         self.update_status(f"with {self.args.token}")
@@ -62,7 +64,7 @@ def test_a_secret_that_an_argument_names_is_in_no_file_and_no_command(
     workspace.environment["SECRET"] = SECRET
     pipeline = write(workspace, BODY)
     tokens = tmp_path / "tokens"
-    tokens.write_text("of a file\n")
+    tokens.write_text(f"{OF_A_FILE}\n")
     entry = {
         "pipeline": str(pipeline),
         "args": ["--token=env:SECRET", "--other", f"file:{tokens}"],
@@ -77,7 +79,7 @@ def test_a_secret_that_an_argument_names_is_in_no_file_and_no_command(
     assert b"env:SECRET" in seen
     files = contents(workspace.root)
     assert len(files) > 10
-    for secret in (SECRET, "of a file", SECRET.replace("/", "%2F").replace("=", "%3D")):
+    for secret in (SECRET, OF_A_FILE, SECRET.replace("/", "%2F").replace("=", "%3D")):
         assert secret.encode() not in seen
         assert secret not in done.stdout
         found = [path for path in files if secret.encode() in files[path]]
@@ -87,7 +89,7 @@ def test_a_secret_that_an_argument_names_is_in_no_file_and_no_command(
     )
     # A renewed one runs nothing again.
     workspace.environment["SECRET"] = "renewed"
-    tokens.write_text("of a file")
+    tokens.write_text(OF_A_FILE)
     pipeline.write_text(pipeline.read_text().replace('== "b"', '== "c"'))
     mended = workspace.run([entry], **more)
     assert mended.returncode == 0, mended.stdout

@@ -33,7 +33,7 @@ def lessons(whole_packages: bool) -> list[str]:
         Whether packages count of which nothing was there before.
     """
     names = [name for name in imported_since() if _is_installed(name)]
-    if whole_packages:
+    if whole_packages or not names:
         return names
     there = remembered_packages() - OWN
     return [name for name in names if name.partition(".")[0] in there]

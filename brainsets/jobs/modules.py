@@ -18,19 +18,21 @@ __all__ = [
 ]
 
 _known: frozenset[str] = frozenset()
+_known_packages: frozenset[str] = frozenset()
 _known_versions: dict[str, str] = {}
 
 
 def remember_modules() -> None:
     """Take note of what is imported, for processes that are forked from this one."""
-    global _known, _known_versions
+    global _known, _known_packages, _known_versions
     _known_versions = versions()
     _known = frozenset(sys.modules)
+    _known_packages = frozenset(name.partition(".")[0] for name in _known)
 
 
-def remembered_packages() -> set[str]:
+def remembered_packages() -> frozenset[str]:
     """Return the packages of which anything was there before the fork."""
-    return {name.partition(".")[0] for name in _known}
+    return _known_packages
 
 
 def is_below(folder: Path, module: object) -> bool:

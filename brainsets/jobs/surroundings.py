@@ -49,6 +49,8 @@ class Surroundings:
         self._facts = _facts()
         self._files = {path: _state(path) for path in read}
         self._modules = frozenset(sys.modules)
+        self._last_module = next(reversed(sys.modules))
+        self._members: dict[str, list[tuple[str, ModuleType]]] = {}
         self._attributes: dict[str, list[tuple[Any, dict[str, Any]]]] = {}
         self._contents: dict[str, list[tuple[Any, Any]]] = {}
         self._seen: set[int] = set()
@@ -62,14 +64,18 @@ class Surroundings:
 
     def _remember(self, name: str, module: ModuleType) -> None:
         package = name.partition(".")[0]
+        self._members.setdefault(package, []).append((name, module))
         attributes = self._attributes.setdefault(package, [])
         contents = self._contents.setdefault(package, [])
         for space in _spaces(module):
             before = dict(space)
             attributes.append((space, before))
+            # Those of Python itself are caches.
+            if package in sys.stdlib_module_names:
+                continue
             for key, value in before.items():
-                # Those of Python itself are caches.
-                if key != "__builtins__" and package not in sys.stdlib_module_names:
+                # What Python knows of a module is no setting.
+                if not key.startswith("__"):
                     contents.extend(_contents(value, self._seen))
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -100,6 +106,9 @@ class Surroundings:
         if name := self._stand_in():
             return f"sys.modules[{name!r}]"
         for package in self._attributes if packages is None else packages:
+            for name, module in self._members.get(package, ()):
+                if sys.modules.get(name) is not module:
+                    return f"sys.modules[{name!r}]"
             for space, before in self._attributes.get(package, ()):
                 if _is_changed(before, space, package):
                     return f"an attribute in {package}"
@@ -111,14 +120,29 @@ class Surroundings:
 
     def _stand_in(self) -> str | None:
         """Return a module that is gone, or one that was not imported but put there."""
-        if not self._modules <= sys.modules.keys():
-            return next(iter(self._modules - sys.modules.keys()))
-        for name in sys.modules.keys() - self._modules:
+        if (come := self._come()) is None:
+            if gone := self._modules - sys.modules.keys():
+                return next(iter(gone))
+            come = [name for name in sys.modules if name not in self._modules]
+        for name in come:
             parent, _, last = name.rpartition(".")
             # What C libraries put there, they put there with their own package.
             is_own = last.startswith("_") or (parent and parent not in self._modules)
             if not is_own and getattr(sys.modules[name], "__spec__", None) is None:
                 return name
+        return None
+
+    def _come(self) -> list[str] | None:
+        """Return the modules that have come; None if others may have gone.
+
+        They come last. To look at the names of all is to copy the memory of each.
+        """
+        come = []
+        for name in reversed(sys.modules):
+            if name == self._last_module:
+                is_all = len(sys.modules) - len(come) == len(self._modules)
+                return come if is_all else None
+            come.append(name)
         return None
 
 
@@ -288,7 +312,7 @@ def _inner(content: Any) -> Iterable[Any]:
 
 def _attributes_of(value: Any) -> dict[str, Any] | None:
     # Functions, whatever made them, have attributes of their own that nobody sets.
-    if isinstance(value, ModuleType) or callable(value):
+    if isinstance(value, (ModuleType, classmethod)) or callable(value):
         return None
     try:
         # A class may answer for its objects; what is local to a thread has to.

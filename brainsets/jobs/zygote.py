@@ -353,6 +353,9 @@ class _Zygote:
             self._succession.end()
             return
         names = [name for name in names if name not in sys.modules]
+        if not names:
+            # This process has come to import them itself, as os.wait4 does.
+            remember_modules()
         if not names or not self._succession.may_follow(kind):
             return
         ours, theirs = self._succession.forking(kind)

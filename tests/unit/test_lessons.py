@@ -15,6 +15,12 @@ from brainsets.jobs.succession import Succession
 from brainsets.jobs.zygote import _Zygote
 
 
+def forget(monkeypatch):
+    """Have what is remembered of modules be put back after a test."""
+    for name in ("_known", "_known_packages", "_known_versions"):
+        monkeypatch.setattr(modules, name, getattr(modules, name))
+
+
 def test_parts_of_installed_packages_are_learned_and_whole_ones_where_asked_for(
     monkeypatch, tmp_path
 ):
@@ -25,12 +31,13 @@ def test_parts_of_installed_packages_are_learned_and_whole_ones_where_asked_for(
         "lab_whole": installed / "lab_whole.py",
         "lab_own": tmp_path / "lab_own.py",
     }
+    forget(monkeypatch)
     for number, (name, file) in enumerate(files.items()):
         module = ModuleType(name)
         module.__file__ = str(file)
         monkeypatch.setitem(sys.modules, name, module)
         if number == 0:
-            monkeypatch.setattr(modules, "_known", frozenset(sys.modules))
+            modules.remember_modules()
     assert lessons(whole_packages=False) == ["lab_there.part"]
     assert lessons(whole_packages=True) == ["lab_there.part", "lab_whole"]
 
@@ -66,3 +73,13 @@ def test_a_kind_of_step_is_taken_back_when_its_successor_ends():
     # It has had a reason: there is no other one.
     assert not succession.has_left("process")
     assert not succession.may_follow("process") and succession.may_follow("inspect")
+
+
+def test_what_a_zygote_imports_itself_is_told_once_by_its_steps(monkeypatch):
+    forget(monkeypatch)
+    modules.remember_modules()
+    monkeypatch.setitem(sys.modules, "lab_own", ModuleType("lab_own"))
+    assert modules.imported_since() == ["lab_own"]
+    zygote = _Zygote(SimpleNamespace(pipeline=Path("/x/y.py")), {"inspect": None}, 0, 0)
+    zygote._succeed("inspect", ["lab_own"])
+    assert modules.imported_since() == []

@@ -84,6 +84,22 @@ def there_and_back():
     os.chdir(folder)
 
 
+def another(name):
+    """Return a module that has all that another one has."""
+    module = ModuleType(name)
+    vars(module).update(vars(sys.modules[name]))
+    return module
+
+
+def one_for_two():
+    del sys.modules["lab_notes"]
+    sys.modules |= {"json.more": another("json"), "json.most": another("json")}
+
+
+def gone_and_back():
+    sys.modules["lab_notes"] = sys.modules.pop("lab_notes")
+
+
 CHANGES = {
     "os.unsetenv": set_and_unset,
     "os.chdir": there_and_back,
@@ -112,6 +128,8 @@ CHANGES = {
     "sys.modules": lambda: sys.modules.update(lab_gpu=ModuleType("lab_gpu")),
     "sys.modules, hidden": lambda: sys.modules.update(lab_gpu=None),
     "sys.modules, gone": lambda: sys.modules.pop("lab_notes"),
+    "sys.modules, gone, and others have come": one_for_two,
+    "sys.modules, exchanged": lambda: sys.modules.update(lab_notes=another("json")),
     "the limit of recursion": lambda: sys.setrecursionlimit(12345),
     "the cores": lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
     "variables of the context": lambda: VARIABLE.set("x"),
@@ -142,8 +160,9 @@ def work():
     CHANGES.clear()
 
 
-def test_ordinary_work_is_no_change():
-    assert change(work) is None
+@pytest.mark.parametrize("do", [work, gone_and_back])
+def test_ordinary_work_is_no_change(do):
+    assert change(do) is None
 
 
 def test_attributes_of_packages_that_do_not_matter_are_not_looked_at():
