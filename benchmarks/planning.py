@@ -16,10 +16,10 @@ from benchmarks.machine import ROOT
 from benchmarks.meter import MeasuringError, measure
 from benchmarks.sides import OurWorkflow, set_aside, snakemake
 from benchmarks.workloads import CORES, Sizes, Workload, planning
-from brainsets.planning.summary import write_summary
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.sentinels import DONE, DOWNLOADED, read_sentinel, write_sentinel
+from brainsets.shared.summary import write_summary
 
 __all__ = ["measured_planning"]
 

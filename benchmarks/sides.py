@@ -17,9 +17,9 @@ from pathlib import Path
 from benchmarks.machine import ROOT, packages_in
 from benchmarks.meter import MeasuringError, Usage, measure
 from benchmarks.workloads import CORES, Workload
-from brainsets.planning.environments import READY, interpreter, uv_program
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import DONE
+from brainsets.sources.environments import interpreter, uv_program
 
 __all__ = [
     "PUBLISHED",
@@ -116,7 +116,7 @@ class OurWorkflow:
         """Build the pipeline's environment; return its versions."""
         run = self.configure(workload)
         folder = self.folder(workload)
-        ready = folder.environment / READY
+        ready = folder.environment_ready
         _quietly(snakemake(run, "--cores", CORES, ready), run / "environment.log")
         names = [requirement.partition("==")[0] for requirement in workload.packages]
         return packages_in(interpreter(folder), names)

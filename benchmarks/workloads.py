@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainsets.planning.source import PipelineSource
+from brainsets.sources.pipeline_file import PipelineSource
 
 __all__ = [
     "CORES",

@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.names import asset_names
+from brainsets.shared.text.names import asset_names
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINES = ROOT / "tests" / "pipelines"

@@ -39,7 +39,7 @@ EVALUATE = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from brainsets.jobs.loading import load_pipeline
+from brainsets.jobs.code.loading import load_pipeline
 load_pipeline(Path(sys.argv[2]))
 names = vars(sys.modules["pipeline_module"])
 results = []

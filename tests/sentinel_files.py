@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.names import asset_names
+from brainsets.shared.text.names import asset_names
 
 # A process id that the kernel gives to nobody.
 GONE = 2**22 + 1
@@ -105,7 +105,7 @@ STORIES = st.builds(
 
 def write_brainset(folder: BrainsetFolder, stories: dict[str, History]) -> None:
     """Write the manifest and the sentinels of a brainset."""
-    from brainsets.shared import cells
+    from brainsets.shared.text import cells
 
     folder.status.mkdir(parents=True, exist_ok=True)
     schema = {"format": 1, "columns": [{"name": "asset", "type": "str"}]}

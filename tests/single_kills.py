@@ -52,7 +52,7 @@ def kind_of(process: Process, among: dict[int, Process]) -> str:
     command, parent = process.command, among.get(process.parent)
     same = parent is not None and parent.command == command
     leads = process.group == process.pid
-    if "warm_process" in command:
+    if "warm/main.py" in command:
         if not same:
             return "keeper"
         above = among.get(parent.parent)
@@ -65,11 +65,11 @@ def kind_of(process: Process, among: dict[int, Process]) -> str:
     if "build_environment.py" in command:
         return "builder"
     for script in ("download_asset", "process_asset", "download_batch"):
-        if f"{script}.py" in command and "warm_client" not in command:
+        if f"{script}.py" in command and "warm/client" not in command:
             break
     else:
         script = "process_batch" if "process_batch.py" in command else ""
-    if "warm_client" in command:
+    if "warm/client" in command:
         return "shell" if "bash" in command.split()[0] else "client"
     if script or "write_manifest.py" in command:
         if "bash" in command.split()[0]:

@@ -253,7 +253,7 @@ def test_batch_ends_at_the_next_asset_when_its_keeper_is_killed(recorder):
 def keeper_of(step):
     """Return the first of the warm processes that a step descends from."""
     pid = step
-    while "warm_process.py" in Path(f"/proc/{parent(pid)}/cmdline").read_text():
+    while "warm/main.py" in Path(f"/proc/{parent(pid)}/cmdline").read_text():
         pid = parent(pid)
     return pid
 

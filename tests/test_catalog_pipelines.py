@@ -17,15 +17,15 @@ import pytest
 from parity.index import skip_without_package
 
 from brainsets.errors import EnvironmentBuildError
-from brainsets.planning.catalog import catalog, find_pipeline
-from brainsets.planning.environments import (
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.sources.catalog import catalog, find_pipeline
+from brainsets.sources.environments import (
     build_environment,
     interpreter,
     uv_program,
 )
-from brainsets.planning.published import PACKAGES
-from brainsets.planning.source import PipelineSource
-from brainsets.shared.folders import BrainsetFolder
+from brainsets.sources.pipeline_file import PipelineSource
+from brainsets.sources.published import PACKAGES
 
 PROBE = Path(__file__).parent / "parity" / "loading_probe.py"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "catalog.md"

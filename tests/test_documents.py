@@ -20,10 +20,10 @@ from documents import (
 from settings_table import main as compare_settings_table
 from settings_table import settings_table, with_table
 
-from brainsets.planning.declaration import read_declaration
 from brainsets.planning.schema import read_schema
-from brainsets.planning.status import STATES
-from brainsets.planning.summary import COLUMNS
+from brainsets.shared.status import STATES
+from brainsets.shared.summary import COLUMNS
+from brainsets.sources.declaration import read_declaration
 
 
 def test_settings_table_is_that_of_the_schema(capsys):
@@ -128,8 +128,8 @@ def test_block_of_packages_shown_is_read_as_one():
 def test_first_picture_is_a_table_of_the_example():
     from rich.console import Console
 
-    from brainsets.planning.outcome import outcome
-    from brainsets.planning.status import BrainsetStatus
+    from brainsets.display.status_table import outcome
+    from brainsets.shared.status import BrainsetStatus
 
     name = "rokem_grasshopper_auditory_2006"
     status = BrainsetStatus(name, Path(name), 2, {"DONE": 2})

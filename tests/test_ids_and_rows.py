@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from small_pipeline import data, write
 
-from brainsets.shared.names import titled
+from brainsets.shared.text.names import titled
 
 LONG = "recording of a very long day " * 11
 IDS = ["a/b", "..", ".hidden", "run 1", "é", "{x}", "A", "a", "007", LONG[:300]]

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from brainsets.planning.environments import uv_program
+from brainsets.sources.environments import uv_program
 
 PIPELINE = """# /// brainset-pipeline
 # python-version = "{version}"

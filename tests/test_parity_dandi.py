@@ -13,7 +13,7 @@ from parity.index import skip_without_package
 from parity.published import run_published
 from parity.stand_in import StandIn
 
-from brainsets.planning.environments import interpreter
+from brainsets.sources.environments import interpreter
 
 NAME = "perich_miller_population_2018"
 RECORDINGS = Path(__file__).parent / "parity" / "reaching_recordings.py"

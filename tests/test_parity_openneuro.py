@@ -11,7 +11,7 @@ from parity.recordings import write_boas, write_sleep_edf
 from parity.s3 import s3_server
 from parity.stand_in import StandIn
 
-from brainsets.planning.environments import interpreter
+from brainsets.sources.environments import interpreter
 
 NAME = "klinzing_sleep_ds005555"
 DATASETS = {

@@ -9,7 +9,7 @@ from parity.published import run_published
 from parity.recordings import write_sleep_edf
 from parity.s3 import s3_server
 
-from brainsets.planning.environments import interpreter
+from brainsets.sources.environments import interpreter
 
 NAME = "kemp_sleep_edf_2013"
 COMPLETE = "sleep_cassette_SC4001E0-PSG"

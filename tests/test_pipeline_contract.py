@@ -11,8 +11,8 @@ import pytest
 from archive_server import ArchiveServer
 from conftest import PIPELINES, ROOT, SHARED_DATA
 
-from brainsets.planning.catalog import catalog
 from brainsets.shared.manifest import Manifest
+from brainsets.sources.catalog import catalog
 from brainsets.testing import PipelineContract, contents
 from brainsets.testing.contents import OutputFile, differences
 from brainsets.testing.trial import Evidence, Failure, Run

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from brainsets.planning.catalog import find_pipeline
-from brainsets.planning.environments import READY
+from brainsets.sources.catalog import find_pipeline
 
 NAME = "perich_miller_population_2018"
 HOOK = """
@@ -40,7 +39,7 @@ FORBIDDEN = f"""
 import socket, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from brainsets.jobs.loading import load_pipeline
+from brainsets.jobs.code.loading import load_pipeline
 load_pipeline(Path(sys.argv[1]))
 for attempt in (
     lambda: __import__("torch_brain"),
@@ -95,7 +94,7 @@ def write_environment(workspace, name):
     (environment / "bin").mkdir()
     (environment / "bin" / "python").symlink_to(sys.executable)
     ready = {"brainset": name, "key": source.environment_key}
-    (environment / READY).write_text(json.dumps(ready))
+    (environment / "ready.json").write_text(json.dumps(ready))
 
 
 @pytest.mark.parametrize("is_built", [False, True])

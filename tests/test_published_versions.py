@@ -6,8 +6,8 @@ import pytest
 from dry_runs import planned_assets
 from parity.index import skip_without_package
 
-from brainsets.planning.catalog import find_pipeline
 from brainsets.shared.manifest import read_manifest, schema_path
+from brainsets.sources.catalog import find_pipeline
 
 # It knows its recordings without asking their archive.
 NAME = "flint_slutzky_accurate_2012"

@@ -273,8 +273,8 @@ def test_only_pages_and_archives_are_written(recorder):
 def test_of_many_outputs_some_are_drawn_and_all_are_told(workspace):
     from sentinel_files import History, Step, write_brainset
 
-    from brainsets.report.facts import read_facts
-    from brainsets.report.looking import MOST_PICTURES, outputs_of
+    from brainsets.report.data.outputs import MOST_PICTURES, outputs_of
+    from brainsets.report.records import read_facts
 
     step = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
     count = 3 * MOST_PICTURES

@@ -22,7 +22,7 @@ from terminal import Terminal
 
 from brainsets.commands.main import main
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.names import asset_names
+from brainsets.shared.text.names import asset_names
 
 STATES = ("done", "failed", "running", "interrupted", "downloaded", "pending")
 SUFFIXES = ("DONE", "FAILED", "RUNNING", "DOWNLOADED")

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from brainsets.planning.summary import COLUMNS
+from brainsets.shared.summary import COLUMNS
 
 
 def summary(workspace, brainset="recorder"):

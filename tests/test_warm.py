@@ -105,7 +105,7 @@ def sockets(pid):
     return list(folder.glob(f"{pid}-*"))
 
 
-CLIENT = ROOT / "brainsets" / "jobs" / "warm_client.pl"
+CLIENT = ROOT / "brainsets" / "warm" / "client.pl"
 
 
 class Jobs:

@@ -29,7 +29,7 @@ from brainsets.archives.connections import (
 )
 from brainsets.archives.parts import Part
 from brainsets.errors import BrainsetError
-from brainsets.shared.secrets import without_secrets
+from brainsets.shared.text.secrets import without_secrets
 
 __all__ = ["Source", "shown"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from brainsets.errors import SettingsError
-from brainsets.planning.paths import expanded
 from brainsets.planning.settings import read_setting
+from brainsets.shared.text.paths import expanded
 
 __all__ = ["ROOT", "configured", "configured_folder", "results_folder"]
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from brainsets.errors import BrainsetError
-from brainsets.planning.streams import discard, make_safe, say
+from brainsets.shared.text.streams import discard, make_safe, say
 
 __all__ = ["ended"]
 

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from brainsets.commands.configured import configured
-from brainsets.planning.catalog import Entry, catalog
-from brainsets.shared.names import spelled
+from brainsets.shared.text.names import spelled
+from brainsets.sources.catalog import Entry, catalog
 
 __all__ = ["add_parser"]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from brainsets.errors import SettingsError
-from brainsets.planning.streams import say, shown_parts
 from brainsets.shared.files import is_plain
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
-from brainsets.shared.selection import nearest
+from brainsets.shared.text.selection import nearest
+from brainsets.shared.text.streams import say, shown_parts
 
 __all__ = ["latest_log", "show_log"]
 

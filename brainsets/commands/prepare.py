@@ -15,12 +15,12 @@ from typing import Any
 from brainsets.commands.configured import ROOT, configured, configured_folder
 from brainsets.commands.ending import ended
 from brainsets.errors import SettingsError
-from brainsets.planning.catalog import find_pipeline
-from brainsets.planning.paths import expanded
-from brainsets.planning.streams import say
 from brainsets.shared import sentinels
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.secrets import without_secrets
+from brainsets.shared.text.paths import expanded
+from brainsets.shared.text.secrets import without_secrets
+from brainsets.shared.text.streams import say
+from brainsets.sources.catalog import find_pipeline
 
 __all__ = ["add_parser", "runner_main"]
 

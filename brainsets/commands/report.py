@@ -7,8 +7,8 @@ from pathlib import Path
 
 from brainsets.commands.configured import results_folder
 from brainsets.errors import ReportError, SettingsError
-from brainsets.planning.status import find_brainsets
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.status import find_brainsets
 
 __all__ = ["add_parser"]
 
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
             "have; in a clone of the workflow, install it with: "
             "pip install -e '.[report]'."
         )
-    from brainsets.report.making import make_report
+    from brainsets.report.build import make_report
 
     folder = options.processed_dir or results_folder()
     folder = folder.absolute()

@@ -9,21 +9,21 @@ from pathlib import Path
 from brainsets.commands.configured import results_folder
 from brainsets.commands.logs import show_log
 from brainsets.commands.watching import watch
+from brainsets.display.screens import console
+from brainsets.display.status_table import outcome
 from brainsets.errors import SettingsError
-from brainsets.planning.outcome import outcome
-from brainsets.planning.status import (
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import read_manifest
+from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, INTERRUPTED, PENDING
+from brainsets.shared.status import (
     STATES,
     AssetFilter,
     BrainsetStatus,
     brainset_status,
     find_brainsets,
 )
-from brainsets.planning.streams import console
-from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import read_manifest
-from brainsets.shared.names import spelled, titled
-from brainsets.shared.selection import nearest
-from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, INTERRUPTED, PENDING
+from brainsets.shared.text.names import spelled, titled
+from brainsets.shared.text.selection import nearest
 
 __all__ = ["add_parser"]
 

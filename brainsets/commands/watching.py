@@ -5,20 +5,19 @@ import time
 from collections.abc import Callable
 
 from brainsets.display.rates import WriteRates
-from brainsets.display.screens import LineScreen, LiveScreen, can_redraw
+from brainsets.display.screens import LineScreen, LiveScreen, can_redraw, console
+from brainsets.display.status_table import outcome
 from brainsets.display.ticker import pause_s
-from brainsets.display.wording import age_s, clock
-from brainsets.planning.outcome import outcome
-from brainsets.planning.status import (
+from brainsets.display.units import age_s, clock
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import Manifests
+from brainsets.shared.sentinels import DONE, FAILED, RUNNING
+from brainsets.shared.status import (
     BrainsetStatus,
     brainset_status,
     failure_text,
 )
-from brainsets.planning.streams import console
-from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import Manifests
-from brainsets.shared.names import spelled, titled
-from brainsets.shared.sentinels import DONE, FAILED, RUNNING
+from brainsets.shared.text.names import spelled, titled
 
 __all__ = ["watch"]
 
@@ -119,7 +118,7 @@ class _Watcher:
                 self.screen.tell(f"{clock(time.time())} {line}")
 
     def _draw(self) -> None:
-        from brainsets.display.picture import AssetLine, BrainsetBar
+        from brainsets.display.live_view import AssetLine, BrainsetBar
 
         now = time.time()
         bars = [

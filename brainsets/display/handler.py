@@ -10,23 +10,23 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from brainsets.display.noise import (
+from brainsets.display.dry_run import PlannedJobs
+from brainsets.display.progress import BrainsetProgress, Happening
+from brainsets.display.rates import WriteRates
+from brainsets.display.screens import LineScreen, LiveScreen, can_redraw
+from brainsets.display.snakemake_messages import (
     is_end,
     is_noise,
     is_repeated_by_table,
     is_stop,
 )
-from brainsets.display.planned import PlannedJobs
-from brainsets.display.progress import BrainsetProgress, Happening
-from brainsets.display.rates import WriteRates
-from brainsets.display.screens import LineScreen, LiveScreen, can_redraw
 from brainsets.display.ticker import Ticker
-from brainsets.display.wording import age_s, clock
+from brainsets.display.units import age_s, clock
 from brainsets.planning.pending import Pending
-from brainsets.planning.status import failure_text, told_failure
 from brainsets.shared.files import why_unwritable
-from brainsets.shared.names import spelled, titled
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
+from brainsets.shared.status import failure_text, told_failure
+from brainsets.shared.text.names import spelled, titled
 
 __all__ = ["DisplayHandler"]
 
@@ -425,7 +425,7 @@ class DisplayHandler(LogHandlerBase):
                     self._tell(happening, time.time())
 
     def _draw(self) -> None:
-        from brainsets.display.picture import AssetLine, BrainsetBar
+        from brainsets.display.live_view import AssetLine, BrainsetBar
 
         now = time.time()
         parts = list(self._progress.values())

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from brainsets.display.pace import Pace
+from brainsets.display.eta import Pace
 from brainsets.planning.pending import Pending
-from brainsets.planning.status import told_failure
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import (
     DONE,
@@ -22,6 +21,7 @@ from brainsets.shared.sentinels import (
     asset_state,
     read_sentinel,
 )
+from brainsets.shared.status import told_failure
 
 __all__ = ["BrainsetProgress", "Happening"]
 

@@ -2,20 +2,36 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from brainsets.planning.streams import console, make_safe, shown
+from brainsets.shared.text.streams import make_safe, shown
 
 if TYPE_CHECKING:
-    from brainsets.display.picture import AssetLine, BrainsetBar
+    from rich.console import Console
 
-__all__ = ["LineScreen", "LiveScreen", "can_redraw"]
+    from brainsets.display.live_view import AssetLine, BrainsetBar
+
+__all__ = ["LineScreen", "LiveScreen", "can_redraw", "console"]
 
 
 def can_redraw(stream: TextIO) -> bool:
     """Whether a stream is a terminal on which lines can be drawn anew."""
     isatty = getattr(stream, "isatty", None)
     return bool(isatty and isatty()) and os.environ.get("TERM") not in ("dumb", None)
+
+
+def console(stream: TextIO, **options: Any) -> "Console":
+    """Return a console that writes to a stream whatever there is to be written."""
+    # Not before there is something to show: it takes a tenth of a second.
+    from rich.console import Console
+
+    class SafeConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # What Rich does, to exit with 1, would say that something has failed.
+            raise
+
+    make_safe(stream)
+    return SafeConsole(file=stream, highlight=False, **options)
 
 
 class LineScreen:
@@ -54,7 +70,7 @@ class LiveScreen:
         from rich.live import Live
         from rich.text import Text
 
-        from brainsets.display.picture import picture
+        from brainsets.display.live_view import picture
 
         self._text: Callable[..., Text] = Text
         self._picture = picture

@@ -11,18 +11,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brainsets.jobs import handoff
-from brainsets.jobs.arguments import Job
-from brainsets.jobs.failures import say, say_error
 from brainsets.jobs.full_disk import write_in_little_room
+from brainsets.jobs.handoffs import handoff
+from brainsets.jobs.job import Job
 from brainsets.jobs.seen import code_seen, look_at_code, same_download
 from brainsets.jobs.spares import put_away, spare
-from brainsets.jobs.supervision import Forker, Outcome, run_supervised
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared import sentinels
 from brainsets.shared.manifest import RowText
 from brainsets.shared.times import keep_order
 from brainsets.shared.version import VERSION
+from brainsets.supervision.failures import say, say_error
+from brainsets.supervision.run import Forker, Outcome, run_supervised
 
 __all__ = ["Attempt", "Forkers"]
 
@@ -210,7 +210,7 @@ class Attempt:
     ) -> Outcome:
         """Run a function in a child, which RUNNING speaks of from its beginning.
 
-        It must bear to run twice: see `brainsets.jobs.lessons`.
+        It must bear to run twice: see `brainsets.warm.preload`.
         """
         outcome = self._in_child(kind, function, status)
         if outcome.again is not None:

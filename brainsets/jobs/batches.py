@@ -8,24 +8,22 @@ planned, by an attempt that was cut off or by a job of a run that was killed.
 """
 
 import os
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from brainsets.errors import BatchError, BrainsetError
-from brainsets.jobs import steps, warm_client
-from brainsets.jobs.arguments import Job
+from brainsets.jobs import steps
 from brainsets.jobs.attempts import Forkers
-from brainsets.jobs.children import flush_streams
-from brainsets.jobs.failures import say, say_error
+from brainsets.jobs.job import Job
 from brainsets.shared import sentinels
+from brainsets.shared.batch_plans import Member, read_plan
 from brainsets.shared.locks import release_locks
-from brainsets.shared.names import titled
-from brainsets.shared.plans import Member, read_plan
-from brainsets.shared.sockets import socket_path
+from brainsets.shared.text.names import titled
 from brainsets.shared.times import keep_order
+from brainsets.supervision.child import flush_streams
+from brainsets.supervision.failures import say, say_error
 
 __all__ = ["download_batch", "process_batch"]
 
@@ -77,8 +75,6 @@ def _told(
     step: Callable[[Job, Forkers | None], int],
     forkers: Forkers | None,
 ) -> int:
-    if job.brings_warmth and (path := socket_path("batch")):
-        return warm_client.main(path, _without_warmth())
     try:
         return run(_Batch(job, step, forkers))
     except _Stopped as stopped:
@@ -86,13 +82,6 @@ def _told(
     except (BrainsetError, OSError) as error:
         say_error(str(error))
         return 1
-
-
-def _without_warmth() -> list[str]:
-    """Return the command of this process, as a warm process or none is to run it."""
-    words = [sys.executable, *sys.orig_argv[1:]]
-    words.remove("--warm")
-    return words
 
 
 def _download(batch: "_Batch") -> int:

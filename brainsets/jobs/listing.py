@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError, ManifestError, PipelineError
-from brainsets.jobs.advice import instead_of
-from brainsets.jobs.arguments import Job
-from brainsets.jobs.elsewhere import imported_from_elsewhere
-from brainsets.jobs.failures import say, say_error, told
-from brainsets.jobs.loading import load_pipeline, parsed_args
+from brainsets.jobs.code.elsewhere import imported_from_elsewhere
+from brainsets.jobs.code.loading import load_pipeline, parsed_args
+from brainsets.jobs.column_advice import instead_of
+from brainsets.jobs.job import Job
 from brainsets.jobs.seen import args_seen, code_seen, look_at_code
-from brainsets.jobs.supervision import Interrupted, Outcome, run_supervised
-from brainsets.shared import cells, sentinels
+from brainsets.shared import sentinels
 from brainsets.shared.files import remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_listing
 from brainsets.shared.manifest import FORMAT, schema_path
-from brainsets.shared.names import AssetNames, asset_name
+from brainsets.shared.text import cells
+from brainsets.shared.text.names import AssetNames, asset_name
 from brainsets.shared.times import keep_order
 from brainsets.shared.version import VERSION
+from brainsets.supervision.failures import say, say_error, told
+from brainsets.supervision.run import Interrupted, Outcome, run_supervised
 
 __all__ = ["table", "write_manifest"]
 

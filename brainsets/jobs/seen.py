@@ -6,9 +6,9 @@ step again.
 
 from typing import Any
 
-from brainsets.jobs.arguments import Job
-from brainsets.jobs.failures import say
-from brainsets.shared.code import code_hash, code_stamp
+from brainsets.jobs.job import Job
+from brainsets.shared.inputs.code import code_hash, code_stamp
+from brainsets.supervision.failures import say
 
 __all__ = ["EDITED", "args_seen", "code_seen", "look_at_code", "same_download"]
 

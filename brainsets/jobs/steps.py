@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError, HandoffError, OutputError
-from brainsets.jobs.arguments import Job
 from brainsets.jobs.attempts import Attempt, Forkers
-from brainsets.jobs.elsewhere import imported_from_elsewhere
-from brainsets.jobs.failures import say_error, told
-from brainsets.jobs.handoff import Handoff, write_handoff
-from brainsets.jobs.inspection import inspected_outputs, is_quickly_inspected
-from brainsets.jobs.instances import Absent, changes, restore, snapshot
-from brainsets.jobs.loading import code_in_memory, load_pipeline, parsed_args
-from brainsets.jobs.modules import versions
-from brainsets.jobs.publishing import publish
+from brainsets.jobs.code.elsewhere import imported_from_elsewhere
+from brainsets.jobs.code.imported import versions
+from brainsets.jobs.code.loading import code_in_memory, load_pipeline, parsed_args
+from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
+from brainsets.jobs.handoffs.instances import Absent, changes, restore, snapshot
+from brainsets.jobs.job import Job
+from brainsets.jobs.outputs.inspection import inspected_outputs, is_quickly_inspected
+from brainsets.jobs.outputs.publishing import publish
+from brainsets.jobs.outputs.staging import Staging, fresh_staging
 from brainsets.jobs.returned import check_download_has_run, check_process_has_run
 from brainsets.jobs.seen import args_seen, same_download
-from brainsets.jobs.staging import Staging, fresh_staging
-from brainsets.jobs.supervision import Interrupted, Outcome
 from brainsets.shared import sentinels
+from brainsets.shared.inputs.raw_data import has_failed_later, looks_missing
 from brainsets.shared.locks import lock_asset, run_of
 from brainsets.shared.manifest import find_row
-from brainsets.shared.names import titled
-from brainsets.shared.raw_data import has_failed_later, looks_missing
+from brainsets.shared.text.names import titled
 from brainsets.shared.version import VERSION
+from brainsets.supervision.failures import say_error, told
+from brainsets.supervision.run import Interrupted, Outcome
 
 __all__ = ["download_asset", "process_asset"]
 

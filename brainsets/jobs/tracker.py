@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from brainsets.jobs.hidden import hidden
-from brainsets.shared.names import LONGEST_LINE, cut
+from brainsets.shared.text.names import LONGEST_LINE, cut
+from brainsets.supervision.hidden_secrets import hidden
 
 __all__ = ["StatusTracker"]
 

@@ -1,4 +1,4 @@
-"""What runs in Snakemake's own process: settings, sources of pipelines, what to do.
+"""What runs in Snakemake's own process: settings, what is pending, what to run.
 
 Light, because every cluster job parses the Snakefile too; it never imports a pipeline.
 """

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable, Iterator
 
 from brainsets.planning.settings import Brainset
-from brainsets.shared.arguments import literal_secrets
-from brainsets.shared.names import spelled
+from brainsets.shared.inputs.arguments import literal_secrets
+from brainsets.shared.text.names import spelled
 
 __all__ = ["advice"]
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from brainsets.planning import environments
 from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.planning.warm import client_words
+from brainsets.sources import environments
 
 __all__ = ["batch_command", "job_command"]
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from brainsets.shared.code import file_hash
+from brainsets.shared.inputs.code import file_hash
 
 __all__ = ["has_same_imports"]
 

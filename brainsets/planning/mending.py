@@ -13,7 +13,7 @@ from pathlib import Path
 from brainsets.shared.files import is_plain, move_aside, remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import schema_path
-from brainsets.shared.names import spelled
+from brainsets.shared.text.names import spelled
 
 __all__ = ["dead_links", "mend"]
 

@@ -14,8 +14,8 @@ from functools import partial
 
 from brainsets.planning.imported import has_same_imports
 from brainsets.planning.settings import Brainset
+from brainsets.shared.inputs.raw_data import change, has_lost_its_data, raw_data_of
 from brainsets.shared.manifest import Manifest, is_broken, read_listing
-from brainsets.shared.raw_data import change, has_lost_its_data, raw_data_of
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING, read_sentinel
 
 __all__ = ["Pending", "outdated_listing", "pending_assets"]

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from brainsets.errors import RunLockedError, SettingsError
-from brainsets.planning import environments
 from brainsets.planning.batches import (
     BATCH_PATTERN,
     Batch,
@@ -25,11 +24,12 @@ from brainsets.planning.partial_files import remove_partial_files
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.shared.files import is_plain
+from brainsets.shared.inputs.raw_folder import obstacle
 from brainsets.shared.locks import lock_run, run_in_the_way
 from brainsets.shared.manifest import Manifest, Manifests
-from brainsets.shared.names import NAME_PATTERN, spelled, titled
-from brainsets.shared.raw_folder import obstacle
 from brainsets.shared.sentinels import DONE, DOWNLOADED, read_sentinel
+from brainsets.shared.text.names import NAME_PATTERN, spelled, titled
+from brainsets.sources import environments
 
 __all__ = ["Run"]
 

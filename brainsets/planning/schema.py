@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from brainsets.errors import SettingsError
-from brainsets.shared.selection import nearest
+from brainsets.shared.text.selection import nearest
 
 __all__ = ["check", "completed", "read_schema", "typed", "without_empty"]
 

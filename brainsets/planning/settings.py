@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import SettingsError
-from brainsets.planning.catalog import find_pipeline
-from brainsets.planning.paths import expanded
-from brainsets.planning.published import PublishedPipeline
 from brainsets.planning.schema import (
     check,
     completed,
@@ -20,12 +17,15 @@ from brainsets.planning.schema import (
     typed,
     without_empty,
 )
-from brainsets.planning.source import PipelineSource
-from brainsets.shared.arguments import named_files, recorded
-from brainsets.shared.contents import is_older
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.secrets import without_secrets
-from brainsets.shared.selection import Selection
+from brainsets.shared.inputs.arguments import named_files, recorded
+from brainsets.shared.inputs.contents import is_older
+from brainsets.shared.text.paths import expanded
+from brainsets.shared.text.secrets import without_secrets
+from brainsets.shared.text.selection import Selection
+from brainsets.sources.catalog import find_pipeline
+from brainsets.sources.pipeline_file import PipelineSource
+from brainsets.sources.published import PublishedPipeline
 
 __all__ = ["Brainset", "Settings", "read_setting", "read_settings"]
 

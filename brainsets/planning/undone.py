@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from brainsets.errors import UnfinishedError
 from brainsets.planning.pending import Pending, pending_assets
 from brainsets.planning.settings import Brainset
-from brainsets.shared.names import spelled
 from brainsets.shared.sentinels import read_sentinel
+from brainsets.shared.text.names import spelled
 
 if TYPE_CHECKING:
     from brainsets.planning.run import Run

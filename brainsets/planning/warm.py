@@ -11,7 +11,7 @@ from brainsets.shared.sockets import socket_path
 
 __all__ = ["client_words"]
 
-_CLIENT = Path(__file__).resolve().parents[1] / "jobs" / "warm_client"
+_CLIENT = Path(__file__).resolve().parents[1] / "warm" / "client"
 
 
 def client_words(python: str, brainset: str, things: Sequence[object]) -> list[str]:

@@ -9,14 +9,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from brainsets.planning.status import STATES
-from brainsets.report.causes import Cause, causes
-from brainsets.report.facts import Facts
-from brainsets.report.looking import Output
-from brainsets.report.run_pictures import distributions, timeline
-from brainsets.shared.names import spelled
-from brainsets.shared.secrets import without_secrets
+from brainsets.report.data.outputs import Output
+from brainsets.report.failure_groups import Cause, causes
+from brainsets.report.records import Facts
+from brainsets.report.run_figures import distributions, timeline
 from brainsets.shared.sentinels import FAILED
+from brainsets.shared.status import STATES
+from brainsets.shared.text.names import spelled
+from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.version import VERSION
 
 __all__ = ["page"]

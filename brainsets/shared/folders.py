@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-__all__ = ["READY", "WORKFLOW_FOLDER", "BrainsetFolder"]
+__all__ = ["WORKFLOW_FOLDER", "BrainsetFolder"]
 
 WORKFLOW_FOLDER = "_workflow"
-READY = "ready.json"
-"""The file that says an environment is whole, inside its folder."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class BrainsetFolder:
     @cached_property
     def environment_ready(self) -> Path:
         """What says that this interpreter is whole, and what was asked for."""
-        return self.environment / READY
+        return self.environment / "ready.json"
 
     @cached_property
     def environment_failure(self) -> Path:

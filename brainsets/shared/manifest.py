@@ -2,7 +2,7 @@
 
 ``manifest.tsv`` is the source of truth: one line of column names, one line per asset,
 the index first. ``manifest.schema.json`` beside it gives the type of each column (see
-`brainsets.shared.cells`) and says which pipeline code and arguments listed it.
+`brainsets.shared.text.cells`) and says which pipeline code and arguments listed it.
 Reading needs the standard library only, so planning a run imports no pandas.
 """
 
@@ -18,9 +18,9 @@ from types import NoneType
 from typing import Any
 
 from brainsets.errors import ManifestError
-from brainsets.shared import cells, names
 from brainsets.shared.files import is_plain, read_object, read_regular
-from brainsets.shared.names import shortened
+from brainsets.shared.text import cells, names
+from brainsets.shared.text.names import shortened
 
 __all__ = [
     "FORMAT",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from brainsets.shared import cells
+from brainsets.shared.text import cells
 from brainsets.testing.contents import differences
 from brainsets.testing.trial import ROOT, Evidence, Failure, Run, Trial
 

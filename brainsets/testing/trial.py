@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError, ManifestError
-from brainsets.planning.environments import interpreter
 from brainsets.planning.settings import Brainset, read_settings
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest, schema_path
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
+from brainsets.sources.environments import interpreter
 from brainsets.testing.contents import OutputFile
 
 __all__ = ["Evidence", "Failure", "Run", "Trial"]
@@ -28,7 +28,7 @@ _HAS_REDOWNLOAD = f"""
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from brainsets.jobs.loading import load_pipeline, parsed_args
+from brainsets.jobs.code.loading import load_pipeline, parsed_args
 args = parsed_args(load_pipeline(Path(sys.argv[2])), sys.argv[3:])
 sys.exit(0 if hasattr(args, "redownload") else {_NO_SUCH_FLAG})
 """

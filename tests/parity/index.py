@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from brainsets.planning.environments import uv_program
+from brainsets.sources.environments import uv_program
 
 
 def skip_without_package(requirement: str) -> None:

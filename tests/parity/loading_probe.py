@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from brainsets.jobs.loading import (  # noqa: E402
+from brainsets.jobs.code.loading import (  # noqa: E402
     UsageError,
     load_pipeline,
     parsed_args,

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from brainsets.jobs import hidden
-from brainsets.jobs.failures import described
-from brainsets.jobs.loading import UsageError, parsed_args
-from brainsets.shared.arguments import literal_secrets, named_files, recorded
+from brainsets.jobs.code.loading import UsageError, parsed_args
+from brainsets.shared.inputs.arguments import literal_secrets, named_files, recorded
+from brainsets.supervision import hidden_secrets as hidden
+from brainsets.supervision.failures import described
 
 LITERAL = "hunter2-of-mine"
 

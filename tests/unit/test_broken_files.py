@@ -11,30 +11,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainsets.display.status_table import outcome
 from brainsets.errors import BatchError, BrainsetError, ManifestError
-from brainsets.jobs.arguments import Job
 from brainsets.jobs.attempts import Attempt
 from brainsets.jobs.batches import _Batch
-from brainsets.jobs.keeper import _remove_leftovers
+from brainsets.jobs.job import Job
 from brainsets.jobs.spares import keep_spares, put_away, remove_spares, spare
 from brainsets.planning.batches import Capacity, automatic_size, read_batch, write_batch
 from brainsets.planning.mending import mend
-from brainsets.planning.outcome import outcome
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
-from brainsets.planning.status import STATES, AssetFilter, brainset_status
-from brainsets.planning.summary import summary_rows, write_summary
-from brainsets.report.facts import read_facts
-from brainsets.report.looking import _is_known, _remember, outputs_of
+from brainsets.report.data.outputs import _is_known, _remember, outputs_of
+from brainsets.report.records import read_facts
 from brainsets.shared.files import read_regular, write_atomically
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.inputs.raw_data import change, has_lost_its_data, raw_data_of
 from brainsets.shared.locks import lock_run, release_locks, run_in_the_way, run_of
 from brainsets.shared.manifest import read_manifest
-from brainsets.shared.names import titled
-from brainsets.shared.raw_data import change, has_lost_its_data, raw_data_of
-from brainsets.shared.selection import Selection
 from brainsets.shared.sentinels import now, read_sentinel, write_sentinel
+from brainsets.shared.status import STATES, AssetFilter, brainset_status
+from brainsets.shared.summary import summary_rows, write_summary
+from brainsets.shared.text.names import titled
+from brainsets.shared.text.selection import Selection
+from brainsets.warm.server import _remove_leftovers
 
 ASSETS = ("a", "b")
 PIPELINE = 'class Pipeline:\n    brainset_id = "mine"\n'

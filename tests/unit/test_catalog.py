@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from brainsets.errors import SettingsError
-from brainsets.planning.catalog import catalog, find_pipeline
-from brainsets.planning.environments import uv_program
-from brainsets.planning.imports import imported_packages
-from brainsets.planning.published import PACKAGES, PublishedPipeline
 from brainsets.planning.schema import read_schema
 from brainsets.planning.settings import read_settings
-from brainsets.planning.source import PipelineSource
+from brainsets.sources.catalog import catalog, find_pipeline
+from brainsets.sources.environments import uv_program
+from brainsets.sources.imports import imported_packages
+from brainsets.sources.pipeline_file import PipelineSource
+from brainsets.sources.published import PACKAGES, PublishedPipeline
 
 SHIPPED = "rokem_grasshopper_auditory_2006"
 PERICH = "perich_miller_population_2018"

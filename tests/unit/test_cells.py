@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from brainsets.shared import cells
+from brainsets.shared.text import cells
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
 
@@ -105,7 +105,9 @@ def identical(one, other):
     if one is None or one is pd.NA or one is pd.NaT:
         return one is other
     if isinstance(one, datetime.datetime):
-        return one == other and one.isoformat() == other.isoformat()
+        zones = [getattr(value.tzinfo, "key", None) for value in (one, other)]
+        is_same = one == other and one.isoformat() == other.isoformat()
+        return is_same and zones[0] == zones[1]
     return one == other
 
 

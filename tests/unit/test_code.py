@@ -10,7 +10,7 @@ from pathlib import Path
 import packaging
 import pytest
 
-from brainsets.planning.source import PipelineSource
+from brainsets.sources.pipeline_file import PipelineSource
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -348,7 +348,7 @@ def test_the_hash_is_the_same_under_every_version_of_python(tmp_path):
     (installed / "packaging").symlink_to(Path(packaging.__file__).parent)
     script = (
         "import json, pathlib, sys\n"
-        "from brainsets.planning.source import PipelineSource\n"
+        "from brainsets.sources.pipeline_file import PipelineSource\n"
         "paths = map(pathlib.Path, sys.argv[1:])\n"
         "print(json.dumps([PipelineSource(path).code for path in paths]))\n"
     )

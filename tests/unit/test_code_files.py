@@ -5,9 +5,9 @@ import os
 import pytest
 
 from brainsets.errors import PipelineError
-from brainsets.planning.source import PipelineSource
-from brainsets.shared.code import code_hash, code_stamp
-from brainsets.shared.code_files import code_files, named_files
+from brainsets.shared.inputs.code import code_hash, code_stamp
+from brainsets.shared.inputs.code_files import code_files, named_files
+from brainsets.sources.pipeline_file import PipelineSource
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_wrong_files_are_refused_with_one_sentence(folder, line, words):
 
 
 def test_long_files_count_by_size_and_parts(tmp_path, monkeypatch):
-    from brainsets.shared import contents
+    from brainsets.shared.inputs import contents
 
     monkeypatch.setattr(contents, "_WHOLE", 64 * 16)
     path = tmp_path / "x.bin"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import PipelineError
-from brainsets.planning.declaration import Declaration, read_declaration
+from brainsets.sources.declaration import Declaration, read_declaration
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
 

@@ -19,7 +19,7 @@ pytest.importorskip("requests", reason="downloads are done with requests")
 from brainsets.archives.downloads import RETRIES, download_file
 from brainsets.archives.physionet import file_url, read_listing
 from brainsets.errors import DownloadError
-from brainsets.jobs.failures import described
+from brainsets.supervision.failures import described
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = random.Random(7).randbytes(1_000_000)

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from brainsets.planning import environments
-from brainsets.planning.environments import build_environment, is_built, is_replaced
-from brainsets.planning.source import PipelineSource
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.sources import environments
+from brainsets.sources.environments import build_environment, is_built, is_replaced
+from brainsets.sources.pipeline_file import PipelineSource
 
 PIPELINE = """# /// brainset-pipeline
 # dependencies = ["six"]

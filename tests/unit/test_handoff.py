@@ -20,13 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import HandoffError
-from brainsets.jobs.handoff import (
+from brainsets.jobs.handoffs.handoff import (
     Handoff,
     handoff_key,
     read_handoff,
     write_handoff,
 )
-from brainsets.jobs.instances import Absent, changes, restore, snapshot
+from brainsets.jobs.handoffs.instances import Absent, changes, restore, snapshot
 from brainsets.shared.manifest import make_row
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
@@ -62,9 +62,9 @@ class Pipeline:
 DOWNLOAD = """
 import sys
 from pathlib import Path
-from brainsets.jobs.handoff import Handoff, write_handoff
-from brainsets.jobs.instances import changes, snapshot
-from brainsets.jobs.loading import load_pipeline
+from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
+from brainsets.jobs.handoffs.instances import changes, snapshot
+from brainsets.jobs.code.loading import load_pipeline
 from brainsets.shared.manifest import make_row
 
 pipeline, handoff = map(Path, sys.argv[1:])
@@ -77,8 +77,8 @@ print(write_handoff(handoff, output, changes(instance, before), origin)[0].reaso
 PROCESS = """
 import sys
 from pathlib import Path
-from brainsets.jobs.handoff import read_handoff
-from brainsets.jobs.loading import load_pipeline
+from brainsets.jobs.handoffs.handoff import read_handoff
+from brainsets.jobs.code.loading import load_pipeline
 
 pipeline, handoff = map(Path, sys.argv[1:])
 pipeline = load_pipeline(pipeline)

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from brainsets.jobs import hidden
-from brainsets.jobs.loading import UsageError
+from brainsets.jobs.code.loading import UsageError
+from brainsets.supervision import hidden_secrets as hidden
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from brainsets.planning.declaration import Declaration
-from brainsets.planning.imports import imported_packages
-from brainsets.planning.source import PipelineSource
+from brainsets.sources.declaration import Declaration
+from brainsets.sources.imports import imported_packages
+from brainsets.sources.pipeline_file import PipelineSource
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from sentinel_files import History, Step, write_brainset
 
 from brainsets.errors import ManifestError
-from brainsets.planning import status as planning_status
-from brainsets.planning import summary
-from brainsets.planning.status import brainset_status
-from brainsets.planning.summary import write_summary
-from brainsets.shared import manifest, names, sentinels
+from brainsets.shared import manifest, sentinels, summary
+from brainsets.shared import status as planning_status
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Column, read_manifest
+from brainsets.shared.status import brainset_status
+from brainsets.shared.summary import write_summary
+from brainsets.shared.text import names
 
 STEP = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
 MANY = 300_000

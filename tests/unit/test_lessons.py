@@ -8,11 +8,11 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from brainsets.jobs import modules
-from brainsets.jobs.children import Distrust
-from brainsets.jobs.lessons import lessons
-from brainsets.jobs.succession import Succession
-from brainsets.jobs.zygote import _Zygote
+from brainsets.jobs.code import imported as modules
+from brainsets.supervision.child import Distrust
+from brainsets.warm.preload import lessons
+from brainsets.warm.succession import Succession
+from brainsets.warm.zygote import _Zygote
 
 
 def forget(monkeypatch):

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from brainsets.jobs import attempts, failures, full_disk
+from brainsets.jobs import attempts, full_disk
 from brainsets.jobs.attempts import Attempt
-from brainsets.jobs.forking import fork
 from brainsets.shared import files
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import read_sentinel
+from brainsets.supervision import failures
+from brainsets.supervision.forking import fork
 
 ROOT = Path(__file__).resolve().parents[2]
 ATTEMPT = {
@@ -131,7 +132,7 @@ def test_spare_file_keeps_its_room_until_it_is_written(tmp_path):
 
 def test_log_that_cannot_be_written_is_no_error():
     text = (
-        "from brainsets.jobs.failures import described, say\n"
+        "from brainsets.supervision.failures import described, say\n"
         "say('words')\n"
         "assert described(ValueError('of data'))['message'] == 'of data'\n"
     )
@@ -157,7 +158,7 @@ ENDS = {
 def test_process_that_is_forked_for_one_thing_only_ends(statement):
     script = (
         "import os, sys\n"
-        "from brainsets.jobs.forking import fork\n"
+        "from brainsets.supervision.forking import fork\n"
         f"def task():\n    {statement}\n"
         "try:\n"
         "    pid = fork(task)\n"

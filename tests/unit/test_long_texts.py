@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
+from brainsets.display.status_table import outcome
 from brainsets.errors import PipelineError
-from brainsets.jobs.failures import described, failure_of_kind, told
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.pipeline import BrainsetPipeline
-from brainsets.planning.outcome import outcome
-from brainsets.planning.status import BrainsetStatus, failure_text
+from brainsets.shared.status import BrainsetStatus, failure_text
+from brainsets.supervision.failures import described, failure_of_kind, told
 
 LONG = "x" * 10_000_000
 

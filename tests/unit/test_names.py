@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from snakemake.io import PeriodicityDetector
 
-from brainsets.shared.names import (
+from brainsets.shared.text.names import (
     NAME_PATTERN,
     AssetNames,
     asset_name,

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from brainsets.archives.answers import retry_after_s
 from brainsets.archives.downloads import RETRIES, download_file
 from brainsets.errors import DownloadError
-from brainsets.jobs.failures import described
+from brainsets.supervision.failures import described
 
 CONTENT = bytes(range(256)) * 4
 LENGTH = len(CONTENT)
@@ -322,7 +322,7 @@ DRIPS = {
 
 @pytest.mark.parametrize("kind", DRIPS)
 def test_server_that_drips_is_left(path, kind, monkeypatch):
-    monkeypatch.setenv("BRAINSETS_STALL_S", "0.1")
+    monkeypatch.setenv("BRAINSETS_STALL_S", "0.5")
     monkeypatch.setattr("brainsets.archives.downloads.RETRIES", 1)
     told = []
     drip = b"1\r\nx\r\n" if kind == "chunks" else b"x"

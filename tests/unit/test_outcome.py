@@ -5,9 +5,9 @@ from pathlib import Path
 
 from sentinel_files import History, Step, write_brainset
 
-from brainsets.planning.outcome import outcome
-from brainsets.planning.status import BrainsetStatus, brainset_status
+from brainsets.display.status_table import outcome
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.status import BrainsetStatus, brainset_status
 
 KINDS = {
     "failures": ("FAILED", "--failed"),

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from brainsets.display.pace import Pace
-from brainsets.display.picture import AssetLine, BrainsetBar, picture
+from brainsets.display.eta import Pace
+from brainsets.display.live_view import AssetLine, BrainsetBar, picture
 from brainsets.display.progress import BrainsetProgress
 from brainsets.display.ticker import pause_s
-from brainsets.display.wording import duration, rate
+from brainsets.display.units import duration, rate
 from brainsets.planning.pending import Pending
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from brainsets.errors import EnvironmentBuildError
-from brainsets.planning import environments
-from brainsets.planning.environments import build_environment, is_ready
-from brainsets.planning.published import PACKAGES, PublishedPipeline
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.sources import environments
+from brainsets.sources.environments import build_environment, is_ready
+from brainsets.sources.published import PACKAGES, PublishedPipeline
 
 PACKAGE = PACKAGES["brainsets"]
 NAME = "of_tomorrow_2027"

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from brainsets.errors import OutputError
-from brainsets.jobs.inspection import inspected_outputs
 from brainsets.jobs.listing import table
-from brainsets.jobs.publishing import publish
+from brainsets.jobs.outputs.inspection import inspected_outputs
+from brainsets.jobs.outputs.publishing import publish
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import schema_path
-from brainsets.shared.names import asset_names
 from brainsets.shared.sentinels import DONE, write_sentinel
+from brainsets.shared.text.names import asset_names
 
 h5py = pytest.importorskip("h5py", reason="writes HDF5 files")
 

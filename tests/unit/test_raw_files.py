@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 
 from brainsets.jobs import steps
-from brainsets.jobs.handoff import Handoff, write_handoff
-from brainsets.jobs.raw_files import raw_data
-from brainsets.jobs.supervision import Outcome
-from brainsets.shared import raw_data as shared
+from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
+from brainsets.jobs.handoffs.raw_files import raw_data
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.inputs import raw_data as shared
+from brainsets.shared.inputs.raw_data import change, has_lost_its_data, raw_data_of
 from brainsets.shared.manifest import make_row
-from brainsets.shared.raw_data import change, has_lost_its_data, raw_data_of
+from brainsets.supervision.run import Outcome
 
 
 class Pair(NamedTuple):

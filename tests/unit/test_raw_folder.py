@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from brainsets.errors import SettingsError
-from brainsets.jobs.arguments import Job
+from brainsets.jobs.job import Job
 from brainsets.planning.settings import read_settings
-from brainsets.shared.raw_folder import obstacle
+from brainsets.shared.inputs.raw_folder import obstacle
 
 
 def link(folder):

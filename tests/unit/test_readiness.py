@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from brainsets.jobs.readiness import Readiness
-from brainsets.jobs.requests import Request, Unfit
+from brainsets.warm.requests import Request, Unfit
+from brainsets.warm.zygote_handle import Readiness
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm processes")
 
@@ -40,7 +40,7 @@ def report(zygote, **content):
 
 
 def settle(zygote):
-    from brainsets.shared.code import code_stamp
+    from brainsets.shared.inputs.code import code_stamp
 
     stamp = code_stamp(zygote.job.pipeline)
     report(zygote, stamp=stamp, files=[str(zygote.imported)])

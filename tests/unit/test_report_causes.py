@@ -1,6 +1,6 @@
 """Failures of one cause are one group, whatever is particular to each asset."""
 
-from brainsets.report.causes import causes
+from brainsets.report.failure_groups import causes
 
 
 def failed(message, error="ValueError", step="process", transient=False):

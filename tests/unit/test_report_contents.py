@@ -14,8 +14,10 @@ pytest.importorskip("matplotlib", reason="a report needs it, too")
 import h5py
 from PIL import Image
 
-from brainsets.report import looks, page, scans
-from brainsets.report.looks import look
+from brainsets.report import page
+from brainsets.report.data import inspection as looks
+from brainsets.report.data import statistics as scans
+from brainsets.report.data.inspection import look
 
 RATE = 250.0
 

@@ -12,8 +12,8 @@ pytest.importorskip(
     "matplotlib", reason="a report needs it: pip install -e '.[report]'"
 )
 
-from brainsets.report import run_pictures
-from brainsets.report.facts import commit_of, read_facts
+from brainsets.report import run_figures as run_pictures
+from brainsets.report.records import commit_of, read_facts
 from brainsets.shared.folders import BrainsetFolder
 
 TIMES = st.tuples(st.floats(0, 1e6), st.floats(0, 1e4)).map(
@@ -82,7 +82,7 @@ def test_versions_that_differ_are_counted(tmp_path):
 
 
 def test_an_id_that_is_not_utf8_is_shown_in_escaped_form_everywhere(tmp_path, capsys):
-    from brainsets.report.making import make_report
+    from brainsets.report.build import make_report
 
     pytest.importorskip("h5py", reason="a report needs it: pip install -e '.[report]'")
     folder = BrainsetFolder(tmp_path / "odd")

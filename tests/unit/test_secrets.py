@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainsets.shared.secrets import MASK, without_secrets
+from brainsets.shared.text.secrets import MASK, without_secrets
 
 SECRET = "hunter2XY"
 HIDING = [

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import SelectionError
-from brainsets.shared.selection import Selection, nearest
+from brainsets.shared.text.selection import Selection, nearest
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
 

@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "brainsets"
-SIDES = ("jobs", "shared", "planning")
+JOB_CODE = ("jobs", "supervision", "warm", "shared")
+PLANNING_CODE = ("planning", "sources", "display")
+SIDES = (*JOB_CODE, *PLANNING_CODE)
 # Job code runs with what the pipeline's environment has, which may be these alone.
 IN_EVERY_ENVIRONMENT = {"pandas", "h5py", "numpy"}
 # Only pipelines import these modules, and declare what they need.
@@ -19,16 +21,20 @@ FOR_REPORTS = {"numpy", "h5py", "matplotlib", "PIL"}
 FOR_PIPELINES = {"archives": {"requests", "urllib3"}}
 # From the side that imports to the parts of this package that it may import.
 ALLOWED = {
-    "jobs": {"jobs", "shared", "errors"},
+    "errors": set(),
+    "pipeline": set(),
     "shared": {"shared", "errors"},
-    "planning": {"planning", "shared", "errors"},
+    "supervision": {"supervision", "shared", "errors"},
+    "jobs": {"jobs", "supervision", "shared", "errors"},
+    "warm": {"warm", "jobs", "supervision", "shared", "errors"},
+    "sources": {"sources", "shared", "errors"},
+    "planning": {"planning", "sources", "shared", "errors"},
+    "display": {"display", "planning", "shared", "errors"},
+    # What a run has left, and a look at the data: in a process of its own.
+    "report": {"report", "shared", "errors"},
     "archives": {"archives", "shared", "errors"},
     # For authors' tests: it plans as a run does, and leaves the rest to real runs.
-    "testing": {"testing", "planning", "shared", "errors"},
-    # What a run has left, and a look at the data: in a process of its own.
-    "report": {"report", "planning", "shared", "errors"},
-    "pipeline": set(),
-    "errors": set(),
+    "testing": {"testing", "planning", "sources", "shared", "errors"},
 }
 HEAVY = (
     "snakemake rich ray yaml jsonschema packaging pygments numpy pandas h5py requests"
@@ -88,27 +94,25 @@ def of_side(*sides):
 def test_both_sides_are_there():
     # Otherwise the tests below would hold for nothing.
     for name in SIDES:
-        assert len(of_side(name)) > 3
+        assert len(of_side(name)) > 5
     assert {"brainsets.pipeline", "brainsets.errors"} <= set(MODULES)
 
 
-@pytest.mark.parametrize(
-    "module", of_side(*SIDES, *FOR_PIPELINES, "report", "testing", "pipeline", "errors")
-)
+@pytest.mark.parametrize("module", of_side(*ALLOWED))
 def test_a_module_imports_only_what_its_side_may(module):
     for name, line, _ in imports(MODULES[module]):
         if name.split(".")[0] == "brainsets":
             assert side(name) in ALLOWED[side(module)], f"{module}:{line}: {name}"
 
 
-@pytest.mark.parametrize("module", of_side("jobs", "shared", "pipeline", "errors"))
+@pytest.mark.parametrize("module", of_side(*JOB_CODE, "pipeline", "errors"))
 def test_job_code_needs_nothing_that_planning_alone_has(module):
     for name, line, at_top in foreign(MODULES[module]):
         assert name in IN_EVERY_ENVIRONMENT, f"{module}:{line}: {name}"
         assert not at_top, f"{module}:{line}: {name} is imported before it is needed"
 
 
-@pytest.mark.parametrize("module", of_side("planning"))
+@pytest.mark.parametrize("module", of_side(*PLANNING_CODE))
 def test_planning_code_imports_nothing_that_belongs_to_data(module):
     for name, line, _ in foreign(MODULES[module]):
         assert name not in IN_EVERY_ENVIRONMENT, f"{module}:{line}: {name}"
@@ -199,7 +203,8 @@ def test_planning_loads_no_data_library_and_no_job_code():
     # A cluster job parses the Snakefile too: this is paid for every job.
     loaded = loaded_by(
         "import brainsets.planning.run, brainsets.planning.settings\n"
-        "assert not [name for name in sys.modules if name.startswith('brainsets.jobs')]"
+        "rooms = tuple(f'brainsets.{n}' for n in ('jobs', 'supervision', 'warm'))\n"
+        "assert not [name for name in sys.modules if name.startswith(rooms)]"
     )
     unwanted = {"numpy", "pandas", "h5py", "ray", "rich", "jsonschema", "matplotlib"}
     assert not loaded & unwanted

@@ -3,7 +3,7 @@
 import pytest
 
 from brainsets.errors import PipelineError
-from brainsets.planning.source import PipelineSource
+from brainsets.sources.pipeline_file import PipelineSource
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from brainsets.errors import OutputError
-from brainsets.jobs import returned, spares, staging
-from brainsets.jobs.inspection import inspected_outputs
-from brainsets.jobs.publishing import publish
-from brainsets.jobs.staging import fresh_staging
+from brainsets.jobs import returned, spares
+from brainsets.jobs.outputs import staging
+from brainsets.jobs.outputs.inspection import inspected_outputs
+from brainsets.jobs.outputs.publishing import publish
+from brainsets.jobs.outputs.staging import fresh_staging
 from brainsets.shared.folders import BrainsetFolder
 
 NOBODY = 65534

@@ -16,12 +16,12 @@ from rich.cells import cell_len
 from sentinel_files import History, Step, write_brainset
 
 from brainsets.commands.main import main
-from brainsets.display.planned import PlannedJobs
+from brainsets.display.dry_run import PlannedJobs
 from brainsets.display.screens import LineScreen
-from brainsets.planning.outcome import show_outcome
-from brainsets.planning.streams import make_safe, shown, shown_parts
+from brainsets.display.status_table import show_outcome
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.names import AssetNames
+from brainsets.shared.text.names import AssetNames
+from brainsets.shared.text.streams import make_safe, shown, shown_parts
 
 STEP = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
 # A title, the clipboard, clearing, a cursor that moves, a bell, what hides what stands

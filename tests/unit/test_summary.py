@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentinel_files import STORIES, TEXTS, write_brainset
 
-from brainsets.planning.summary import COLUMNS, summarize_run, write_summary
-from brainsets.shared import cells
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.summary import COLUMNS, summarize_run, write_summary
+from brainsets.shared.text import cells
 
 STATES = {
     "nothing": "PENDING",

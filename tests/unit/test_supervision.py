@@ -24,8 +24,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from brainsets.errors import OutputError
-from brainsets.jobs import supervision
-from brainsets.jobs.supervision import Interrupted, run_supervised
+from brainsets.supervision import run as supervision
+from brainsets.supervision.run import Interrupted, run_supervised
 
 # A crash on purpose leaves no core file behind.
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainsets.jobs.surroundings import Surroundings, random_states
+from brainsets.warm.surroundings import Surroundings, random_states
 
 VARIABLE = ContextVar("VARIABLE")
 HERE = Path(__file__).parent
@@ -44,6 +44,18 @@ class Settings:
         self.table = {"x": [["usual"]]}
 
 
+class Options(dict):
+    """Settles what it is when it is asked, as those of matplotlib do."""
+
+    def __iter__(self):
+        return super().__iter__()
+
+    def __getitem__(self, key):
+        self.was_asked = True
+        return super().__getitem__(key)
+
+
+LAB.OPTIONS = Options(backend="auto")
 LAB.SETTINGS, LAB.NAMES, LAB.LOCAL = Settings(), {"usual"}, threading.local()
 LAB.LOCAL.mode = "usual"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -158,6 +170,14 @@ def work():
     # A cache of Python, and what the pipeline's own modules hold.
     re.purge()
     CHANGES.clear()
+
+
+def test_to_remember_settings_asks_for_none():
+    Surroundings(HERE)
+    assert not hasattr(LAB.OPTIONS, "was_asked")
+    assert change(lambda: dict.update(LAB.OPTIONS, backend="agg")) == (
+        "settings of lab_notes"
+    )
 
 
 @pytest.mark.parametrize("do", [work, gone_and_back])

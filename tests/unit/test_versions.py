@@ -10,11 +10,11 @@ import pytest
 from test_publishing import finish, folder, list_assets, name_of, published, stage
 
 from brainsets.errors import OutputError
-from brainsets.jobs import claims, publishing, records
-from brainsets.jobs.inspection import inspected_outputs
-from brainsets.jobs.publishing import publish
-from brainsets.shared.names import asset_name
+from brainsets.jobs.outputs import claims, publishing, records
+from brainsets.jobs.outputs.inspection import inspected_outputs
+from brainsets.jobs.outputs.publishing import publish
 from brainsets.shared.sentinels import DONE, write_sentinel
+from brainsets.shared.text.names import asset_name
 
 __all__ = ["folder"]
 

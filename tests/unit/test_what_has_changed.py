@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from brainsets.jobs import elsewhere
+from brainsets.jobs.code import elsewhere
 from brainsets.jobs.seen import EDITED, same_download
 from brainsets.planning.imported import has_same_imports
 from brainsets.planning.settings import Brainset
-from brainsets.shared.arguments import recorded
-from brainsets.shared.code import file_hash
-from brainsets.shared.contents import is_older
+from brainsets.shared.inputs.arguments import recorded
+from brainsets.shared.inputs.code import file_hash
+from brainsets.shared.inputs.contents import is_older
 
 
 def moment(hours):

@@ -15,12 +15,12 @@ from pathlib import Path
 from brainsets.errors import BrainsetError
 from brainsets.planning.batches import Capacity
 from brainsets.planning.command_lines import batch_command, job_command
-from brainsets.planning.outcome import show_outcome
+from brainsets.display.status_table import show_outcome
 from brainsets.planning.advice import advice
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
-from brainsets.planning.summary import summarize_run
-from brainsets.shared.names import spelled
+from brainsets.shared.summary import summarize_run
+from brainsets.shared.text.names import spelled
 
 # Jobs per time; what the default profile sets.
 UNREACHED_LIMIT = 100_000
@@ -73,8 +73,8 @@ def run_display():
     """Have assets shown in place of Snakemake's jobs, in the process that a user starts."""
     if not workflow.is_main_process:
         return None
-    from brainsets.planning.streams import make_safe
-    from brainsets.display.takeover import show_display
+    from brainsets.shared.text.streams import make_safe
+    from brainsets.display.install import show_display
 
     make_safe()
     return show_display(workflow, RUN)

@@ -1,4 +1,4 @@
-"""Wrapper of the rule build_environment: see brainsets.planning.environments."""
+"""Wrapper of the rule build_environment: see brainsets.sources.environments."""
 
 import argparse
 import json
@@ -8,9 +8,9 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from brainsets.errors import BrainsetError  # noqa: E402
-from brainsets.planning import environments  # noqa: E402
-from brainsets.planning.catalog import find_pipeline  # noqa: E402
 from brainsets.shared.folders import BrainsetFolder  # noqa: E402
+from brainsets.sources import environments  # noqa: E402
+from brainsets.sources.catalog import find_pipeline  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--pipeline", required=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-    from brainsets.jobs.arguments import parse_job
     from brainsets.jobs.batches import process_batch
+    from brainsets.warm.batch_jobs import run_batch
 
-    raise SystemExit(process_batch(parse_job(sys.argv[1:])))
+    raise SystemExit(run_batch(process_batch, sys.argv[1:]))

@@ -7,7 +7,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-    from brainsets.jobs.arguments import parse_job
+    from brainsets.jobs.job import parse_job
     from brainsets.jobs.listing import write_manifest
 
     raise SystemExit(write_manifest(parse_job(sys.argv[1:])))

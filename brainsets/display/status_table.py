@@ -1,0 +1,186 @@
+"""Show how far brainsets are: the table at the end of a run, and of ``status``."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainsets.shared.files import why_unwritable
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.sentinels import DONE
+from brainsets.shared.status import (
+    STATES,
+    BrainsetStatus,
+    brainset_status,
+    failure_text,
+)
+from brainsets.shared.text.names import LONGEST_LINE, spelled, titled
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["outcome", "show_outcome"]
+
+_STYLES = {
+    "DONE": "green",
+    "FAILED": "red",
+    "RUNNING": "cyan",
+    "INTERRUPTED": "yellow",
+    "DOWNLOADED": "blue",
+}
+# Columns for these only where there are any: the table must fit 80 characters.
+_SELDOM = ("INTERRUPTED", "DOWNLOADED")
+_MOST_FAILURES = 50
+_MOST_RUNNING = 20
+_MOST_INTERRUPTED = 10
+_MOST_ORPHANS = 5
+
+
+def show_outcome(
+    brainsets: Iterable[Any], read: Callable[[Path], Manifest] = read_manifest
+) -> None:
+    """Print the state of a run's brainsets to stderr, where Snakemake prints.
+
+    `read` reads a manifest; a run remembers those that it has read.
+    """
+    # Imported when a run has ended, not by every job that parses the Snakefile.
+    from brainsets.display.screens import console
+
+    screen = console(sys.stderr)
+    statuses = [brainset_status(b.folder, read=read) for b in brainsets]
+    try:
+        for part in outcome(statuses):
+            screen.print(part, soft_wrap=isinstance(part, str))
+        for line in _unwritable(statuses):
+            screen.print(line, soft_wrap=True)
+    except (OSError, ValueError):
+        # Whoever read our output has gone.
+        pass
+
+
+def _unwritable(statuses: Iterable[BrainsetStatus]) -> Iterator[str]:
+    """Say where a full disk, say, has kept jobs from writing how they ended."""
+    for status in statuses:
+        if status.total is None or status.counts.get(DONE, 0) < status.total:
+            if reason := why_unwritable(Path(status.folder)):
+                yield (
+                    f"[red]{_safe(status.brainset)}[/]: nothing can be written to "
+                    f"{_safe(status.folder)}: {_safe(reason)}"
+                )
+
+
+def outcome(
+    statuses: Iterable[BrainsetStatus], *, whole: bool = False
+) -> "list[RenderableType]":
+    """Return what to print: a table, then a line for each failure.
+
+    With `whole`, that is all of them, however many.
+    """
+    from rich import box
+    from rich.table import Table
+
+    statuses = list(statuses)
+    shown = [
+        state
+        for state in STATES
+        if state not in _SELDOM or any(status.counts.get(state) for status in statuses)
+    ]
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("brainset", overflow="fold")
+    for title in (*map(str.lower, shown), "orphaned", "total"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for status in statuses:
+        cells = [_number(status.counts.get(state, 0), state) for state in shown]
+        total = "no list yet" if status.total is None else str(status.total)
+        orphaned = _number(len(status.orphaned), "INTERRUPTED")
+        table.add_row(_safe(status.brainset), *cells, orphaned, total)
+    return [table, *(line for status in statuses for line in _lines(status, whole))]
+
+
+def _number(count: int, state: str) -> str:
+    style = _STYLES.get(state)
+    return f"[{style}]{count}[/]" if count and style else str(count)
+
+
+def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
+    lines = []
+    if status.total == 0:
+        lines.append(f"{_safe(status.brainset)}: its manifest lists no assets.")
+    if status.without_files:
+        # No failure: there are pipelines that keep their results elsewhere.
+        summary = BrainsetFolder(status.folder).summary
+        lines.append(
+            f"{_safe(status.brainset)}: {status.without_files:,} of {status.total:,} "
+            f"are DONE without any file: 'outputs' in {_safe(summary)}"
+        )
+    for broken in status.broken:
+        lines += _failure(status, broken, str(broken.get("step")), whole=True)
+    for failure in _most(status.failures, _MOST_FAILURES, is_whole):
+        title = f"{titled(failure['asset'])} ({failure['step']})"
+        lines += _failure(status, failure, title, whole=False)
+    if not is_whole:
+        more = len(status.failures) - _MOST_FAILURES
+        lines += _rest(status, more, "FAILED", "--failed")
+    for running in _most(status.running, _MOST_RUNNING, is_whole):
+        lines.append(
+            f"[cyan]RUNNING[/] {_safe(status.brainset)} "
+            f"{_safe(titled(running['asset']))} ({_safe(running['step'])}), "
+            f"{_safe(running['status'], LONGEST_LINE)}, "
+            f"since {_safe(running['started'])}"
+        )
+    if not is_whole:
+        more = len(status.running) - _MOST_RUNNING
+        lines += _rest(status, more, "RUNNING", "--asset '*'")
+    for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
+        lines.append(
+            f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
+            f"{_safe(titled(stopped['asset']))} ({_safe(stopped['step'])}), "
+            f"{_safe(stopped['status'], LONGEST_LINE)}"
+        )
+        lines.append(f"       log: {_safe(stopped['log'])}")
+    if not is_whole:
+        more = len(status.interrupted) - _MOST_INTERRUPTED
+        lines += _rest(status, more, "INTERRUPTED", "--pending")
+    if status.orphaned:
+        named = ", ".join(
+            _safe(titled(asset)) for asset in status.orphaned[:_MOST_ORPHANS]
+        )
+        more = ", ..." if len(status.orphaned) > _MOST_ORPHANS else ""
+        lines.append(
+            f"{_safe(status.brainset)}: prepared, but no longer in the manifest: "
+            f"{named}{more}"
+        )
+    return lines
+
+
+def _most(told: list, most: int, is_whole: bool) -> list:
+    return told if is_whole else told[:most]
+
+
+def _rest(status: BrainsetStatus, more: int, state: str, option: str) -> list[str]:
+    """Say how many are left out, and what shows them."""
+    if more <= 0:
+        return []
+    return [
+        f"... and {more:,} more of {_safe(status.brainset)} are {state}: "
+        f"see 'python -m brainsets status {option}'."
+    ]
+
+
+def _failure(
+    status: BrainsetStatus, failure: dict[str, Any], title: str, *, whole: bool
+) -> list[str]:
+    message = failure_text(failure, with_type=not whole)
+    hint = " [dim](may pass when tried again)[/]" if failure.get("transient") else ""
+    named = f"{_safe(status.brainset)} {_safe(title)}"
+    lines = [f"[red]FAILED[/] {named}: {_safe(message)}{hint}"]
+    if failure.get("log"):
+        lines.append(f"       log: {_safe(failure['log'])}")
+    return lines
+
+
+def _safe(text: object, longest: int | None = None) -> str:
+    from rich.markup import escape
+
+    return escape(spelled(text, longest))

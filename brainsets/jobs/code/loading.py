@@ -1,0 +1,156 @@
+"""Import a pipeline, and make the instance that runs one step of one asset."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import types
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import PipelineError
+from brainsets.jobs.code import elsewhere
+from brainsets.shared.inputs.arguments import counted, recorded
+from brainsets.shared.inputs.code import code_hash, code_stamp
+from brainsets.supervision.hidden_secrets import UsageError, hidden, revealed
+
+__all__ = [
+    "UsageError",
+    "code_in_memory",
+    "keep_in_memory",
+    "load_in_spawned",
+    "load_pipeline",
+    "parsed_args",
+]
+
+MODULE_NAME = "pipeline_module"
+"""The name under which a pipeline's module is known, so that what it returns can be
+pickled in one process and unpickled in another."""
+
+# Where processes that a step spawns look for that module, and which pipeline it is.
+_SPAWNED = Path(__file__).parent / "spawned"
+_FILE = "BRAINSETS_PIPELINE"
+
+_in_memory: dict[Path, tuple[type, tuple[str, str]]] = {}
+
+
+def load_pipeline(file: Path) -> type:
+    """Import a pipeline file the way published runners do, and return its class.
+
+    Its folder is the working folder and the first place where imports are looked for.
+    """
+    if file in _in_memory:
+        return _in_memory[file][0]
+    os.chdir(file.parent)
+    # What a parser made by the pipeline calls itself in its usage.
+    sys.argv = [str(file)]
+    if sys.path[:1] != [str(file.parent)]:
+        sys.path.insert(0, str(file.parent))
+    if str(_SPAWNED) not in sys.path:
+        sys.path.append(str(_SPAWNED))
+    os.environ[_FILE] = str(file)
+    elsewhere.begin()
+    spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
+    if spec is None or spec.loader is None:
+        raise PipelineError(f"{file} is not a Python file.")
+    module: types.ModuleType = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE_NAME] = module
+    spec.loader.exec_module(module)
+    try:
+        return module.Pipeline
+    except AttributeError as error:
+        raise PipelineError(
+            f"{file} defines no class named Pipeline; derive one from "
+            "brainsets.pipeline.BrainsetPipeline."
+        ) from error
+
+
+def load_in_spawned() -> None:
+    """Import the pipeline of the step that has spawned this process.
+
+    Raises
+    ------
+    ImportError
+        Nothing says which that is.
+    """
+    file = os.environ.get(_FILE)
+    if file is None:
+        raise ImportError(f"{_FILE} is not in the environment of this process.")
+    arguments = sys.argv
+    # Unless it has been removed, this process works where its parent does.
+    folder = os.open(".", os.O_RDONLY)
+    try:
+        load_pipeline(Path(file))
+    finally:
+        sys.argv = arguments
+        os.fchdir(folder)
+        os.close(folder)
+
+
+def keep_in_memory(file: Path) -> str:
+    """Import a pipeline for all processes that are forked from this one.
+
+    Returns
+    -------
+    str
+        The stamp of its code.
+
+    Raises
+    ------
+    PipelineError
+        The code was edited meanwhile, so nobody knows which version this is.
+    """
+    stamp, code = code_stamp(file), code_hash(file)
+    pipeline = load_pipeline(file)
+    if code_stamp(file) != stamp:
+        raise PipelineError(f"{file} was edited while it was imported.")
+    _in_memory[file] = pipeline, (stamp, code)
+    return stamp
+
+
+def code_in_memory(file: Path) -> tuple[str, str] | None:
+    """Return stamp and hash of the code that was kept in memory, None if none was."""
+    return _in_memory[file][1] if file in _in_memory else None
+
+
+def parsed_args(pipeline: Any, arguments: list[str]) -> Namespace | None:
+    """Parse the pipeline's own arguments with its own parser.
+
+    Flags that only ask for a repetition are left out where the parser does not know
+    them: the workflow repeats the step all the same. Secrets take the place of what
+    says where they are.
+
+    Raises
+    ------
+    UsageError
+        The parser refuses them; the text is what argparse printed. Or a secret is not
+        where it should be.
+    """
+    try:
+        return _parsed(pipeline, arguments)
+    except UsageError:
+        if counted(arguments) == arguments:
+            raise
+        return _parsed(pipeline, counted(arguments))
+
+
+def _parsed(pipeline: Any, arguments: list[str]) -> Namespace | None:
+    if pipeline.parser is None:
+        if arguments:
+            raise UsageError(
+                f"{pipeline.brainset_id} takes no arguments, but was given "
+                f"{' '.join(recorded(arguments, None))!r}."
+            )
+        return None
+    given = revealed(arguments)
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
+            return pipeline.parser.parse_args(given)
+    except SystemExit as error:
+        text = printed.getvalue().strip() or f"its parser ended with {error.code}"
+        if "No such file or directory" in text:
+            text += f" (relative paths start at {os.getcwd()})"
+        raise UsageError(hidden(text)) from error

@@ -1,0 +1,1 @@
+"""What the download of an asset leaves for its processing."""

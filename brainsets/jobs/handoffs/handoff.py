@@ -1,0 +1,260 @@
+"""What download returned, on its way to process.
+
+The file of a handoff begins with a line of JSON, which says what was downloaded and
+which files it names, and a line with the SHA-256 of the first; what follows, the return
+value and the attributes that download set on the instance, is pickled. Only the child
+that runs process unpickles anything.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from brainsets.errors import HandoffError
+from brainsets.jobs.handoffs import old_handoff
+from brainsets.jobs.handoffs.raw_files import RawData, raw_data
+from brainsets.shared.files import write_atomically
+from brainsets.shared.inputs import raw_data as looked_at
+from brainsets.supervision.hidden_secrets import hidden, pickled, unpickled
+
+__all__ = ["Handoff", "handoff_key", "read_handoff", "write_handoff"]
+
+_FORMAT = 2
+# Of what no download names files enough for.
+_LONGEST_HEADER = 1 << 24
+_LONGEST_REASON = 200
+
+
+@dataclass
+class Handoff:
+    """What was kept of a download, or why it was not.
+
+    Parameters
+    ----------
+    key : dict
+        What the download depended on: row and arguments.
+    raw_dir : str or None
+        The brainset's raw folder at that time.
+    run : str or None
+        The run in which it was downloaded.
+    is_repeat : bool
+        Whether that was because process had failed in a later run than an earlier one.
+    files, folders : dict
+        Sizes of the files that are named, and counts of files in folders.
+    left_out : dict
+        Attributes that download set, and that could not be kept: why, by name.
+    reason : str or None
+        Why nothing could be kept.
+    payload : bytes or None
+        The pickle; None if it was not asked for, or there is none.
+    """
+
+    key: dict[str, Any]
+    raw_dir: str | None = None
+    run: str | None = None
+    is_repeat: bool = False
+    files: dict[str, int] = field(default_factory=dict)
+    folders: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    payload: bytes | None = None
+
+    @classmethod
+    def read(cls, path: Path, *, with_payload: bool = False) -> "Handoff":
+        """Read a handoff.
+
+        Raises
+        ------
+        HandoffError
+            It is not there, or not as this or the version before has written it.
+        """
+        try:
+            return cls._read(path, with_payload)
+        except Exception as error:
+            # Whatever stands there: it is fetched again, and written anew.
+            text = str(error) or type(error).__name__
+            raise HandoffError(
+                f"{path.name} cannot be read ({text[:_LONGEST_REASON]})"
+            ) from error
+
+    @classmethod
+    def _read(cls, path: Path, with_payload: bool) -> "Handoff":
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        with open(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("it is no file")
+            if file.peek(1)[:1] == old_handoff.FIRST_BYTE:
+                return cls(**old_handoff.read(file, status.st_size, with_payload))
+            return cls._parsed(file, status.st_size, with_payload)
+
+    @classmethod
+    def _parsed(cls, file: BinaryIO, size: int, with_payload: bool) -> "Handoff":
+        line = file.readline(_LONGEST_HEADER)
+        if file.readline(65) != _checksum(line) + b"\n":
+            raise ValueError("its first line is damaged, or of another version")
+        header = json.loads(line)
+        if header["format"] != _FORMAT:
+            raise ValueError(f"it has the format {header['format']!r}")
+        found = cls(
+            key=_of_type(header["key"], dict),
+            raw_dir=_of_type(header["raw_dir"], str),
+            run=header["run"] and _of_type(header["run"], str),
+            is_repeat=_of_type(header["is_repeat"], bool),
+            files=_of_types(header["files"], int),
+            folders=_of_types(header["folders"], int),
+            left_out=_of_types(header["left_out"], str),
+        )
+        if header["reason"] is not None:
+            found.reason = _of_type(header["reason"], str)
+            return found
+        length = _of_type(header["bytes"], int)
+        if size - file.tell() != length:
+            raise ValueError("it is cut, or has too much in it")
+        if with_payload:
+            found.payload = file.read(length)
+            if _checksum(found.payload).decode() != header["sha256"]:
+                raise ValueError("it is damaged")
+        return found
+
+    def change(self) -> str | None:
+        """Return what has become of a file that download named, None if nothing."""
+        found = looked_at.change(self.files, self.folders)
+        return None if found is None else " ".join(found)
+
+    def value(self) -> tuple[Any, dict[str, Any]]:
+        """Return what download returned, and the attributes that it set; runs code.
+
+        Raises
+        ------
+        HandoffError
+            It was not kept, or cannot be made from it.
+        """
+        if self.payload is None:
+            raise HandoffError("what download returned could not be kept")
+        try:
+            output, attributes = unpickled(self.payload)
+            return output, dict(attributes)
+        except Exception as error:
+            raise HandoffError(_told(error)) from error
+
+
+def write_handoff(
+    path: Path,
+    output: Any,
+    attributes: Mapping[str, Any],
+    origin: Handoff,
+) -> tuple[Handoff, RawData]:
+    """Keep what download returned and set on its instance.
+
+    Parameters
+    ----------
+    path : Path
+        The handoff file.
+    output : object
+        What download returned.
+    attributes : mapping
+        What it has set on the instance.
+    origin : Handoff
+        Of which download it is.
+
+    Returns
+    -------
+    handoff : Handoff
+        What was kept, without its pickle.
+    named : RawData
+        The files that it names. What a download fetched and did not name is not known.
+    """
+    left_out: dict[str, str] = {}
+    payload, reason = _pickled((output, dict(attributes)))
+    if payload is None and attributes:
+        alone, _ = _pickled(output)
+        if alone is not None:
+            # It is not the return value: without those attributes that are at fault.
+            reasons = {n: _pickled(value)[1] for n, value in attributes.items()}
+            left_out = {n: why for n, why in reasons.items() if why is not None}
+            attributes = {n: v for n, v in attributes.items() if n not in left_out}
+            payload, reason = _pickled((output, dict(attributes)))
+    named = raw_data((output, dict(attributes)), Path(origin.raw_dir))
+    if payload is None:
+        # What process fetches again is not known to be what this one has fetched.
+        named, left_out = RawData(), {}
+    found = replace(
+        origin,
+        files=named.files,
+        folders=named.folders,
+        left_out=left_out,
+        reason=reason,
+    )
+    header = {
+        "format": _FORMAT,
+        **{k: v for k, v in vars(found).items() if k != "payload"},
+        "bytes": len(payload or b""),
+        "sha256": _checksum(payload or b"").decode(),
+    }
+    line = json.dumps(header).encode() + b"\n"
+    content = b"".join((line, _checksum(line), b"\n", payload or b""))
+    write_atomically(path, content)
+    return found, named
+
+
+def _pickled(value: Any) -> tuple[bytes | None, str | None]:
+    """Return a value as a pickle that can be read again, or why there is none."""
+    try:
+        payload = pickled(value)
+        unpickled(payload)
+        return payload, None
+    except Exception as error:
+        # Whatever a class of the pipeline does when it is pickled: process will call
+        # download again, which is slower and as right.
+        return None, _told(error)
+
+
+def _told(error: Exception) -> str:
+    try:
+        return hidden(f"{type(error).__name__}: {error}")[:_LONGEST_REASON]
+    except Exception:
+        return type(error).__name__
+
+
+def read_handoff(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Return what download returned, and the attributes it set.
+
+    Raises
+    ------
+    HandoffError
+        It was not kept, cannot be read, or speaks of files that have changed.
+    """
+    found = Handoff.read(path, with_payload=True)
+    if found.payload is not None and (change := found.change()):
+        raise HandoffError(change)
+    return found.value()
+
+
+def handoff_key(path: Path) -> dict[str, Any] | None:
+    """Return what the kept download depended on, None if there is none."""
+    try:
+        return Handoff.read(path).key
+    except HandoffError:
+        return None
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _of_type(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"it has a {type(value).__name__} for a {kind.__name__}")
+    return value
+
+
+def _of_types(value: Any, kind: type) -> dict[str, Any]:
+    for each in _of_type(value, dict).values():
+        _of_type(each, kind)
+    return value

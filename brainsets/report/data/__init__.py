@@ -1,0 +1,1 @@
+"""What is in the outputs of a brainset: found, read, checked and drawn."""

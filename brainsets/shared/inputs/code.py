@@ -1,0 +1,102 @@
+"""The code of a pipeline: which files it is, and what it says apart from its looks."""
+
+import ast
+import hashlib
+import os
+from pathlib import Path
+
+from brainsets.shared.inputs.code_files import code_files, named_files
+from brainsets.shared.inputs.contents import content_hash
+
+__all__ = ["code_files", "code_hash", "code_stamp", "file_hash"]
+
+
+def code_stamp(path: Path) -> str:
+    """Return a hash of the code's bytes: quick, and different after any edit."""
+    digest = hashlib.sha256()
+    for file in code_files(path):
+        digest.update(_label(file, path) + file.read_bytes() + b"\0")
+    digest.update(_named(path))
+    return digest.hexdigest()[:16]
+
+
+def code_hash(path: Path) -> str:
+    """Return a hash of what the code does.
+
+    It is the same before and after a change of comments, docstrings or layout, and
+    under every version of Python that can parse the code.
+    """
+    digest = hashlib.sha256()
+    for file in code_files(path):
+        digest.update(_label(file, path) + _normalized(file.read_bytes()) + b"\0")
+    digest.update(_named(path))
+    return digest.hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """Return a hash of one file of code, alike for what `code_hash` takes for alike."""
+    content = path.read_bytes()
+    is_python = path.suffix == ".py"
+    content = _normalized(content) if is_python else content
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _label(file: Path, path: Path) -> bytes:
+    # Files that are named may lie beside the pipeline's folder.
+    name = Path(os.path.relpath(file, path.parent)).as_posix()
+    return name.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def _named(path: Path) -> bytes:
+    """Return what is in the files that the pipeline names; nothing where it names none.
+
+    Other than code, they count as they are.
+    """
+    found = b""
+    for file in named_files(path):
+        content = content_hash(file) or "it cannot be read"
+        found += b"file\0" + _label(file, path) + content.encode() + b"\0"
+    return found
+
+
+def _normalized(source: bytes) -> bytes:
+    try:
+        return _dump(ast.parse(source)).encode()
+    except (SyntaxError, ValueError):
+        # For a newer Python than this one, or no Python at all.
+        return source
+
+
+def _dump(node: object) -> str:
+    """Return a syntax tree as text, alike in all versions of Python.
+
+    `ast.dump` shows empty fields in some versions and not in others, so they are left
+    out; positions, comments and layout are not in the tree, and docstrings are dropped.
+    Python 3.12 has empty text in some f-strings; `repr` shows a new character escaped
+    before the version that knows it.
+    """
+    if isinstance(node, list):
+        return f"[{','.join(map(_dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return ascii(node)
+    fields = []
+    for name, value in ast.iter_fields(node):
+        if name == "body" and _has_docstring(node):
+            value = value[1:]
+        if isinstance(node, ast.JoinedStr) and name == "values":
+            value = [part for part in value if not _is_empty_text(part)]
+        if name in ("kind", "type_comment", "ctx") or value is None or value == []:
+            # A constant None is the one None that means something.
+            if not (isinstance(node, ast.Constant) and name == "value"):
+                continue
+        fields.append(f"{name}={_dump(value)}")
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _is_empty_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return isinstance(node, documented) and ast.get_docstring(node, False) is not None

@@ -1,0 +1,289 @@
+"""How far brainsets are, read from their sentinels."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import ManifestError, SettingsError
+from brainsets.shared import sentinels
+from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
+from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.text.names import LONGEST_TITLE, first_line, spelled
+from brainsets.shared.text.selection import nearest
+
+__all__ = [
+    "STATES",
+    "AssetFilter",
+    "BrainsetStatus",
+    "brainset_status",
+    "failure_text",
+    "find_brainsets",
+    "told_failure",
+]
+
+STATES = (
+    sentinels.DONE,
+    sentinels.FAILED,
+    sentinels.RUNNING,
+    sentinels.INTERRUPTED,
+    sentinels.DOWNLOADED,
+    sentinels.PENDING,
+)
+"""All states of an asset, in the order in which they are shown."""
+
+_SUFFIXES = tuple(
+    f".{state}"
+    for state in (
+        sentinels.DONE,
+        sentinels.DOWNLOADED,
+        sentinels.FAILED,
+        sentinels.RUNNING,
+    )
+)
+
+
+# What is longer lists hundreds of outputs.
+_FIRST_PART = 1 << 16
+
+
+@dataclass(frozen=True)
+class AssetFilter:
+    """Which assets are to be told one by one.
+
+    Parameters
+    ----------
+    states : collection of str
+        Their states; all by default.
+    patterns : sequence of str
+        Ids or globs, of which one must match; an id is taken literally first.
+    """
+
+    states: Collection[str] = STATES
+    patterns: Sequence[str] = ()
+
+    def matches(self, asset: str, state: str) -> bool:
+        """Whether an asset in a state is one of them."""
+        return state in self.states and (not self.patterns or self.names(asset))
+
+    def names(self, asset: str) -> bool:
+        """Whether one of the patterns is for an asset."""
+        return any(asset == p or fnmatchcase(asset, p) for p in self.patterns)
+
+
+@dataclass
+class BrainsetStatus:
+    """The state of one brainset.
+
+    `failures`, `interrupted` and `running` hold a mapping per asset; `orphaned` the ids
+    of assets that were prepared but are no longer in the manifest; `broken` says what
+    keeps the whole brainset from running (its environment, its list of assets), each
+    with its log. `assets` holds a mapping per asset that a filter has let through, None
+    without a filter; with one, `failures`, `interrupted` and `running` hold only these.
+    `counts` and `without_files`, assets that are done and have published nothing, are
+    those of all assets in any case.
+    """
+
+    brainset: str
+    folder: Path
+    total: int | None
+    counts: dict[str, int]
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: list[dict[str, Any]] = field(default_factory=list)
+    running: list[dict[str, Any]] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)
+    broken: list[dict[str, Any]] = field(default_factory=list)
+    assets: list[dict[str, Any]] | None = None
+    without_files: int = 0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether anything failed."""
+        return bool(self.counts.get(sentinels.FAILED) or self.broken)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it; see docs/status_json.md."""
+        return {
+            "brainset": self.brainset,
+            "folder": str(self.folder),
+            "total": self.total,
+            "counts": {state.lower(): self.counts.get(state, 0) for state in STATES},
+            "done_without_files": self.without_files,
+            "failed": self.failures,
+            "interrupted": self.interrupted,
+            "running": self.running,
+            "orphaned": self.orphaned,
+            "broken": self.broken,
+            "assets": self.assets,
+        }
+
+
+def find_brainsets(processed_dir: Path, names: list[str]) -> list[BrainsetFolder]:
+    """Return the folders of all brainsets that a run has begun, or of the named ones.
+
+    Raises
+    ------
+    SettingsError
+        A named one is not there.
+    """
+    found = {
+        path.parent.name: BrainsetFolder(path.parent)
+        for path in sorted(processed_dir.glob(f"*/{WORKFLOW_FOLDER}"))
+    }
+    for name in names:
+        if name not in found:
+            hint = nearest(name, found) or "see --processed-dir."
+            raise SettingsError(f"no run of {name!r} under {processed_dir}; {hint}")
+    return [found[name] for name in names or found]
+
+
+def brainset_status(
+    folder: BrainsetFolder,
+    only: AssetFilter | None = None,
+    read: Callable[[Path], Manifest] = read_manifest,
+) -> BrainsetStatus:
+    """Read how far one brainset is.
+
+    Parameters
+    ----------
+    folder : BrainsetFolder
+        The brainset's folder.
+    only : AssetFilter, optional
+        Which assets to tell one by one.
+    read : callable
+        Reads a manifest; for whoever looks often, one that remembers it.
+    """
+    status = BrainsetStatus(folder.root.name, folder.root, None, {})
+    status.assets = None if only is None else []
+    manifest = None
+    for failure in (folder.environment_failure, folder.listing_failure):
+        record = sentinels.read_sentinel(failure)
+        if record is not None:
+            status.broken.append(told_failure(record))
+    if folder.manifest.exists():
+        try:
+            manifest = read(folder.manifest)
+        except ManifestError as error:
+            status.broken.append({"step": "write_manifest", "message": str(error)})
+    try:
+        # What starts with a dot was being written when somebody was killed.
+        existing = {
+            name
+            for name in os.listdir(folder.status)
+            if name.endswith(_SUFFIXES) and not name.startswith(".")
+        }
+    except OSError:
+        existing = set()
+    if manifest is not None:
+        _count(status, folder, manifest, existing, only)
+    return status
+
+
+def _count(
+    status: BrainsetStatus,
+    folder: BrainsetFolder,
+    manifest: Manifest,
+    existing: set[str],
+    only: AssetFilter | None,
+) -> None:
+    files: dict[str, str] = {}
+    for file in existing:
+        files[file.rpartition(".")[0]] = file
+    known = {name: manifest.names.asset(name) for name in files}
+    names = {asset: name for name, asset in known.items() if asset is not None}
+    place = str(folder.status)
+    # What has no file is pending: to look at each takes seconds where there are many.
+    counts = Counter({sentinels.PENDING: len(manifest.rows) - len(names)})
+    for asset in manifest.rows if only is not None or names else ():
+        name = names.get(asset)
+        if name is None and only is None:
+            continue
+        state, record = sentinels.PENDING, {}
+        if name is not None:
+            done = f"{name}.{sentinels.DONE}"
+            has_files = _has_files(f"{place}/{done}") if done in existing else None
+            if has_files is None:
+                state, record = sentinels.asset_state(folder, name, existing)
+            else:
+                state = sentinels.DONE
+            if state == sentinels.DONE:
+                status.without_files += not (has_files or record.get("outputs"))
+            counts[state] += 1
+        if only is not None:
+            if not only.matches(asset, state):
+                continue
+            status.assets.append({"asset": asset, "state": state})
+        if state == sentinels.FAILED:
+            status.failures.append({**told_failure(record), "asset": asset})
+        elif state in (sentinels.RUNNING, sentinels.INTERRUPTED):
+            keys = ("step", "status", "started", "host", "pid", "slurm_job", "log")
+            told = {"asset": asset, **{key: record.get(key) for key in keys}}
+            running = state == sentinels.RUNNING
+            (status.running if running else status.interrupted).append(told)
+    status.counts = {state: count for state, count in counts.items() if count}
+    status.total = len(manifest.rows)
+    strangers = [files[name] for name, asset in known.items() if asset is None]
+    status.orphaned = sorted(_orphans(folder, manifest, strangers))
+
+
+def _has_files(done: str) -> bool | None:
+    """Whether a DONE lists any output; None if it has to be read to know that.
+
+    It is asked for each asset, so what looks as we write it is not parsed.
+    """
+    try:
+        # Not a look at what is no file, which might be waited for.
+        file = os.open(done, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        text = os.read(file, _FIRST_PART)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    if not text.startswith(b"{") or not text.endswith(b"}\n"):
+        return None
+    # Text cannot look like this, as its quotes are escaped.
+    if b'"outputs": [' not in text:
+        return None
+    return b'"outputs": []' not in text
+
+
+def _orphans(
+    folder: BrainsetFolder, manifest: Manifest, strangers: Iterable[str]
+) -> Iterator[str]:
+    """Yield the ids of assets that have sentinels but no row."""
+    for file in strangers:
+        record = sentinels.read_sentinel(folder.status / file) or {}
+        asset = record.get("asset") or file.rpartition(".")[0]
+        # An asset's file name changes when an id comes in that differs only in case.
+        if asset not in manifest.rows:
+            yield asset
+
+
+def told_failure(record: dict[str, Any]) -> dict[str, Any]:
+    """Return of a FAILED sentinel what a person asks for first."""
+    last = (record.get("attempts") or [{}])[-1]
+    return {
+        "asset": record.get("asset"),
+        "step": record.get("step"),
+        "error": last.get("error"),
+        "message": last.get("message"),
+        "transient": last.get("transient"),
+        "attempts": len(record.get("attempts") or []),
+        "log": record.get("log"),
+    }
+
+
+def failure_text(failure: dict[str, Any], *, with_type: bool = True) -> str:
+    """Return the type and the first line of a failure, on one line."""
+    # What argparse prints ends with what is wrong; all else begins with it.
+    is_last = failure.get("error") == "UsageError"
+    message = first_line(failure.get("message") or "", last=is_last)
+    if failure.get("error") and with_type:
+        message = f"{spelled(failure['error'], LONGEST_TITLE)}: {message}"
+    return message

@@ -1,0 +1,160 @@
+"""One table of what came out of a brainset."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from brainsets.errors import ManifestError
+from brainsets.shared.files import read_regular
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.sentinels import (
+    DOWNLOADED,
+    PENDING,
+    asset_state,
+    read_sentinel,
+    write_atomically,
+)
+from brainsets.shared.text import cells
+from brainsets.shared.text.names import LONGEST_LINE, cut
+from brainsets.shared.text.streams import say
+
+__all__ = ["COLUMNS", "summarize_run", "summary_rows", "write_summary"]
+
+COLUMNS = (
+    "asset",
+    "state",
+    "outputs",
+    "bytes_in",
+    "bytes_out",
+    "download_wall_s",
+    "download_cpu_s",
+    "process_wall_s",
+    "process_cpu_s",
+    "max_rss_mb",
+    "attempts",
+    "host",
+    "ended",
+    "error",
+)
+"""Columns of ``summary.tsv``.
+
+``bytes_in`` are those of the raw files that the download named, ``bytes_out`` those of
+all outputs together, times are in seconds, ``max_rss_mb`` is the larger peak of both
+steps in MB, and ``outputs`` are paths relative to the brainset's folder, separated by
+semicolons. What no sentinel says is an empty text."""
+
+
+def summary_rows(
+    folder: BrainsetFolder, read: Callable[[Path], Manifest] = read_manifest
+) -> Iterator[dict[str, Any]]:
+    """Yield a mapping from column to value per asset, in the order of the manifest.
+
+    Raises
+    ------
+    ManifestError
+        There is no manifest, or it cannot be read.
+    """
+    manifest = read(folder.manifest)
+    begun, existing = _begun(folder, manifest)
+    for asset in manifest.rows:
+        if asset in begun:
+            yield _row(folder, asset, begun[asset], existing)
+        else:
+            yield {**_NOTHING, "asset": asset}
+
+
+_NOTHING = {**dict.fromkeys(COLUMNS, ""), "state": PENDING}
+"""The line of an asset that nothing has been done for."""
+
+
+def _begun(
+    folder: BrainsetFolder, manifest: Manifest
+) -> tuple[dict[str, str], set[str]]:
+    """Return the names of assets that have any file of status, by id, and all files."""
+    try:
+        existing = set(os.listdir(folder.status))
+    except OSError:
+        existing = set()
+    names = {file.rpartition(".")[0] for file in existing}
+    known = {manifest.names.asset(name): name for name in names}
+    known.pop(None, None)
+    return known, existing
+
+
+def write_summary(
+    folder: BrainsetFolder, read: Callable[[Path], Manifest] = read_manifest
+) -> None:
+    """Write ``summary.tsv``: a line per asset of the manifest, in its order.
+
+    A table that says the same already stays as it is.
+    """
+    manifest = read(folder.manifest)
+    begun, existing = _begun(folder, manifest)
+    lines = ["\t".join(COLUMNS)]
+    # Of half a million assets nearly all may be left out.
+    nothing = "".join(f"\t{_NOTHING[column]}" for column in COLUMNS[1:])
+    for asset in manifest.rows:
+        if asset in begun:
+            row = _row(folder, asset, begun[asset], existing)
+            lines.append("\t".join(cells.escape(str(row[c])) for c in COLUMNS))
+        else:
+            lines.append(cells.escape(asset) + nothing)
+    content = "".join(f"{line}\n" for line in lines).encode()
+    try:
+        if read_regular(folder.summary) == content:
+            return
+    except OSError:
+        pass
+    write_atomically(folder.summary, content)
+
+
+def summarize_run(
+    brainsets: Iterable[Any], read: Callable[[Path], Manifest] = read_manifest
+) -> None:
+    """Write the summary of each brainset of a run that has ended, however it ended.
+
+    Snakemake does not run a rule behind a job that has failed.
+    """
+    for brainset in brainsets:
+        folder = brainset.folder
+        if not folder.manifest.exists():
+            continue
+        try:
+            write_summary(folder, read)
+        except (OSError, ManifestError) as error:
+            # The data is there all the same, and `status` shows what became of it.
+            say(f"brainsets: {folder.summary} is not written: {error}")
+
+
+def _row(
+    folder: BrainsetFolder, asset: str, name: str, existing: set[str]
+) -> dict[str, Any]:
+    state, record = asset_state(folder, name, existing)
+    downloaded: dict[str, Any] = {}
+    if f"{name}.{DOWNLOADED}" in existing:
+        downloaded = read_sentinel(folder.sentinel(name, DOWNLOADED)) or {}
+    # A download that failed is told in FAILED alone.
+    steps = {"download": downloaded, record.get("step"): record}
+    outputs = record.get("outputs")
+    sizes = None if outputs is None else sum(output["bytes"] for output in outputs)
+    last = (record.get("attempts") or [{}])[-1]
+    peaks = [step.get("max_rss_mb") or 0 for step in steps.values()]
+    message = cut(str(last.get("message") or "").partition("\n")[0], LONGEST_LINE)
+    row = {
+        "asset": asset,
+        "state": state,
+        "outputs": ";".join(output["path"] for output in outputs or ()),
+        "bytes_in": steps["download"].get("raw_bytes"),
+        "bytes_out": sizes,
+        "max_rss_mb": max(peaks) or None,
+        "attempts": record.get("attempt"),
+        "host": record.get("host"),
+        "ended": record.get("ended"),
+        "error": f"{last['error']}: {message}" if last.get("error") else None,
+    }
+    for step in ("download", "process"):
+        for measure in ("wall_s", "cpu_s"):
+            row[f"{step}_{measure}"] = steps.get(step, {}).get(measure)
+    return {key: "" if value is None else value for key, value in row.items()}

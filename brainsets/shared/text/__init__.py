@@ -1,0 +1,1 @@
+"""Ids, cells, secrets and terminal text: how things are written and read as text."""

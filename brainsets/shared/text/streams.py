@@ -1,0 +1,90 @@
+"""What is written to terminals and pipes: always possible, and text alone.
+
+Ids, messages, names of files and logs are other people's. A stream that lacks their
+letters shows these escaped, and what would steer a terminal is shown as text.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from brainsets.shared.text.names import spelled
+
+__all__ = ["discard", "make_safe", "say", "shown", "shown_parts"]
+
+_COLOUR = r"\x1b\[[0-9;:]{0,40}m"
+# Of what is not plain ASCII, most can be printed: a second look decides.
+_ODD = re.compile(rf"{_COLOUR}|\r\n|[^\t\n -~]")
+# An escape, or a line's end, of which the rest may be in the next part.
+_CUT = re.compile(r"(?:\x1b(?:\[[0-9;:]{0,40})?|\r)\Z")
+
+
+def make_safe(*streams: Any) -> None:
+    """Have streams escape what they cannot encode; those of the process by default.
+
+    A process that was started without an output writes into nothing.
+    """
+    if not streams:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+    for stream in streams or (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, unless nobody is there to read it any more."""
+    try:
+        print(shown(text), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
+
+
+def discard() -> None:
+    """Let go what cannot be written, or Python complains of it when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(nowhere, stream.fileno())
+            except (OSError, ValueError):
+                pass
+            os.close(nowhere)
+
+
+def shown(text: str, *, colours: bool = False) -> str:
+    """Return text of any number of lines with all that steers a terminal escaped.
+
+    With `colours` those stay that it has; nothing else can hide or feign a text.
+    """
+
+    def part(match: re.Match) -> str:
+        found = match[0]
+        if found == "\r\n":
+            return "\n"
+        if len(found) > 1 and colours:
+            return found
+        return spelled(found)
+
+    return _ODD.sub(part, text)
+
+
+def shown_parts(texts: Iterable[str], *, colours: bool = False) -> Iterator[str]:
+    """Yield what `shown` returns for a text that comes in parts."""
+    rest, is_coloured = "", False
+    for text in texts:
+        text = rest + text
+        cut = _CUT.search(text)
+        at = cut.start() if cut else len(text)
+        part, rest = shown(text[:at], colours=colours), text[at:]
+        is_coloured = is_coloured or "\x1b" in part
+        yield part
+    yield shown(rest)
+    if is_coloured:
+        yield "\x1b[0m"

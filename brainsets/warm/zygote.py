@@ -1,0 +1,410 @@
+"""A process that has imported a pipeline, and is forked for each step of an asset.
+
+It has a socket for each kind of step, its channels. When a step has imported more than
+the pipeline's import did, the zygote forks a successor, which imports that as well and
+serves the channel of that kind of step, as long as its steps can be believed to get
+what they would get alone (see `brainsets.warm.preload`). Steps that cannot run again
+through a channel that no successor serves.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import pickle
+import random
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from brainsets.jobs.code import elsewhere
+from brainsets.jobs.code.imported import remember_modules
+from brainsets.jobs.code.loading import keep_in_memory
+from brainsets.jobs.job import Job
+from brainsets.shared.manifest import know_columns
+from brainsets.shared.processes import die_with_parent
+from brainsets.supervision.child import Distrust, be_child, end_marked
+from brainsets.supervision.forking import fork
+from brainsets.supervision.process_tree import adopt_orphans
+from brainsets.supervision.run import Ended
+from brainsets.warm.fast_exit import quick_end
+from brainsets.warm.fork_safety import (
+    Fitness,
+    identities,
+    open_descriptors,
+    seeded_random,
+    unseeded_numpy,
+)
+from brainsets.warm.preload import learn, lessons
+from brainsets.warm.succession import Succession
+from brainsets.warm.surroundings import Surroundings, random_states
+from brainsets.warm.zygote_forker import DESCRIPTORS, END, PID
+
+__all__ = ["be_zygote"]
+
+# Kinds of steps whose imports are learned. A download waits most of its time, and is
+# not to be begun twice.
+_LEARNERS = {"process", "inspect"}
+_LONGEST_LESSON = 1 << 20
+# In case a library has taken the signal of an ended child for itself.
+_LONGEST_WAIT_MS = 2000
+
+
+def be_zygote(
+    job: Job, channels: Mapping[str, socket.socket], life: int, printed: int
+) -> None:
+    """Import the pipeline of a job, then fork whenever asked, until nobody can ask.
+
+    To be called in a process of its own.
+
+    Parameters
+    ----------
+    job : Job
+        Any job of the brainset.
+    channels : mapping
+        Where requests come from, by kind of step.
+    life : int
+        Descriptor that gets lines of JSON, ``{"stamp": ..., "files": ...}`` or
+        ``{"obstacle": ...}``, and is closed when the last zygote has ended.
+    printed : int
+        Descriptor of a file for what the import prints.
+    """
+    # What an import starts and waits for ends with it.
+    os.setpgid(0, 0)
+    for descriptor in (1, 2):
+        os.dup2(printed, descriptor)
+    zygote = _Zygote(job, dict(channels), life, printed)
+    if zygote.warm_up():
+        zygote.serve()
+
+
+@dataclass
+class _Step:
+    """A child that was forked, and how to reach its parent, who asked for it."""
+
+    news: socket.socket
+    mark: str
+    is_abandoned: bool = False
+
+
+class _Zygote:
+    def __init__(
+        self, job: Job, channels: dict[str, socket.socket], life: int, printed: int
+    ) -> None:
+        self._job = job
+        self._folder = job.pipeline.parent
+        self._channels = channels
+        self._life, self._printed = life, printed
+        self._generators: list[Callable[[], None]] = []
+        self._succession = Succession(channels)
+        # Packages of which this process has imported what only steps have asked for.
+        self._learned: set[str] = set()
+        self._read: set[str] = set()
+
+    def _open(self) -> None:
+        """Set up what belongs to this process, and not to one it is forked from."""
+        adopt_orphans()
+        self._succession.open()
+        self._steps: dict[int, _Step] = {}
+        self._taught, self._teacher = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET
+        )
+        self._teacher.setblocking(False)
+        self._woken, self._waking = os.pipe()
+        for descriptor in (self._woken, self._waking):
+            os.set_blocking(descriptor, False)
+        self._handler = signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        signal.set_wakeup_fd(self._waking)
+
+    def _close(self) -> None:
+        """Let go of what belongs to the process that this one was forked from."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, self._handler or signal.SIG_DFL)
+        for step in self._steps.values():
+            step.news.close()
+        self._taught.close()
+        for descriptor in (self._waking, self._woken):
+            os.close(descriptor)
+        self._succession.close()
+
+    def warm_up(self) -> bool:
+        """Import the pipeline; say whether steps can be forked from here."""
+        die_with_parent(True)
+        self._job.enter_environment()
+        fitness, numbers = Fitness(), random.getstate()
+        try:
+            stamp = keep_in_memory(self._job.pipeline)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except BaseException as error:
+            self._tell(obstacle=f"its import failed ({type(error).__name__})")
+            return False
+        obstacle = fitness.obstacle(self._folder)
+        if obstacle:
+            self._tell(
+                obstacle=f"after the import of the pipeline, {obstacle}, which steps "
+                "cannot share; do that in download or process, or set warm: false"
+            )
+            return False
+        self._generators = seeded_random(numbers) + unseeded_numpy()
+        self._settle()
+        # From now on, steps may need it although its keeper was killed.
+        die_with_parent(False)
+        self._tell(stamp=stamp, files=self._files(fitness.read))
+        return True
+
+    def _settle(self) -> None:
+        # Not before: imports may have handlers and descriptors of their own.
+        self._open()
+        elsewhere.remember(self._job.pipeline)
+        remember_modules()
+        know_columns(self._job.folder.manifest)
+        self._surroundings = Surroundings(self._folder, self._read)
+        self._descriptors = open_descriptors()
+        # What is there stays there: forked processes need not look for garbage in it,
+        # which would copy it.
+        gc.collect()
+        gc.freeze()
+
+    def _tell(self, **report: Any) -> None:
+        os.write(self._life, json.dumps(report).encode() + b"\n")
+
+    def _files(self, read: set[str]) -> list[str]:
+        """Return what was read, and the code that is not the pipeline's own."""
+        found = {getattr(module, "__file__", None) for module in sys.modules.values()}
+        own = f"{self._folder}{os.sep}"
+        code = {f for f in found if isinstance(f, str) and not f.startswith(own)}
+        return sorted(code | read)
+
+    def serve(self) -> None:
+        """Fork as long as somebody may ask for it."""
+        while self._channels or self._steps:
+            ready = self._ready_descriptors()
+            if self._woken in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._woken, 4096)
+                self._reap()
+            for pid, step in self._steps.items():
+                if step.news.fileno() in ready:
+                    self._end_abandoned(pid, step)
+            for tie in ready & {*self._succession.ties}:
+                self._succession.hear(tie)
+            for kind, channel in self._own_channels().items():
+                if channel.fileno() in ready:
+                    self._take(kind, channel)
+            if self._taught.fileno() in ready:
+                self._succeed(*json.loads(self._taught.recv(_LONGEST_LESSON)))
+
+    def _own_channels(self) -> dict[str, socket.socket]:
+        left = self._succession.has_left
+        return {kind: end for kind, end in self._channels.items() if not left(kind)}
+
+    def _ready_descriptors(self) -> set[int]:
+        waiting = [self._woken, self._taught, *self._succession.ties]
+        waiting += self._own_channels().values()
+        waiting += [s.news for s in self._steps.values() if not s.is_abandoned]
+        poll = select.poll()
+        for descriptor in waiting:
+            poll.register(descriptor, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(_LONGEST_WAIT_MS)}
+        return ready or {self._woken}
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            step = self._steps.pop(pid, None)
+            if step is not None:
+                end = Ended.of(status, usage, {*self._steps, *self._succession.pids})
+                content = (status, end.cpu_s, end.max_rss_mb, end.was_alone)
+                _send(step.news, END.pack(*content))
+                step.news.close()
+
+    @staticmethod
+    def _end_abandoned(pid: int, step: _Step) -> None:
+        """End a step whose parent is gone: nothing may write behind its back."""
+        step.is_abandoned = True
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        end_marked(step.mark)
+
+    def _take(self, kind: str, channel: socket.socket) -> None:
+        """Take one request, and fork."""
+        try:
+            mark, descriptors, _, _ = socket.recv_fds(
+                channel, 256, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            # A successor was faster.
+            return
+        if not mark:
+            self._channels.pop(kind).close()
+            return
+        if len(descriptors) == DESCRIPTORS:
+            step = _Step(socket.socket(fileno=descriptors.pop(0)), mark.decode())
+            self._fork(kind, step, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _fork(self, kind: str, step: _Step, descriptors: list[int]) -> None:
+        def take() -> None:
+            step.news.close()
+            self._be_step(kind, *descriptors)
+
+        try:
+            pid = fork(take)
+        except OSError:
+            # No memory, say; whoever asked is told by the end of the socket.
+            step.news.close()
+            return
+        try:
+            # Here too, so that the group is there when its parent hears of it.
+            os.setpgid(pid, pid)
+        except (PermissionError, ProcessLookupError):
+            pass
+        self._steps[pid] = step
+        _send(step.news, PID.pack(pid))
+
+    def _be_step(self, kind: str, results: int, start: int, *streams: int) -> None:
+        self._close()
+        for channel in self._channels.values():
+            channel.close()
+        os.close(self._life)
+        for descriptor, stream in zip((1, 2), streams):
+            os.dup2(stream, descriptor)
+            os.close(stream)
+        for set_generator in self._generators:
+            set_generator()
+        end = quick_end(self._descriptors | identities((1, 2, results)))
+
+        def teach(status: int) -> None:
+            self._teach(kind)
+            end(status)
+
+        def task() -> tuple[Callable[[], Any], str]:
+            self._repeat_printed()
+            with open(start, "rb", closefd=False) as file:
+                function, mark = pickle.load(file)
+            return partial(self._believed, kind, function), mark
+
+        be_child(results, start, task, teach)
+
+    def _believed(self, kind: str, function: Callable[[], Any]) -> Any:
+        """Run a step; whatever its end, make sure that it can be believed.
+
+        Raises
+        ------
+        Distrust
+            It has changed what the imports of others may depend on.
+        """
+        self._surroundings.watch()
+        try:
+            result = function()
+        except BaseException:
+            self._distrust(kind)
+            raise
+        self._distrust(kind)
+        return result
+
+    def _distrust(self, kind: str) -> None:
+        # To look at what was written runs none of the pipeline's code.
+        if self._learned and kind != "inspect":
+            if change := self._surroundings.change(self._learned):
+                self._tell_teacher(kind, None)
+                raise Distrust(change)
+
+    def _teach(self, kind: str) -> None:
+        """Tell what a step has imported, if others may import the same."""
+        if kind in _LEARNERS and not self._succession.is_exhausted(kind):
+            names = lessons(whole_packages=kind == "inspect")
+            if names and not self._surroundings.change():
+                self._tell_teacher(kind, names)
+
+    def _tell_teacher(self, kind: str, names: list[str] | None) -> None:
+        _send(self._teacher, json.dumps([kind, names]).encode())
+
+    def _repeat_printed(self) -> None:
+        """Print what the import has printed, as an import in the step would."""
+        position = 0
+        while content := os.pread(self._printed, 1 << 16, position):
+            position += os.write(1, content)
+        os.close(self._printed)
+
+    def _succeed(self, kind: str, names: list[str] | None) -> None:
+        """Fork a successor that imports what a step has imported.
+
+        Without names, give up that kind of step: what was learned does harm.
+        """
+        if kind not in self._channels:
+            return
+        if names is None:
+            self._channels.pop(kind).close()
+            self._succession.end()
+            return
+        names = [name for name in names if name not in sys.modules]
+        if not names:
+            # This process has come to import them itself, as os.wait4 does.
+            remember_modules()
+        if not names or not self._succession.may_follow(kind):
+            return
+        ours, theirs = self._succession.forking(kind)
+
+        def follow() -> None:
+            os.close(ours)
+            self._be_successor(kind, names, theirs)
+
+        try:
+            pid = fork(follow)
+        except OSError:
+            # Then this end of its tie says at once that it has ended.
+            pid = -1
+        self._succession.forked(kind, pid, ours)
+        os.close(theirs)
+
+    def _be_successor(self, kind: str, names: list[str], tie: int) -> None:
+        self._close()
+        self._succession.begin(tie)
+        channel = self._channels.pop(kind)
+        for other in self._channels.values():
+            # Or whoever asks there would wait, should the first zygote be killed.
+            other.close()
+        self._channels = {kind: channel}
+        null = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(null, descriptor)
+        os.close(null)
+        fitness = Fitness()
+        had_numpy = "numpy.random" in sys.modules
+        self._surroundings.watch()
+        states = random_states()
+        learn(names)
+        has_drawn = random_states() != states
+        if not had_numpy:
+            self._generators += unseeded_numpy()
+        change = has_drawn or self._surroundings.change()
+        if change or fitness.obstacle(self._folder):
+            # Each step goes on importing it by itself.
+            return
+        self._read |= fitness.read
+        self._learned = {*self._learned, *(name.partition(".")[0] for name in names)}
+        self._settle()
+        self._tell(files=self._files(fitness.read))
+        self._succession.is_ready()
+        self.serve()
+
+
+def _send(to: socket.socket, message: bytes) -> None:
+    # Where it fails, nobody waits for it any more.
+    with contextlib.suppress(OSError):
+        to.send(message)
