@@ -11,13 +11,14 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 # The code that is checked out runs, whatever else is installed.
-sys.path.insert(0, workflow.basedir)
+ROOT = os.path.normpath(workflow.current_basedir.path)
+sys.path.insert(0, ROOT)
 
 
 # Beside the Snakefile, unless the folder of the run (--directory) has its own.
 CONFIG_FILE = "config/config.yaml"
 if not os.path.exists(CONFIG_FILE):
-    CONFIG_FILE = f"{workflow.basedir}/{CONFIG_FILE}"
+    CONFIG_FILE = f"{ROOT}/{CONFIG_FILE}"
 
 
 configfile: CONFIG_FILE

@@ -28,7 +28,7 @@ UNREACHED_LIMIT = 100_000
 # does by itself is a quarter of the time that planning ten thousand assets takes.
 gc.freeze()
 gc.set_threshold(200_000)
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+SCRIPTS = Path(ROOT) / "workflow" / "scripts"
 
 
 def ended_by_error(function):
@@ -388,7 +388,7 @@ def create_report(report_plugin, report_settings, global_report_settings):
     command += ["--processed-dir", DATA, "--output", str(report_settings.path)]
     if report_settings.stylesheet_path is not None:
         command += ["--stylesheet", str(report_settings.stylesheet_path)]
-    paths = [workflow.basedir, os.environ.get("PYTHONPATH")]
+    paths = [ROOT, os.environ.get("PYTHONPATH")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     status = subprocess.run(
         [*command, "--", *RUN.brainsets], env=environment
