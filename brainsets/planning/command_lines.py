@@ -1,16 +1,22 @@
 """The command lines of jobs: a wrapper, in the interpreter that its pipeline needs."""
 
+import hashlib
 import json
+import os
 import shlex
+import shutil
 import sys
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from brainsets.planning.settings import Brainset, Settings, Step
-from brainsets.planning.warm import client_words
+from brainsets.shared.sockets import socket_path
 from brainsets.sources import environments
 
-__all__ = ["batch_command", "job_command"]
+__all__ = ["batch_command", "client_words", "job_command"]
+
+_CLIENT = Path(__file__).resolve().parents[1] / "warm" / "client"
 
 
 def job_command(
@@ -18,7 +24,7 @@ def job_command(
     script: Path,
     brainset: Brainset,
     asset: str,
-    step: Any,
+    step: Step | None,
     warm_threads: int | None = None,
 ) -> str:
     """Return the command line of a job, without where its output goes.
@@ -76,6 +82,40 @@ def _client(
         return []
     common = (brainset.pipeline, brainset.raw_dir, brainset.processed_dir)
     return client_words(python, brainset.id, [*common, max(warm_threads, 1)])
+
+
+def client_words(python: str, brainset: str, things: Sequence[object]) -> list[str]:
+    """Return what to put before a job's command, so that a warm process may run it.
+
+    Empty where this cannot be.
+
+    Parameters
+    ----------
+    python : str
+        The interpreter of the job.
+    brainset : str
+        The brainset's id.
+    things : sequence
+        All that jobs must have in common to be run by one process.
+    """
+    digest = hashlib.sha256(repr([python, brainset, *map(str, things)]).encode())
+    path = socket_path(digest.hexdigest()[:12])
+    if not path:
+        return []
+    perl = _perl()
+    if perl is not None:
+        client = [perl, f"{_CLIENT}.pl", path]
+    else:
+        client = [python, "-I", "-S", f"{_CLIENT}.py", path]
+    # The shell need not stay and wait.
+    return ["exec", *client]
+
+
+@lru_cache(maxsize=1)
+def _perl() -> str | None:
+    # That of the system, which costs less than one behind a script that chooses one.
+    system = "/usr/bin/perl"
+    return system if os.access(system, os.X_OK) else shutil.which("perl")
 
 
 def _words(

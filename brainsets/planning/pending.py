@@ -8,17 +8,25 @@ exists, and holds when Snakemake's own records (``.snakemake``) are lost.
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
 
-from brainsets.planning.imported import has_same_imports
 from brainsets.planning.settings import Brainset
+from brainsets.shared.inputs.code import file_hash
 from brainsets.shared.inputs.raw_data import change, has_lost_its_data, raw_data_of
 from brainsets.shared.manifest import Manifest, is_broken, read_listing
 from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING, read_sentinel
 
-__all__ = ["Pending", "outdated_listing", "pending_assets"]
+__all__ = [
+    "Pending",
+    "has_same_imports",
+    "needs_listing",
+    "outdated_listing",
+    "pending_assets",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,12 @@ def outdated_listing(brainset: Brainset) -> str | None:
         brainset.pipeline, listing, {}
     )
     return None if same else "code changed"
+
+
+def needs_listing(brainset: Brainset) -> bool:
+    """Whether the list of assets is to be made again; failed listings are."""
+    failed = brainset.folder.listing_failure.exists()
+    return failed or outdated_listing(brainset) is not None
 
 
 def pending_assets(
@@ -197,3 +211,55 @@ def _size(path: str | os.PathLike) -> int | None:
     except (OSError, ValueError):
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def has_same_imports(
+    pipeline: Path, record: Mapping[str, Any], looked_at: dict[tuple[str, str], Any]
+) -> bool:
+    """Whether the modules are the same that a step imported from other folders.
+
+    Parameters
+    ----------
+    pipeline : Path
+        The pipeline's file, which may have been moved since.
+    record : mapping
+        What the step has left.
+    looked_at : dict
+        What is there now, as far as it was looked at: most assets share all of it.
+    """
+    imported = record.get("imported", {})
+    if not imported:
+        # Those of earlier versions say nothing.
+        return imported == {}
+    if not isinstance(imported, dict):
+        return False
+    before = record.get("pipeline")
+    before = before if isinstance(before, str) else str(pipeline)
+    for path, known in imported.items():
+        if (before, path) not in looked_at:
+            looked_at[before, path] = _hash_now(pipeline, before, path)
+        if known != looked_at[before, path]:
+            return False
+    return True
+
+
+def _hash_now(pipeline: Path, before: str, path: str) -> str | None:
+    """Return the hash of a module that was imported, None if it is not there any more.
+
+    It may have been moved together with the pipeline.
+    """
+    try:
+        relative = os.path.relpath(path, os.path.dirname(before))
+        moved = os.path.normpath(pipeline.parent / relative)
+        for place in (moved, path):
+            if os.path.isfile(place):
+                status = os.stat(place)
+                return _hashed(place, status.st_mtime_ns, status.st_size, status.st_ino)
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _hashed(path: str, *identity: int) -> str:
+    return file_hash(Path(path))

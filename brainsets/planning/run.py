@@ -19,8 +19,11 @@ from brainsets.planning.batches import (
     remove_batches,
     write_batch,
 )
-from brainsets.planning.mending import dead_links, mend
-from brainsets.planning.partial_files import remove_partial_files
+from brainsets.planning.cleanup import (
+    dead_links,
+    remove_obstacles,
+    remove_partial_files,
+)
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.shared.files import is_plain
@@ -143,7 +146,7 @@ class Run:
         """Keep other runs away from the brainsets until this process ends."""
         for brainset in self.brainsets.values():
             self._refuse(brainset, lock_run(brainset.folder.lock))
-            mend(brainset.folder)
+            remove_obstacles(brainset.folder)
             # Jobs of an earlier run that still wait would find their assets taken.
             remove_batches(brainset.folder, {*self._batches.get(brainset.id, ())})
             remove_partial_files(brainset.folder)

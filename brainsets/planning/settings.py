@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,8 +18,9 @@ from brainsets.planning.schema import (
     without_empty,
 )
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.inputs.arguments import named_files, recorded
+from brainsets.shared.inputs.arguments import literal_secrets, named_files, recorded
 from brainsets.shared.inputs.contents import is_older
+from brainsets.shared.text.names import spelled
 from brainsets.shared.text.paths import expanded
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.text.selection import Selection
@@ -27,7 +28,7 @@ from brainsets.sources.catalog import find_pipeline
 from brainsets.sources.pipeline_file import PipelineSource
 from brainsets.sources.published import PublishedPipeline
 
-__all__ = ["Brainset", "Settings", "read_setting", "read_settings"]
+__all__ = ["Brainset", "Settings", "Step", "advice", "read_setting", "read_settings"]
 
 _OWN_RESOURCES = {
     "mem_mb": "set mem_mb beside resources, not in it",
@@ -285,3 +286,31 @@ def _check_ids(brainsets: Sequence[Brainset]) -> None:
         f"brainset_id {ids}, so they would share a folder; "
         "run them one after the other with different processed_dir, or rename one."
     )
+
+
+def advice(brainsets: Iterable[Brainset]) -> Iterator[str]:
+    """Yield sentences about secrets and relative paths among the arguments."""
+    for brainset in brainsets:
+        folder = brainset.folder_of_args
+        for option, _ in literal_secrets(brainset.args, folder):
+            yield (
+                f"args of {brainset.id}: what follows {spelled(option)} looks like a "
+                "secret, which everybody on this machine can see; put it into an "
+                f"environment variable, and write {spelled(option)} env:NAME."
+            )
+        for argument in brainset.args if folder else ():
+            path = argument.partition("=")[2] if argument[:1] == "-" else argument
+            if _is_only_here(path, str(folder)):
+                yield (
+                    f"args of {brainset.id}: {spelled(path)} is in {os.getcwd()}, but "
+                    f"relative paths start at the pipeline's folder, {folder}; give "
+                    "the whole path if you mean that one."
+                )
+
+
+def _is_only_here(path: str, folder: str) -> bool:
+    """Whether a relative path leads to something from here, but not from a folder."""
+    looks_like_one = "/" in path or os.path.splitext(path)[1]
+    if not looks_like_one or os.path.isabs(path) or "\0" in path:
+        return False
+    return os.path.exists(path) and not os.path.exists(os.path.join(folder, path))

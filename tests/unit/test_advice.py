@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from brainsets.planning.advice import advice
+from brainsets.planning.settings import advice
 
 
 def told(args, folder):

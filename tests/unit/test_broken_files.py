@@ -18,7 +18,7 @@ from brainsets.jobs.batches import _Batch
 from brainsets.jobs.job import Job
 from brainsets.jobs.spares import keep_spares, put_away, remove_spares, spare
 from brainsets.planning.batches import Capacity, automatic_size, read_batch, write_batch
-from brainsets.planning.mending import mend
+from brainsets.planning.cleanup import remove_obstacles
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
@@ -322,7 +322,7 @@ def test_whatever_stands_for_a_file_is_borne_and_then_cleared_away(
         assert run_of(folder.lock)
     finally:
         release_locks()
-    mend(folder)
+    remove_obstacles(folder)
     capsys.readouterr()
     for file in FILES:
         path = folder.workflow / file
@@ -334,7 +334,7 @@ def test_whatever_stands_for_a_file_is_borne_and_then_cleared_away(
             assert os.path.lexists(path) == kept, file
         write_atomically(path, b"ours")
         assert not path.is_symlink() and path.read_bytes() == b"ours"
-    mend(folder)
+    remove_obstacles(folder)
     assert capsys.readouterr().err == ""
     assert elsewhere.read_text() == "theirs"
     if kind == "folder":
@@ -353,7 +353,7 @@ def test_folders_of_ours_that_are_none_are_made_anew(tmp_path, kind, capsys):
         put(kind, folder.workflow / name, elsewhere)
     look_at_all(run)
     release_locks()
-    mend(folder)
+    remove_obstacles(folder)
     assert capsys.readouterr().err.count("is made anew") == 4
     write_sentinel(folder.sentinel("a", "DONE"), RECORD)
     assert read_sentinel(folder.sentinel("a", "DONE")) == RECORD

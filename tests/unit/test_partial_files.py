@@ -2,7 +2,7 @@
 
 import os
 
-from brainsets.planning.partial_files import remove_partial_files
+from brainsets.planning.cleanup import remove_partial_files
 from brainsets.shared.files import write_atomically
 from brainsets.shared.folders import BrainsetFolder
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from brainsets.planning import warm
+from brainsets.planning import command_lines
 from brainsets.shared import sockets
 from brainsets.shared.processes import start_time
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def words(things=("pipeline.py", 1)):
-    return warm.client_words("/env/bin/python", "mine", things)
+    return command_lines.client_words("/env/bin/python", "mine", things)
 
 
 def test_socket_is_that_of_this_process_user_and_brainset():
@@ -52,9 +52,9 @@ def test_what_has_the_name_of_the_folder_is_left_alone(monkeypatch, tmp_path, wh
 
 
 def test_python_does_what_perl_would_do(monkeypatch):
-    monkeypatch.setattr(warm, "_perl", lambda: None)
+    monkeypatch.setattr(command_lines, "_perl", lambda: None)
     assert words()[1:4] == ["/env/bin/python", "-I", "-S"]
-    monkeypatch.setattr(warm, "_perl", lambda: "/usr/bin/perl")
+    monkeypatch.setattr(command_lines, "_perl", lambda: "/usr/bin/perl")
     assert words()[1] == "/usr/bin/perl"
 
 

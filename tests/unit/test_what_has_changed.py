@@ -9,7 +9,7 @@ import pytest
 
 from brainsets.jobs.code import elsewhere
 from brainsets.jobs.seen import EDITED, same_download
-from brainsets.planning.imported import has_same_imports
+from brainsets.planning.pending import has_same_imports
 from brainsets.planning.settings import Brainset
 from brainsets.shared.inputs.arguments import recorded
 from brainsets.shared.inputs.code import file_hash

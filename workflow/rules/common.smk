@@ -16,7 +16,7 @@ from brainsets.errors import BrainsetError
 from brainsets.planning.batches import Capacity
 from brainsets.planning.command_lines import batch_command, job_command
 from brainsets.display.status_table import show_outcome
-from brainsets.planning.advice import advice
+from brainsets.planning.settings import advice
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
 from brainsets.shared.summary import summarize_run

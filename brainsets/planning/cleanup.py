@@ -1,13 +1,17 @@
-"""Clear away what cannot be what the workflow has put there.
+"""Clear away what earlier runs, or accidents, have left in a brainset's folder.
 
-Only a run that has the lock of a brainset does this. What planning or a step reads it
-judges by itself; but a step writes, and Snakemake too, which would wait for ever for
-the reader of a named pipe, write through a link, or stop at a folder.
+Only a run that holds the lock of a brainset does this. Two kinds of things go: what
+stands where the workflow's files and folders belong and is none (Snakemake would wait
+for ever for the reader of a named pipe, write through a link, or stop at a folder), and
+files that a killed process has left half-written.
 """
 
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from brainsets.shared.files import is_plain, move_aside, remove_file
@@ -15,29 +19,33 @@ from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import schema_path
 from brainsets.shared.text.names import spelled
 
-__all__ = ["dead_links", "mend"]
+__all__ = ["dead_links", "remove_obstacles", "remove_partial_files"]
 
 _STEPS = ("download_asset", "process_asset", "download_batch", "process_batch")
 _FOLDERS = (
     *("status", "logs", "handoff", "staging", "outputs", "batches", "report"),
     *(f"logs/{step}" for step in _STEPS),
 )
-_MOST_TOLD = 5
+_MAX_NAMED = 5
+# As `files.write_atomically` and `spares` call them.
+_PARTIAL = re.compile(r"\.(\d+-.+|[0-9a-f]{32})")
+# Whoever still writes such a file has written to it lately.
+_UNTOUCHED_S = 600
 
 
-def mend(folder: BrainsetFolder) -> None:
+def remove_obstacles(folder: BrainsetFolder) -> None:
     """Have only files stand where files belong, and folders where folders do.
 
     A folder in the way is renamed, as data may be in it, and so is a file; links, named
     pipes and sockets are removed. What was done is told on stderr.
     """
-    mended = [*_mended_folders(folder), *_mended_files(folder)]
-    for path in mended[:_MOST_TOLD]:
+    removed = [*_obstacles_to_folders(folder), *_obstacles_to_files(folder)]
+    for path in removed[:_MAX_NAMED]:
         print(
             f"brainsets: {spelled(path)} was broken; it is made anew", file=sys.stderr
         )
-    if len(mended) > _MOST_TOLD:
-        more = len(mended) - _MOST_TOLD
+    if len(removed) > _MAX_NAMED:
+        more = len(removed) - _MAX_NAMED
         print(f"brainsets: ... and {more:,} more files were broken", file=sys.stderr)
 
 
@@ -50,7 +58,7 @@ def dead_links(folder: BrainsetFolder) -> list[Path]:
     return [path for path in paths if path.is_symlink() and not os.path.exists(path)]
 
 
-def _mended_folders(folder: BrainsetFolder) -> Iterator[Path]:
+def _obstacles_to_folders(folder: BrainsetFolder) -> Iterator[Path]:
     for name in _FOLDERS:
         path = folder.workflow / name
         # A link to a folder is the user's way to have it on another disk.
@@ -62,7 +70,7 @@ def _mended_folders(folder: BrainsetFolder) -> Iterator[Path]:
             yield path
 
 
-def _mended_files(folder: BrainsetFolder) -> Iterator[Path]:
+def _obstacles_to_files(folder: BrainsetFolder) -> Iterator[Path]:
     whole = (
         folder.manifest,
         schema_path(folder.manifest),
@@ -104,3 +112,30 @@ def _entries(place: Path, *, folders: bool = False) -> list[Path]:
             ]
     except OSError:
         return []
+
+
+def remove_partial_files(folder: BrainsetFolder) -> None:
+    """Remove what killed processes have left; to be called with the lock of the run.
+
+    No clock is asked but that of the file system, by the time of the lock's file.
+    """
+    with suppress(OSError):
+        latest = os.stat(folder.lock).st_mtime
+        for place in (
+            *(folder.workflow, folder.status, folder.handoff("").parent),
+            *(folder.outputs, folder.workflow / "staging"),
+        ):
+            with suppress(OSError), os.scandir(place) as entries:
+                for entry in entries:
+                    if _PARTIAL.fullmatch(entry.name):
+                        with suppress(OSError):
+                            written = entry.stat(follow_symlinks=False).st_mtime
+                            if latest - written > _UNTOUCHED_S:
+                                _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+        os.unlink(entry.path)
