@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 
-from one_node_slurm import one_node_slurm  # noqa: E402
+from tests.helpers.one_node_slurm import one_node_slurm  # noqa: E402
 
 SLOTS, SECONDS = 4, 1.0
 

@@ -1,24 +1,14 @@
-"""Whole runs of Snakemake in fresh folders, and the recordings that tests read."""
+"""What tests of all folders are given, and how hypothesis makes its examples."""
 
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.text.names import asset_names
-
-ROOT = Path(__file__).resolve().parents[1]
-PIPELINES = ROOT / "tests" / "pipelines"
-SHARED_DATA = ROOT.parent / "shared" / "data"
+from tests.helpers.workspace import SHARED_DATA, Workspace
 
 # A busy machine is no failure; and where people wait for a verdict on a change, the
 # examples are the same each time.
@@ -29,127 +19,6 @@ hypothesis.settings.register_profile(
     derandomize="CI" in os.environ,
 )
 hypothesis.settings.load_profile("here")
-
-
-@dataclass
-class Workspace:
-    """A folder with everything of some runs: pipeline, raw and processed data.
-
-    Its path has a blank and a letter that is not ASCII, as people's folders do, and not
-    the word "test", which one published pipeline looks for in its paths.
-    """
-
-    root: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def raw_dir(self) -> Path:
-        return self.root / "raw data"
-
-    @property
-    def processed_dir(self) -> Path:
-        return self.root / "processed é"
-
-    def folder(self, brainset: str = "recorder") -> BrainsetFolder:
-        return BrainsetFolder(self.processed_dir / brainset)
-
-    def copy_pipeline(self, name: str = "recorder") -> Path:
-        """Return a copy of one of the tests' pipelines, to be edited."""
-        target = self.root / f"pipeline of {name}"
-        shutil.copytree(PIPELINES / name, target, dirs_exist_ok=True)
-        return target / "pipeline.py"
-
-    def write_pipeline(self, source: str, name: str = "mine") -> Path:
-        path = self.root / name / "pipeline.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source, encoding="utf-8")
-        return path
-
-    def write_rows(self, rows: list[dict], brainset: str = "recorder") -> None:
-        """Say what the recorder lists: rows with id, and what is not the default."""
-        default = {"behave": "", "seconds": 0.0, "value": 1}
-        path = self.raw_dir / brainset / "rows.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([{**default, **row} for row in rows]))
-
-    def events(self, brainset: str = "recorder") -> list[str]:
-        """Return what ran since the last call, in order."""
-        path = self.raw_dir / brainset / "events.txt"
-        if not path.exists():
-            return []
-        lines = path.read_text(encoding="utf-8").splitlines()
-        path.unlink()
-        return lines
-
-    def command(self, brainsets, *arguments: str, cores: int = 4, **settings):
-        config = {
-            "raw_dir": str(self.raw_dir),
-            "processed_dir": str(self.processed_dir),
-            "brainsets": brainsets,
-            "warm": os.environ.get("WARM", "1") != "0",
-            **settings,
-        }
-        path = self.root / "settings.json"
-        path.write_text(json.dumps(config, default=str), encoding="utf-8")
-        return [
-            *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"),
-            *("--directory", self.root, "--cores", str(cores)),
-            *("--configfile", path, "--scheduler", "greedy"),
-            *arguments,
-        ]
-
-    def start(self, brainsets, *arguments: str, **settings) -> subprocess.Popen:
-        """Start Snakemake in a process group of its own."""
-        return self.start_command(self.command(brainsets, *arguments, **settings))
-
-    def start_command(self, command: list) -> subprocess.Popen:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=self.full_environment,
-            start_new_session=True,
-        )
-
-    def run(self, brainsets, *arguments: str, **settings):
-        """Run Snakemake to its end; all it prints is in ``stdout``."""
-        return self.finish(self.start(brainsets, *arguments, **settings))
-
-    @staticmethod
-    def finish(process: subprocess.Popen):
-        """Wait for the end of a run that was started."""
-        try:
-            output, _ = process.communicate(timeout=300)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-        return subprocess.CompletedProcess(process.args, process.returncode, output)
-
-    @property
-    def full_environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": "", "COLUMNS": "120", **self.environment}
-
-    def brainsets(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run ``python -m brainsets``."""
-        return subprocess.run(
-            [sys.executable, "-m", "brainsets", *map(str, arguments)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=self.full_environment,
-            timeout=300,
-        )
-
-    def sentinel(self, asset: str, state: str, among: list[str] | None = None):
-        """Return what a sentinel says, None if it is not there."""
-        name = asset_names(among or [asset])[asset]
-        path = self.folder().sentinel(name, state)
-        if not path.exists():
-            return None
-        return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -185,6 +54,6 @@ def shared_data():
 @pytest.fixture(scope="session")
 def story(tmp_path_factory):
     """What came of preparing both datasets of PhysioNet."""
-    from physionet_story import told_story
+    from tests.helpers.physionet_story import told_story
 
     return told_story(tmp_path_factory)

@@ -11,8 +11,7 @@ import packaging
 import pytest
 
 from brainsets.sources.pipeline_file import PipelineSource
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.workspace import ROOT
 
 CODE = '''"""A pipeline."""
 

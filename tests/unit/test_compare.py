@@ -7,7 +7,8 @@ import struct
 import h5py
 import numpy as np
 import pytest
-from parity.compare import compare_files, compare_folders
+
+from tests.helpers.parity.compare import compare_files, compare_folders
 
 NAN = struct.pack("<d", math.nan)
 OTHER_NAN = NAN[:1] + b"\x01" + NAN[2:]

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import textwrap
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
-from archive_server import ArchiveServer
+
+from tests.helpers.archive_server import ArchiveServer
 
 pytest.importorskip("requests", reason="downloads are done with requests")
 
@@ -20,8 +20,8 @@ from brainsets.archives.downloads import RETRIES, download_file
 from brainsets.archives.physionet import file_url, read_listing
 from brainsets.errors import DownloadError
 from brainsets.supervision.failures import described
+from tests.helpers.workspace import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CONTENT = random.Random(7).randbytes(1_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 

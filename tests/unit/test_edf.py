@@ -8,13 +8,13 @@ import types
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from edf import ANNOTATIONS, FIELDS, Edf, read_edf, write_edf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.archives.edf import check_edf, read_units
 from brainsets.errors import RecordingError
+from tests.helpers.edf import ANNOTATIONS, FIELDS, Edf, read_edf, write_edf
+from tests.helpers.workspace import ROOT
 
 # The functions of shipped pipelines that read such a file.
 PIPELINES = {

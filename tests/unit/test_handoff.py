@@ -30,8 +30,8 @@ from brainsets.jobs.handoffs.instances import Absent, changes, restore, snapshot
 from brainsets.shared.manifest import make_row
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
+from tests.helpers.workspace import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 KEY = {"row": "0123456789abcdef", "args": ["--subject", "3"]}
 
 PIPELINE = """

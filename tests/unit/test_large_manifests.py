@@ -5,7 +5,6 @@ import time
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sentinel_files import History, Step, write_brainset
 
 from brainsets.errors import ManifestError
 from brainsets.shared import manifest, sentinels, summary
@@ -15,6 +14,7 @@ from brainsets.shared.manifest import Column, read_manifest
 from brainsets.shared.status import brainset_status
 from brainsets.shared.summary import write_summary
 from brainsets.shared.text import names
+from tests.helpers.sentinel_files import History, Step, write_brainset
 
 STEP = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
 MANY = 300_000

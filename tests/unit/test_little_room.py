@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -19,8 +18,8 @@ from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.sentinels import read_sentinel
 from brainsets.supervision import failures
 from brainsets.supervision.forking import fork
+from tests.helpers.workspace import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ATTEMPT = {
     "error": "OSError",
     "message": "[Errno 28] No space left on device",

@@ -4,18 +4,16 @@ import math
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import example, given
-from manifests import frames, rows_read, write
 
 from brainsets.errors import ManifestError
 from brainsets.shared.manifest import find_row, read_listing, read_manifest
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.manifests import frames, rows_read, write
+from tests.helpers.workspace import ROOT
 
 
 def as_python(value):

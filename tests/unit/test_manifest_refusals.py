@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from manifests import rows_read, write
 
 from brainsets.errors import ManifestError
 from brainsets.jobs import listing
 from brainsets.shared.manifest import Manifests, find_row, read_listing, read_manifest
+from tests.helpers.manifests import rows_read, write
 
 
 class Probe:

@@ -11,11 +11,11 @@ import time
 import zlib
 
 import pytest
-from raw_server import RawServer, answer
+
+from tests.helpers.raw_server import RawServer, answer
 
 pytest.importorskip("requests", reason="downloads are done with requests")
 
-from archive_server import ArchiveServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +23,7 @@ from brainsets.archives.answers import retry_after_s
 from brainsets.archives.downloads import RETRIES, download_file
 from brainsets.errors import DownloadError
 from brainsets.supervision.failures import described
+from tests.helpers.archive_server import ArchiveServer
 
 CONTENT = bytes(range(256)) * 4
 LENGTH = len(CONTENT)

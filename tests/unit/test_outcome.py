@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-from sentinel_files import History, Step, write_brainset
-
 from brainsets.display.status_table import outcome
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.status import BrainsetStatus, brainset_status
+from tests.helpers.sentinel_files import History, Step, write_brainset
 
 KINDS = {
     "failures": ("FAILED", "--failed"),

@@ -3,11 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
-from sentinel_files import History, Step, write_brainset
 
 from brainsets.planning.pending import pending_assets
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
+from tests.helpers.sentinel_files import History, Step, write_brainset
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\0\0\0"])

@@ -4,9 +4,10 @@ import hashlib
 import shutil
 
 import pytest
-from archive_server import ArchiveServer
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.helpers.archive_server import ArchiveServer
 
 pytest.importorskip("requests", reason="downloads are done with requests")
 

@@ -2,72 +2,28 @@
 
 import hashlib
 import os
-import shutil
 import sys
 
-import pandas as pd
 import pytest
 
 from brainsets.errors import OutputError
-from brainsets.jobs.listing import table
 from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
-from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import schema_path
-from brainsets.shared.sentinels import DONE, write_sentinel
-from brainsets.shared.text.names import asset_names
+from brainsets.shared.sentinels import DONE
+from tests.helpers.publishing import (
+    finish,
+    list_assets,
+    listed_brainset,
+    published,
+    stage,
+)
 
 h5py = pytest.importorskip("h5py", reason="writes HDF5 files")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = BrainsetFolder(tmp_path / "processed é" / "brainset")
-    list_assets(folder, ["a", "b", "first", "first/1", "second"])
-    return folder
-
-
-def list_assets(folder, assets):
-    """Write a manifest of these assets."""
-    columns, lines, _ = table(pd.DataFrame(index=pd.Index(assets, name="id")))
-    write_sentinel(schema_path(folder.manifest), {"columns": columns})
-    folder.manifest.write_text("".join(f"{line}\n" for line in lines))
-
-
-def name_of(asset):
-    return asset_names([asset])[asset]
-
-
-def stage(folder, asset, files=()):
-    """Write files, content by path, as process would; return the staging folder."""
-    staging = folder.staging(name_of(asset))
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    for name, content in dict(files).items():
-        path = staging / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return staging
-
-
-def finish(folder, asset, files):
-    """Do all that makes an asset done: stage, inspect, publish, leave DONE."""
-    folder.sentinel(name_of(asset), DONE).unlink(missing_ok=True)
-    staging = stage(folder, asset, files)
-    outputs = inspected_outputs(staging)
-    publish(folder, name_of(asset), asset, staging, outputs)
-    record = {"asset": asset, "outputs": outputs}
-    write_sentinel(folder.sentinel(name_of(asset), DONE), record)
-    return outputs
-
-
-def published(folder):
-    """Return path and content of all data of a brainset."""
-    return {
-        path.relative_to(folder.root).as_posix(): path.read_bytes()
-        for path in sorted(folder.root.rglob("*"))
-        if path.is_file() and folder.workflow not in path.parents
-    }
+    return listed_brainset(tmp_path)
 
 
 def write_h5(path):

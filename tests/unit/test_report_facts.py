@@ -6,7 +6,8 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentinel_files import History, Step, write_brainset
+
+from tests.helpers.sentinel_files import History, Step, write_brainset
 
 pytest.importorskip(
     "matplotlib", reason="a report needs it: pip install -e '.[report]'"

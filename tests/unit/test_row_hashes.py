@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import frames, write
 
 from brainsets.shared.manifest import find_row, read_manifest
+from tests.helpers.manifests import frames, write
 
 
 def hashes(folder, frame):

@@ -4,11 +4,11 @@ import ast
 import importlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.workspace import ROOT
+
 PACKAGE = ROOT / "brainsets"
 JOB_CODE = ("jobs", "supervision", "warm", "shared")
 PLANNING_CODE = ("planning", "sources", "display")

@@ -6,8 +6,9 @@ import ssl
 from urllib.parse import urlsplit
 
 import pytest
-from parity.dandi import API, STORE, DandiArchive
-from parity.stand_in import StandIn
+
+from tests.helpers.parity.dandi import API, STORE, DandiArchive
+from tests.helpers.parity.stand_in import StandIn
 
 CONTENT = {"sub-a/x.nwb": b"12345", "sub-b/y.nwb": b"", "sub-c/z.nwb": b"9"}
 ASSETS = "/api/dandisets/000001/versions/draft/assets/"

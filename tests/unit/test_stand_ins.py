@@ -6,9 +6,10 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 import pytest
-from parity.openneuro import OpenNeuro
-from parity.s3 import s3_server
-from parity.stand_in import StandIn
+
+from tests.helpers.parity.openneuro import OpenNeuro
+from tests.helpers.parity.s3 import s3_server
+from tests.helpers.parity.stand_in import StandIn
 
 KNOWN = {"ds1": {"latestSnapshot": {"tag": "1.0.0"}, "metadata": {"species": None}}}
 

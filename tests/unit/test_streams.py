@@ -9,11 +9,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from sentinel_files import History, Step, write_brainset
 
 from brainsets.commands.main import main
 from brainsets.display.dry_run import PlannedJobs
@@ -22,6 +20,8 @@ from brainsets.display.status_table import show_outcome
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.text.names import AssetNames
 from brainsets.shared.text.streams import make_safe, shown, shown_parts
+from tests.helpers.sentinel_files import History, Step, write_brainset
+from tests.helpers.workspace import ROOT
 
 STEP = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
 # A title, the clipboard, clearing, a cursor that moves, a bell, what hides what stands

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sentinel_files import STORIES, TEXTS, write_brainset
 
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.summary import COLUMNS, summarize_run, write_summary
 from brainsets.shared.text import cells
+from tests.helpers.sentinel_files import STORIES, TEXTS, write_brainset
 
 STATES = {
     "nothing": "PENDING",

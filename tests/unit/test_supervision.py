@@ -12,11 +12,10 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.workspace import ROOT
 
 SCRIPT = """
 import json, os, resource, signal, subprocess, sys, time

@@ -7,7 +7,6 @@ import random
 import time
 
 import pytest
-from test_publishing import finish, folder, list_assets, name_of, published, stage
 
 from brainsets.errors import OutputError
 from brainsets.jobs.outputs import claims, publishing, records
@@ -15,8 +14,19 @@ from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
 from brainsets.shared.sentinels import DONE, write_sentinel
 from brainsets.shared.text.names import asset_name
+from tests.helpers.publishing import (
+    finish,
+    list_assets,
+    listed_brainset,
+    name_of,
+    published,
+    stage,
+)
 
-__all__ = ["folder"]
+
+@pytest.fixture
+def folder(tmp_path):
+    return listed_brainset(tmp_path)
 
 
 @pytest.fixture(autouse=True)

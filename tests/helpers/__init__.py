@@ -1,0 +1,1 @@
+"""What several test modules start from: servers, terminals, files of each kind."""
