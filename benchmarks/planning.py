@@ -18,8 +18,13 @@ from benchmarks.sides import OurWorkflow, set_aside, snakemake
 from benchmarks.workloads import CORES, Sizes, Workload, planning
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
-from brainsets.shared.sentinels import DONE, DOWNLOADED, read_sentinel, write_sentinel
-from brainsets.shared.summary import write_summary
+from brainsets.shared.state.sentinels import (
+    DONE,
+    DOWNLOADED,
+    read_sentinel,
+    write_sentinel,
+)
+from brainsets.shared.state.summary import write_summary
 
 __all__ = ["measured_planning"]
 

@@ -18,7 +18,7 @@ from benchmarks.machine import ROOT, packages_in
 from benchmarks.meter import MeasuringError, Usage, measure
 from benchmarks.workloads import CORES, Workload
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import DONE
+from brainsets.shared.state.sentinels import DONE
 from brainsets.sources.environments import interpreter, uv_program
 
 __all__ = [

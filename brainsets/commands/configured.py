@@ -7,7 +7,7 @@ import yaml
 
 from brainsets.errors import SettingsError
 from brainsets.planning.settings import read_setting
-from brainsets.shared.text.paths import expanded
+from brainsets.shared.text.paths import expand_home
 
 __all__ = ["ROOT", "configured", "configured_folder", "results_folder"]
 
@@ -34,7 +34,7 @@ def configured(key: str) -> Any:
 
 def configured_folder(key: str) -> Path:
     """Return ``raw_dir`` or ``processed_dir`` as config/config.yaml has it."""
-    return _file().absolute().parents[1] / expanded(key, configured(key))
+    return _file().absolute().parents[1] / expand_home(key, configured(key))
 
 
 def results_folder() -> Path:
@@ -43,7 +43,7 @@ def results_folder() -> Path:
     A run in a folder without settings takes those of the clone, and leaves its results
     in the folder.
     """
-    here = Path.cwd() / expanded("processed_dir", configured("processed_dir"))
+    here = Path.cwd() / expand_home("processed_dir", configured("processed_dir"))
     return here if here.is_dir() else configured_folder("processed_dir")
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from brainsets.errors import BrainsetError
-from brainsets.shared.text.streams import discard, make_safe, say
+from brainsets.shared.text.streams import discard_unwritable, make_safe, print_to_stderr
 
 __all__ = ["ended"]
 
@@ -18,16 +18,16 @@ def ended(run: Callable[[], int]) -> int:
         finally:
             sys.stdout.flush()
     except BrainsetError as error:
-        say(f"brainsets: {error}")
+        print_to_stderr(f"brainsets: {error}")
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Whoever read our output has seen enough.
-        discard()
+        discard_unwritable()
         return 141
     except OSError as error:
-        discard()
+        discard_unwritable()
         what = error.filename or "what there is to say cannot be written"
-        say(f"brainsets: {what}: {error.strerror or error}.")
+        print_to_stderr(f"brainsets: {what}: {error.strerror or error}.")
         return 2

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from brainsets.commands.configured import configured
-from brainsets.shared.text.names import spelled
+from brainsets.shared.text.lines import single_line
 from brainsets.sources.catalog import Entry, catalog
 
 __all__ = ["add_parser"]
@@ -31,10 +31,10 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     sources: dict[str, list[str]] = {}
     for entry in entries:
-        sources.setdefault(spelled(entry.name), []).append(entry.source)
+        sources.setdefault(single_line(entry.name), []).append(entry.source)
     width = max(map(len, sources), default=0)
     for name in sorted(sources):
-        print(f"{name:<{width}}  {', '.join(map(spelled, sources[name]))}")
+        print(f"{name:<{width}}  {', '.join(map(single_line, sources[name]))}")
     return 0
 
 

@@ -13,8 +13,8 @@ from brainsets.errors import SettingsError
 from brainsets.shared.files import is_plain
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
-from brainsets.shared.text.selection import nearest
-from brainsets.shared.text.streams import say, shown_parts
+from brainsets.shared.text.streams import escape_controls_in_parts, print_to_stderr
+from brainsets.shared.text.suggestions import did_you_mean
 
 __all__ = ["latest_log", "show_log"]
 
@@ -40,7 +40,7 @@ def show_log(folders: Iterable[BrainsetFolder], asset: str) -> int:
         if shutil.which(pager[0]):
             _page(pager, texts)
             return 0
-    say(f"{path}:")
+    print_to_stderr(f"{path}:")
     sys.stdout.writelines(texts)
     return 0
 
@@ -49,7 +49,7 @@ def _texts(path: Path, *, colours: bool) -> Iterator[str]:
     """Yield what a log holds, in parts: whatever ran has written into it."""
     with open(path, encoding="utf-8", errors="backslashreplace", newline="") as file:
         parts = iter(lambda: file.read(_PART), "")
-        yield from shown_parts(parts, colours=colours)
+        yield from escape_controls_in_parts(parts, colours=colours)
 
 
 def _page(pager: list[str], texts: Iterator[str]) -> None:
@@ -82,7 +82,7 @@ def latest_log(folders: Iterable[BrainsetFolder], asset: str) -> Path:
             if asset in names:
                 found.append((folder, names[asset]))
     if not found:
-        hint = nearest(asset, known, cutoff=0.2) or "see 'status --json'."
+        hint = did_you_mean(asset, known, cutoff=0.2) or "see 'status --json'."
         raise SettingsError(f"--log: there is no asset {asset!r}; {hint}")
     if len(found) > 1:
         named = ", ".join(folder.root.name for folder, _ in found)

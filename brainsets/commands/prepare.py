@@ -15,11 +15,11 @@ from typing import Any
 from brainsets.commands.configured import ROOT, configured, configured_folder
 from brainsets.commands.ending import ended
 from brainsets.errors import SettingsError
-from brainsets.shared import sentinels
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.text.paths import expanded
+from brainsets.shared.state import sentinels
+from brainsets.shared.text.paths import expand_home
 from brainsets.shared.text.secrets import without_secrets
-from brainsets.shared.text.streams import say
+from brainsets.shared.text.streams import print_to_stderr
 from brainsets.sources.catalog import find_pipeline
 
 __all__ = ["add_parser", "runner_main"]
@@ -79,7 +79,7 @@ def _add_common(parser: argparse.ArgumentParser, *, required: bool) -> None:
 def _run(options: argparse.Namespace) -> int:
     path = options.brainset
     if options.local:
-        path = str(expanded("the pipeline", path).absolute())
+        path = str(expand_home("the pipeline", path).absolute())
     environment = "active" if options.use_active_env else "isolated"
     return _prepare(path, options, options.remaining, environment)
 
@@ -100,7 +100,7 @@ def _run_file(argv: Sequence[str] | None) -> int:
     _add_common(parser, required=True)
     options, remaining = parser.parse_known_args(argv)
     options.verbose = False
-    path = str(expanded("the pipeline", options.pipeline_file).absolute())
+    path = str(expand_home("the pipeline", options.pipeline_file).absolute())
     return _prepare(path, options, remaining, "active")
 
 
@@ -119,7 +119,7 @@ def _prepare(
     source = find_pipeline(pipeline, versions=versions, active=active)
     arguments = [argument for argument in arguments if argument != "--"]
     raw_dir, processed_dir = (
-        expanded(key, getattr(options, key) or configured_folder(key)).absolute()
+        expand_home(key, getattr(options, key) or configured_folder(key)).absolute()
         for key in ("raw_dir", "processed_dir")
     )
     settings: dict[str, Any] = {
@@ -142,19 +142,19 @@ def _prepare(
         command.insert(command.index("--config"), "all")
         command += ["--", str(folder.manifest)]
     if options.verbose:
-        say(f"$ {without_secrets(shlex.join(command))}")
+        print_to_stderr(f"$ {without_secrets(shlex.join(command))}")
     before = _failure(folder)
     code = _call(command)
     usage = _failure(folder)
     if code and usage is not None and usage != before:
         if usage["error"] == "UsageError":
-            say(str(usage["message"]))
+            print_to_stderr(str(usage["message"]))
             if folder.manifest.exists():
                 # A mistyped argument is no failure of what was prepared before.
                 folder.listing_failure.unlink(missing_ok=True)
             return 2
         if options.list:
-            say(f"brainsets: {usage['message']}")
+            print_to_stderr(f"brainsets: {usage['message']}")
     if options.list and code == 0:
         sys.stdout.write(folder.manifest.read_text(encoding="utf-8"))
     return code

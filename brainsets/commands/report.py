@@ -8,7 +8,7 @@ from pathlib import Path
 from brainsets.commands.configured import results_folder
 from brainsets.errors import ReportError, SettingsError
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.status import find_brainsets
+from brainsets.shared.state.status import find_brainsets
 
 __all__ = ["add_parser"]
 

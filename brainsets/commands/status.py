@@ -14,16 +14,22 @@ from brainsets.display.status_table import outcome
 from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
-from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, INTERRUPTED, PENDING
-from brainsets.shared.status import (
+from brainsets.shared.state.sentinels import (
+    DONE,
+    DOWNLOADED,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+)
+from brainsets.shared.state.status import (
     STATES,
     AssetFilter,
     BrainsetStatus,
     brainset_status,
     find_brainsets,
 )
-from brainsets.shared.text.names import spelled, titled
-from brainsets.shared.text.selection import nearest
+from brainsets.shared.text.lines import asset_title, single_line
+from brainsets.shared.text.suggestions import did_you_mean
 
 __all__ = ["add_parser"]
 
@@ -117,7 +123,7 @@ def _check_names(folders: list[BrainsetFolder], only: AssetFilter | None) -> Non
     for pattern in only.patterns:
         one = AssetFilter(patterns=[pattern])
         if not any(map(one.names, known)):
-            hint = nearest(pattern, known, cutoff=0.2) or "see 'status --json'."
+            hint = did_you_mean(pattern, known, cutoff=0.2) or "see 'status --json'."
             raise SettingsError(f"--asset: no asset matches {pattern!r}; {hint}")
 
 
@@ -126,7 +132,7 @@ def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
     screen = console(sys.stdout, width=width)
     if not statuses:
-        print(f"Nothing has been prepared under {spelled(folder)} yet.")
+        print(f"Nothing has been prepared under {single_line(folder)} yet.")
         return
     is_filtered = any(status.assets is not None for status in statuses)
     for part in outcome(statuses, whole=is_filtered):
@@ -138,7 +144,7 @@ def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
 def _others(statuses: list[BrainsetStatus]) -> list[str]:
     """Return a line for each asset that a filter names and the outcome does not."""
     return [
-        f"{told['state']} {spelled(status.brainset)} {titled(told['asset'])}"
+        f"{told['state']} {single_line(status.brainset)} {asset_title(told['asset'])}"
         for status in statuses
         for told in status.assets or ()
         if told["state"] in (DONE, DOWNLOADED, PENDING)

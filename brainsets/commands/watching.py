@@ -11,13 +11,9 @@ from brainsets.display.ticker import pause_s
 from brainsets.display.units import age_s, clock
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifests
-from brainsets.shared.sentinels import DONE, FAILED, RUNNING
-from brainsets.shared.status import (
-    BrainsetStatus,
-    brainset_status,
-    failure_text,
-)
-from brainsets.shared.text.names import spelled, titled
+from brainsets.shared.state.sentinels import DONE, FAILED, RUNNING
+from brainsets.shared.state.status import BrainsetStatus, brainset_status, failure_text
+from brainsets.shared.text.lines import asset_title, single_line
 
 __all__ = ["watch"]
 
@@ -97,12 +93,12 @@ class _Watcher:
             fresh = fresh[-_MOST_FAILURES:]
         for key in fresh:
             failure, (brainset, asset) = failures[key], key
-            what = f"{spelled(brainset)} {titled(asset)}"
+            what = f"{single_line(brainset)} {asset_title(asset)}"
             if failure.get("asset"):
                 what += f" ({failure['step']})"
             self.screen.tell(f"FAILED {what}: {failure_text(failure)}", "red")
             if failure.get("log"):
-                self.screen.tell(f"       log: {spelled(failure['log'])}")
+                self.screen.tell(f"       log: {single_line(failure['log'])}")
         self._told = marks
 
     def _tell_counts(self) -> None:
@@ -110,7 +106,8 @@ class _Watcher:
             counts = status.counts
             total = "no list yet" if status.total is None else f"{status.total:,}"
             line = (
-                f"{spelled(status.brainset)}: {counts.get(DONE, 0):,} of {total} done, "
+                f"{single_line(status.brainset)}: "
+                f"{counts.get(DONE, 0):,} of {total} done, "
                 f"{counts.get(FAILED, 0):,} failed, {counts.get(RUNNING, 0):,} running"
             )
             if self._lines.get(status.brainset) != line:

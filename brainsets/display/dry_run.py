@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from brainsets.shared.text.names import spelled, titled
+from brainsets.shared.text.lines import asset_title, single_line
 
 __all__ = ["PlannedJobs"]
 
@@ -44,7 +44,7 @@ class PlannedJobs:
             return False
         brainset = wildcards["brainset"]
         if rule not in _STEPS:
-            self._whole.append(spelled(record.rule_msg))
+            self._whole.append(single_line(record.rule_msg))
             if rule == "write_manifest":
                 self._unlisted.append(brainset)
             return True
@@ -97,8 +97,8 @@ class PlannedJobs:
         for asset in (asset for asset in order if asset in assets):
             steps = ", ".join(step for step in _ORDER if step in assets[asset])
             reason = self._run.reason_of(brainset, asset)
-            shown = titled(asset).encode(encoding, "backslashreplace")
-            row = [shown.decode(encoding), steps, spelled(reason)]
+            shown = asset_title(asset).encode(encoding, "backslashreplace")
+            row = [shown.decode(encoding), steps, single_line(reason)]
             rows.append([*row[:1], str(batches.get(asset, "")), *row[1:]])
         head.insert(1, "batch")
         if not batches:
@@ -108,7 +108,7 @@ class PlannedJobs:
         from rich.cells import cell_len
 
         widths = [max(map(cell_len, column)) for column in zip(head, *rows)]
-        yield f"{spelled(brainset)}:"
+        yield f"{single_line(brainset)}:"
         for row in (head, *rows):
             cells = "  ".join(
                 cell + " " * (width - cell_len(cell))
@@ -128,7 +128,7 @@ class PlannedJobs:
         yield f"{counts['asset']:,} {noun} to run{detail}."
         for brainset in self._unlisted:
             yield (
-                f"{spelled(brainset)}: what its list will hold is known once it is "
+                f"{single_line(brainset)}: what its list will hold is known once it is "
                 "made; 'snakemake --cores 1 --until write_manifest' stops there."
             )
         yield "This was a dry-run (flag -n): nothing was run."

@@ -24,9 +24,9 @@ from brainsets.display.ticker import Ticker
 from brainsets.display.units import age_s, clock
 from brainsets.planning.pending import Pending
 from brainsets.shared.files import why_unwritable
-from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
-from brainsets.shared.status import failure_text, told_failure
-from brainsets.shared.text.names import spelled, titled
+from brainsets.shared.state.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
+from brainsets.shared.state.status import failure_summary, failure_text
+from brainsets.shared.text.lines import asset_title, single_line
 
 __all__ = ["DisplayHandler"]
 
@@ -242,9 +242,9 @@ class DisplayHandler(LogHandlerBase):
 
     def _title(self, job: _Job) -> str:
         if not job.name:
-            return spelled(job.brainset)
+            return single_line(job.brainset)
         asset = self._progress[job.brainset].asset(job.name) or job.name
-        return f"{spelled(job.brainset)} {titled(asset)}"
+        return f"{single_line(job.brainset)} {asset_title(asset)}"
 
     def _tell_event(self, at: float, text: str, style: str = "") -> None:
         self._screen.tell(f"{clock(at)} {text}", style)
@@ -268,9 +268,9 @@ class DisplayHandler(LogHandlerBase):
             progress.note = _WHOLE[rule][0]
             job.failure_before = _written(self._failure_file(job))
             if not self._screen.is_live:
-                self._tell_event(record.created, spelled(record.rule_msg))
+                self._tell_event(record.created, single_line(record.rule_msg))
         else:
-            self._tell_event(record.created, spelled(record.rule_msg or rule))
+            self._tell_event(record.created, single_line(record.rule_msg or rule))
 
     def _end_job(self, record: Any) -> None:
         job = self._jobs.pop(record.job_id, None)
@@ -288,7 +288,7 @@ class DisplayHandler(LogHandlerBase):
             if job.rule == "write_manifest" and progress.planned_at < record.created:
                 progress.note = "planning"
             if not self._screen.is_live:
-                ended = f"{spelled(job.brainset)}: {_WHOLE[job.rule][1]}"
+                ended = f"{single_line(job.brainset)}: {_WHOLE[job.rule][1]}"
                 self._tell_event(record.created, ended)
 
     def _fail_job(self, record: Any) -> None:
@@ -317,7 +317,7 @@ class DisplayHandler(LogHandlerBase):
             if progress is not None and (
                 reason := why_unwritable(progress.folder.root)
             ):
-                where = f"{spelled(job.brainset)}: {progress.folder.root}"
+                where = f"{single_line(job.brainset)}: {progress.folder.root}"
                 self._tell_event(record.created, f"{where}: {reason}", "red")
         elif not self._is_stopped:
             # Else the table at the end names it as interrupted.
@@ -328,10 +328,12 @@ class DisplayHandler(LogHandlerBase):
         step = {**_STEPS, **_BATCH_STEPS}.get(job.rule, job.rule)
         what = self._title(job)
         if job.assets:
-            what += f" (batch of {len(job.assets):,}, first {titled(job.assets[0])})"
+            what += (
+                f" (batch of {len(job.assets):,}, first {asset_title(job.assets[0])})"
+            )
         # With a cluster's own log among them, and its job's number.
-        parts = [f"log: {spelled(log)}" for log in record.log or ()]
-        parts += [f"{key}: {spelled(value)}" for key, value in record.aux.items()]
+        parts = [f"log: {single_line(log)}" for log in record.log or ()]
+        parts += [f"{key}: {single_line(value)}" for key, value in record.aux.items()]
         text = "ended without saying why (was it killed?)"
         if reason := why_unwritable(self._progress[job.brainset].folder.root):
             text = f"could not write how it ended: {reason}"
@@ -353,18 +355,18 @@ class DisplayHandler(LogHandlerBase):
         record = read_sentinel(file)
         if record is None or _written(file) == job.failure_before:
             return False
-        failure = told_failure(record)
+        failure = failure_summary(record)
         text = failure_text(failure, with_type=False)
         if self._screen.is_live:
             self._screen.tell(
-                f"FAILED {spelled(job.brainset)} {job.rule}: {text}", "red"
+                f"FAILED {single_line(job.brainset)} {job.rule}: {text}", "red"
             )
-            self._screen.tell(f"       log: {spelled(failure['log'])}")
+            self._screen.tell(f"       log: {single_line(failure['log'])}")
         else:
             self._tell_event(
                 at,
-                f"{spelled(job.brainset)} {job.rule}: FAILED: {text}; "
-                f"log: {spelled(failure['log'])}",
+                f"{single_line(job.brainset)} {job.rule}: FAILED: {text}; "
+                f"log: {single_line(failure['log'])}",
             )
         return True
 
@@ -373,13 +375,13 @@ class DisplayHandler(LogHandlerBase):
         if happening is None:
             return
         progress = self._progress[happening.brainset]
-        what = f"{spelled(happening.brainset)} {titled(happening.asset)}"
+        what = f"{single_line(happening.brainset)} {asset_title(happening.asset)}"
         failure = happening.failure
         if self._screen.is_live:
             if failure is not None:
                 text = f"FAILED {what} ({failure['step']}): {failure_text(failure)}"
                 self._screen.tell(text, "red")
-                self._screen.tell(f"       log: {spelled(failure['log'])}")
+                self._screen.tell(f"       log: {single_line(failure['log'])}")
             return
         counts = f"{progress.done:,} of {progress.total:,} done"
         if progress.failed:
@@ -390,7 +392,7 @@ class DisplayHandler(LogHandlerBase):
             self._tell_event(
                 at,
                 f"{what}: {failure['step']} {FAILED}: {failure_text(failure)}; "
-                f"log: {spelled(failure['log'])} ({counts})",
+                f"log: {single_line(failure['log'])} ({counts})",
             )
 
     def _start(self) -> None:

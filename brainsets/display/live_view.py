@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from brainsets.display.units import duration, rate
-from brainsets.shared.text.names import LONGEST_LINE, spelled, titled
+from brainsets.shared.text.lines import MAX_LINE_LENGTH, asset_title, single_line
 
 __all__ = ["AssetLine", "BrainsetBar", "picture"]
 
@@ -112,7 +112,7 @@ def picture(
 
 def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> list[Text]:
     counts = [_counts(bar) for bar in bars]
-    names = [spelled(bar.brainset) for bar in bars]
+    names = [single_line(bar.brainset) for bar in bars]
     words = max((cell_len(text) for text in counts), default=0)
     room = width - words - 2
     longest = max(map(cell_len, names), default=0)
@@ -136,12 +136,12 @@ def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> lis
 
 def _counts(bar: BrainsetBar) -> str:
     if bar.total is None:
-        return spelled(bar.note)
+        return single_line(bar.note)
     parts = [f"{bar.done:,} of {bar.total:,} done"]
     if bar.failed:
         parts.append(f"{bar.failed:,} failed")
     if bar.note:
-        parts.append(spelled(bar.note))
+        parts.append(single_line(bar.note))
     elif bar.left_s is not None and bar.done + bar.failed < bar.total:
         parts.append(f"{duration(bar.left_s)} left")
     return ", ".join(parts)
@@ -166,7 +166,7 @@ def _bar(bar: BrainsetBar, width: int, marks: dict[str, str]) -> Text:
 def _assets(
     assets: Sequence[AssetLine], width: int, marks: dict[str, str]
 ) -> list[Text]:
-    names = [titled(line.asset) for line in assets]
+    names = [asset_title(line.asset) for line in assets]
     ends = [
         (
             "" if line.rate is None else rate(line.rate),
@@ -185,15 +185,17 @@ def _assets(
     for line, name, (speed, age) in zip(assets, names, ends):
         text = Text("  ", no_wrap=True)
         text.append(_fitted(name, name_width, marks), "cyan")
-        text.append(f"  {spelled(line.step):<8}  ")
-        text.append(_fitted(spelled(line.status, LONGEST_LINE), status_width, marks))
+        text.append(f"  {single_line(line.step):<8}  ")
+        text.append(
+            _fitted(single_line(line.status, MAX_LINE_LENGTH), status_width, marks)
+        )
         text.append(f"  {speed:>{rate_width}}  {age:>{age_width}}", "dim")
         found.append(text)
     return found
 
 
 def _ascii(text: str) -> str:
-    return spelled(text).encode("ascii", "backslashreplace").decode()
+    return single_line(text).encode("ascii", "backslashreplace").decode()
 
 
 def _fitted(text: str, width: int, marks: dict[str, str]) -> str:

@@ -13,15 +13,15 @@ from typing import Any
 from brainsets.display.eta import Pace
 from brainsets.planning.pending import Pending
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import (
+from brainsets.shared.state.asset_state import asset_state
+from brainsets.shared.state.sentinels import (
     DONE,
     DOWNLOADED,
     FAILED,
     RUNNING,
-    asset_state,
     read_sentinel,
 )
-from brainsets.shared.status import told_failure
+from brainsets.shared.state.status import failure_summary
 
 __all__ = ["BrainsetProgress", "Happening"]
 
@@ -232,7 +232,7 @@ class BrainsetProgress:
         self._to_download.discard(name)
         self._to_process.discard(name)
         asset = self._assets[name]
-        return Happening(self.brainset, asset, FAILED, told_failure(record))
+        return Happening(self.brainset, asset, FAILED, failure_summary(record))
 
     def _gather(self, names: list[str]) -> None:
         """Read what the assets that are being worked on say of themselves."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from brainsets.shared.text.streams import make_safe, shown
+from brainsets.shared.text.streams import escape_controls, make_safe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +45,7 @@ class LineScreen:
 
     def tell(self, line: str, style: str = "") -> None:
         """Write a line."""
-        self._stream.write(f"{shown(line)}\n")
+        self._stream.write(f"{escape_controls(line)}\n")
         self._stream.flush()
 
     def draw(
@@ -94,7 +94,7 @@ class LiveScreen:
     def tell(self, line: str, style: str = "") -> None:
         """Write a line above the picture."""
         # Snakemake colours some of its words.
-        line = shown(line, colours=not self._console.no_color)
+        line = escape_controls(line, colours=not self._console.no_color)
         self._console.print(self._text(line, style=style))
 
     def draw(

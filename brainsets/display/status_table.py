@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from brainsets.shared.files import why_unwritable
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
-from brainsets.shared.sentinels import DONE
-from brainsets.shared.status import (
+from brainsets.shared.state.sentinels import DONE
+from brainsets.shared.state.status import (
     STATES,
     BrainsetStatus,
     brainset_status,
     failure_text,
 )
-from brainsets.shared.text.names import LONGEST_LINE, spelled, titled
+from brainsets.shared.text.lines import MAX_LINE_LENGTH, asset_title, single_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -117,7 +117,7 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for broken in status.broken:
         lines += _failure(status, broken, str(broken.get("step")), whole=True)
     for failure in _most(status.failures, _MOST_FAILURES, is_whole):
-        title = f"{titled(failure['asset'])} ({failure['step']})"
+        title = f"{asset_title(failure['asset'])} ({failure['step']})"
         lines += _failure(status, failure, title, whole=False)
     if not is_whole:
         more = len(status.failures) - _MOST_FAILURES
@@ -125,8 +125,8 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for running in _most(status.running, _MOST_RUNNING, is_whole):
         lines.append(
             f"[cyan]RUNNING[/] {_safe(status.brainset)} "
-            f"{_safe(titled(running['asset']))} ({_safe(running['step'])}), "
-            f"{_safe(running['status'], LONGEST_LINE)}, "
+            f"{_safe(asset_title(running['asset']))} ({_safe(running['step'])}), "
+            f"{_safe(running['status'], MAX_LINE_LENGTH)}, "
             f"since {_safe(running['started'])}"
         )
     if not is_whole:
@@ -135,8 +135,8 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
-            f"{_safe(titled(stopped['asset']))} ({_safe(stopped['step'])}), "
-            f"{_safe(stopped['status'], LONGEST_LINE)}"
+            f"{_safe(asset_title(stopped['asset']))} ({_safe(stopped['step'])}), "
+            f"{_safe(stopped['status'], MAX_LINE_LENGTH)}"
         )
         lines.append(f"       log: {_safe(stopped['log'])}")
     if not is_whole:
@@ -144,7 +144,7 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
         lines += _rest(status, more, "INTERRUPTED", "--pending")
     if status.orphaned:
         named = ", ".join(
-            _safe(titled(asset)) for asset in status.orphaned[:_MOST_ORPHANS]
+            _safe(asset_title(asset)) for asset in status.orphaned[:_MOST_ORPHANS]
         )
         more = ", ..." if len(status.orphaned) > _MOST_ORPHANS else ""
         lines.append(
@@ -183,4 +183,4 @@ def _failure(
 def _safe(text: object, longest: int | None = None) -> str:
     from rich.markup import escape
 
-    return escape(spelled(text, longest))
+    return escape(single_line(text, longest))

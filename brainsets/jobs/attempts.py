@@ -11,15 +11,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from brainsets.jobs.edits import code_unless_edited, current_code, is_same_download
 from brainsets.jobs.full_disk import write_in_little_room
 from brainsets.jobs.handoffs import handoff
 from brainsets.jobs.job import Job
-from brainsets.jobs.seen import code_seen, look_at_code, same_download
 from brainsets.jobs.spares import put_away, spare
 from brainsets.jobs.tracker import StatusTracker
-from brainsets.shared import sentinels
 from brainsets.shared.manifest import RowText
-from brainsets.shared.times import keep_order
+from brainsets.shared.state import sentinels
+from brainsets.shared.state.asset_state import HEARTBEAT_S
+from brainsets.shared.times import keep_order, utc_timestamp
 from brainsets.shared.version import VERSION
 from brainsets.supervision.failures import say, say_error
 from brainsets.supervision.run import Forker, Outcome, run_supervised
@@ -44,7 +45,7 @@ class Attempt:
         self.log = self.folder.log(f"{step}_asset", self.name)
         self.row: RowText | None = None
         self.run: str | None = None
-        self.started, self.started_s = sentinels.now(), time.monotonic()
+        self.started, self.started_s = utc_timestamp(), time.monotonic()
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
         self.tracker: StatusTracker | None = None
@@ -95,7 +96,7 @@ class Attempt:
         """What the attempt cost, and where it ran."""
         return {
             "started": self.started,
-            "ended": sentinels.now(),
+            "ended": utc_timestamp(),
             "wall_s": round(time.monotonic() - self.started_s, 3),
             "cpu_s": self.outcome.cpu_s,
             "max_rss_mb": self.outcome.max_rss_mb,
@@ -114,15 +115,15 @@ class Attempt:
         if not known:
             return False
         known = {key: known.get(key) for key in self.key}
-        return not same_download(self.job, known, self.key)
+        return not is_same_download(self.job, known, self.key)
 
     def look_at_code(self) -> tuple[str, str]:
         """Return stamp and hash of the code as it lies on disk at this moment."""
-        return look_at_code(self.job)
+        return current_code(self.job)
 
     def code_of(self, stamp: str, code: str) -> str:
         """Return the hash of the code that this step has run; see `code_seen`."""
-        return code_seen(self.job, stamp, code)
+        return code_unless_edited(self.job, stamp, code)
 
     @property
     def may_have_truncated(self) -> bool:
@@ -143,7 +144,7 @@ class Attempt:
         if failure["error"] == "Timeout":
             # A server that hangs may answer next time; a computation takes as long.
             failure["transient"] = self.step == "download"
-        attempts = [*self.attempts, {"time": sentinels.now(), **failure}]
+        attempts = [*self.attempts, {"time": utc_timestamp(), **failure}]
         record = {
             **self.identity,
             **self.measured,
@@ -236,7 +237,7 @@ class Attempt:
             born=lambda pid: self._announce(pid, status),
             timeout_s=self.job.timeout_s,
             heartbeat=beat,
-            heartbeat_s=sentinels.HEARTBEAT_S,
+            heartbeat_s=HEARTBEAT_S,
             forker=self._forkers[kind]() if kind in self._forkers else None,
         )
         self.running = self.read(sentinels.RUNNING)
@@ -247,7 +248,7 @@ class Attempt:
         self.running = {
             **self.identity,
             "status": status,
-            "started": sentinels.now(),
+            "started": utc_timestamp(),
             "host": socket.gethostname(),
             "pid": pid,
             "slurm_job": os.environ.get("SLURM_JOB_ID"),

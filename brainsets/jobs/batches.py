@@ -17,11 +17,11 @@ from brainsets.errors import BatchError, BrainsetError
 from brainsets.jobs import steps
 from brainsets.jobs.attempts import Forkers
 from brainsets.jobs.job import Job
-from brainsets.shared import sentinels
 from brainsets.shared.batch_plans import Member, read_plan
 from brainsets.shared.locks import release_locks
-from brainsets.shared.text.names import titled
-from brainsets.shared.times import keep_order
+from brainsets.shared.state import sentinels
+from brainsets.shared.text.lines import asset_title
+from brainsets.shared.times import keep_order, utc_timestamp
 from brainsets.supervision.child import flush_streams
 from brainsets.supervision.failures import say, say_error
 
@@ -212,14 +212,14 @@ class _Batch:
         os.close(stream)
 
     def say(self, member: Member, what: str) -> None:
-        say(f"{titled(member['asset'])} {what} ({self._log(member)})")
+        say(f"{asset_title(member['asset'])} {what} ({self._log(member)})")
 
     def finish(self, state: str, failed: Sequence[Member]) -> None:
         """Write down that this job is over."""
         record = {
             "assets": [member["asset"] for member in self.members],
             "failed": [member["asset"] for member in failed],
-            "ended": sentinels.now(),
+            "ended": utc_timestamp(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
         }
         path = self.job.batch.with_suffix(f".{state}")

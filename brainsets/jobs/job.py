@@ -11,8 +11,8 @@ from pathlib import Path
 from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.inputs.arguments import recorded
-from brainsets.shared.inputs.raw_folder import obstacle
-from brainsets.shared.text.selection import Selection
+from brainsets.shared.inputs.raw_folder import why_unusable
+from brainsets.shared.selection import Selection
 
 __all__ = ["Job", "parse_job"]
 
@@ -109,7 +109,7 @@ def _make(setting: str, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        told = obstacle(folder) or f"{folder} cannot be made ({reason})."
+        told = why_unusable(folder) or f"{folder} cannot be made ({reason})."
         raise SettingsError(f"{setting}: {told}") from error
 
 

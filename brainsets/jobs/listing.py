@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import BrainsetError, ManifestError, PipelineError
-from brainsets.jobs.code.elsewhere import imported_from_elsewhere
 from brainsets.jobs.code.loading import load_pipeline, parsed_args
+from brainsets.jobs.code.outside_modules import hash_outside_modules
 from brainsets.jobs.column_advice import instead_of
+from brainsets.jobs.edits import args_unless_edited, code_unless_edited, current_code
 from brainsets.jobs.job import Job
-from brainsets.jobs.seen import args_seen, code_seen, look_at_code
-from brainsets.shared import sentinels
-from brainsets.shared.files import remove_file
+from brainsets.shared.files import remove_file, write_atomically
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_listing
-from brainsets.shared.manifest import FORMAT, schema_path
+from brainsets.shared.manifest_schema import FORMAT, schema_path
+from brainsets.shared.state import sentinels
 from brainsets.shared.text import cells
-from brainsets.shared.text.names import AssetNames, asset_name
-from brainsets.shared.times import keep_order
+from brainsets.shared.text.asset_names import AssetNames, asset_name
+from brainsets.shared.times import keep_order, utc_timestamp
 from brainsets.shared.version import VERSION
 from brainsets.supervision.failures import say, say_error, told
 from brainsets.supervision.run import Interrupted, Outcome, run_supervised
@@ -35,7 +35,7 @@ def write_manifest(job: Job) -> int:
     int
         The exit status: 0 on success.
     """
-    started = sentinels.now()
+    started = utc_timestamp()
     try:
         job.enter_environment()
         if not lock_listing(job.folder.lock, wait=False):
@@ -58,8 +58,8 @@ def write_manifest(job: Job) -> int:
         "step": "write_manifest",
         "args": job.recorded_args(),
         "started": started,
-        "ended": sentinels.now(),
-        "attempts": [{"time": sentinels.now(), **outcome.failure}],
+        "ended": utc_timestamp(),
+        "attempts": [{"time": utc_timestamp(), **outcome.failure}],
         "log": str(job.folder.log("write_manifest")),
     }
     try:
@@ -71,7 +71,7 @@ def write_manifest(job: Job) -> int:
 
 def _list_in_child(job: Job) -> int:
     before = job.recorded_args()
-    code = look_at_code(job) if job.code_stamp else ("", job.code)
+    code = current_code(job) if job.code_stamp else ("", job.code)
     pipeline = load_pipeline(job.pipeline)
     if pipeline.brainset_id != job.brainset:
         raise PipelineError(
@@ -87,11 +87,11 @@ def _list_in_child(job: Job) -> int:
         "format": FORMAT,
         "brainset": job.brainset,
         "columns": columns,
-        "args": args_seen(job, before),
-        "code": code_seen(job, *code),
-        "imported": imported_from_elsewhere(job.pipeline),
+        "args": args_unless_edited(job, before),
+        "code": code_unless_edited(job, *code),
+        "imported": hash_outside_modules(job.pipeline),
         "pipeline": str(job.pipeline),
-        "listed": sentinels.now(),
+        "listed": utc_timestamp(),
         "versions": {"brainsets-workflow": VERSION, "python": sys.version.split()[0]},
     }
     _follow_names(job.folder, assets)
@@ -129,7 +129,7 @@ def _follow_names(folder: BrainsetFolder, assets: list[str]) -> None:
 
 def _write(path: Path, listing: dict[str, Any], lines: list[str]) -> None:
     sentinels.write_sentinel(schema_path(path), listing)
-    sentinels.write_atomically(
+    write_atomically(
         path, "".join(f"{line}\n" for line in lines).encode(), durable=True
     )
 

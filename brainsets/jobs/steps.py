@@ -9,22 +9,22 @@ from typing import Any
 
 from brainsets.errors import BrainsetError, HandoffError, OutputError
 from brainsets.jobs.attempts import Attempt, Forkers
-from brainsets.jobs.code.elsewhere import imported_from_elsewhere
-from brainsets.jobs.code.imported import versions
+from brainsets.jobs.code.imported_modules import versions
 from brainsets.jobs.code.loading import code_in_memory, load_pipeline, parsed_args
+from brainsets.jobs.code.outside_modules import hash_outside_modules
+from brainsets.jobs.edits import args_unless_edited, is_same_download
 from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
-from brainsets.jobs.handoffs.instances import Absent, changes, restore, snapshot
+from brainsets.jobs.handoffs.instance_state import Absent, changes, restore, snapshot
 from brainsets.jobs.job import Job
 from brainsets.jobs.outputs.inspection import inspected_outputs, is_quickly_inspected
 from brainsets.jobs.outputs.publishing import publish
 from brainsets.jobs.outputs.staging import Staging, fresh_staging
-from brainsets.jobs.returned import check_download_has_run, check_process_has_run
-from brainsets.jobs.seen import args_seen, same_download
-from brainsets.shared import sentinels
+from brainsets.jobs.return_values import check_download_has_run, check_process_has_run
 from brainsets.shared.inputs.raw_data import has_failed_later, looks_missing
-from brainsets.shared.locks import lock_asset, run_of
+from brainsets.shared.locks import current_run, lock_asset
 from brainsets.shared.manifest import find_row
-from brainsets.shared.text.names import titled
+from brainsets.shared.state import sentinels
+from brainsets.shared.text.lines import asset_title
 from brainsets.shared.version import VERSION
 from brainsets.supervision.failures import say_error, told
 from brainsets.supervision.run import Interrupted, Outcome
@@ -69,7 +69,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
             attempt.keep_order()
             return 0
         print(
-            f"{attempt.step} {titled(attempt.row.asset)} of {job.brainset}: "
+            f"{attempt.step} {asset_title(attempt.row.asset)} of {job.brainset}: "
             f"attempt {attempt.number}, {attempt.started}"
             f"{', warm' if attempt.is_warm else ''}",
             flush=True,
@@ -77,7 +77,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
         record = step(attempt)
         if record is not None:
             record["code"] = attempt.code_of(*record["code"])
-            record["args"] = args_seen(job, attempt.args)
+            record["args"] = args_unless_edited(job, attempt.args)
             attempt.succeed(record)
             return 0
         failure = attempt.outcome.failure
@@ -93,7 +93,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
 def _wait_for_lock(attempt: Attempt) -> bool:
     """Make sure that nobody else works on the asset; return whether that took time."""
     if lock_asset(attempt.folder.lock, attempt.name, wait=False):
-        attempt.run = run_of(attempt.folder.lock)
+        attempt.run = current_run(attempt.folder.lock)
         return False
     holder = attempt.leftover
     print(
@@ -102,7 +102,7 @@ def _wait_for_lock(attempt: Attempt) -> bool:
         flush=True,
     )
     lock_asset(attempt.folder.lock, attempt.name, wait=True)
-    attempt.run = run_of(attempt.folder.lock)
+    attempt.run = current_run(attempt.folder.lock)
     return True
 
 
@@ -284,7 +284,7 @@ def _process_in_child(
     attempt.tracker.flush()
     return {
         "code": attempt.code_before,
-        "imported": imported_from_elsewhere(attempt.job.pipeline),
+        "imported": hash_outside_modules(attempt.job.pipeline),
         "versions": _versions(),
     }
 
@@ -296,7 +296,7 @@ class _NotKept(HandoffError):
 def _handed_over(attempt: Attempt, instance: Any) -> tuple[Any, Absent]:
     """Return what download returned, with the instance as download has left it."""
     kept = Handoff.read(attempt.folder.handoff(attempt.name), with_payload=True)
-    if not same_download(attempt.job, kept.key, attempt.key):
+    if not is_same_download(attempt.job, kept.key, attempt.key):
         raise HandoffError("it was downloaded for another row or other arguments")
     if kept.reason is None and (change := kept.change()):
         raise (HandoffError if _is_here(kept, attempt) else _NotKept)(change)

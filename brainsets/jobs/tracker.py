@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from brainsets.shared.text.names import LONGEST_LINE, cut
+from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_end
 from brainsets.supervision.hidden_secrets import hidden
 
 __all__ = ["StatusTracker"]
@@ -50,7 +50,7 @@ class StatusTracker:
     def shown(status: object) -> str:
         """Return a status as others may see it."""
         # A word on what is being done is looked at by everybody, every second.
-        return cut(hidden(str(status)[:_MOST_READ]), LONGEST_LINE)
+        return cut_end(hidden(str(status)[:_MOST_READ]), MAX_LINE_LENGTH)
 
     def flush(self) -> None:
         """Write down the last status, if that had to wait."""

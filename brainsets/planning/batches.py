@@ -17,7 +17,7 @@ from brainsets.shared.batch_plans import Plan, read_plan
 from brainsets.shared.files import remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest
-from brainsets.shared.sentinels import (
+from brainsets.shared.state.sentinels import (
     DONE,
     DOWNLOADED,
     read_sentinel,

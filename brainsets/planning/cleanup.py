@@ -16,8 +16,8 @@ from pathlib import Path
 
 from brainsets.shared.files import is_plain, move_aside, remove_file
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import schema_path
-from brainsets.shared.text.names import spelled
+from brainsets.shared.manifest_schema import schema_path
+from brainsets.shared.text.lines import single_line
 
 __all__ = ["dead_links", "remove_obstacles", "remove_partial_files"]
 
@@ -42,7 +42,8 @@ def remove_obstacles(folder: BrainsetFolder) -> None:
     removed = [*_obstacles_to_folders(folder), *_obstacles_to_files(folder)]
     for path in removed[:_MAX_NAMED]:
         print(
-            f"brainsets: {spelled(path)} was broken; it is made anew", file=sys.stderr
+            f"brainsets: {single_line(path)} was broken; it is made anew",
+            file=sys.stderr,
         )
     if len(removed) > _MAX_NAMED:
         more = len(removed) - _MAX_NAMED

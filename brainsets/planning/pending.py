@@ -16,9 +16,20 @@ from typing import Any
 
 from brainsets.planning.settings import Brainset
 from brainsets.shared.inputs.code import file_hash
-from brainsets.shared.inputs.raw_data import change, has_lost_its_data, raw_data_of
-from brainsets.shared.manifest import Manifest, is_broken, read_listing
-from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING, read_sentinel
+from brainsets.shared.inputs.raw_data import (
+    first_change,
+    has_lost_its_data,
+    recorded_raw_data,
+)
+from brainsets.shared.manifest import Manifest, is_broken
+from brainsets.shared.manifest_schema import read_listing
+from brainsets.shared.state.sentinels import (
+    DONE,
+    DOWNLOADED,
+    FAILED,
+    RUNNING,
+    read_sentinel,
+)
 
 __all__ = [
     "Pending",
@@ -191,7 +202,7 @@ def _difference(
 
 
 def _missing_raw_file(downloaded: dict) -> str | None:
-    found = change(*raw_data_of(downloaded))
+    found = first_change(*recorded_raw_data(downloaded))
     if found is None:
         return None
     return f"raw file {os.path.basename(found[0])} is missing or changed"

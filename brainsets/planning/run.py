@@ -27,11 +27,12 @@ from brainsets.planning.cleanup import (
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings, Step
 from brainsets.shared.files import is_plain
-from brainsets.shared.inputs.raw_folder import obstacle
-from brainsets.shared.locks import lock_run, run_in_the_way
+from brainsets.shared.inputs.raw_folder import why_unusable
+from brainsets.shared.locks import conflicting_run, lock_run
 from brainsets.shared.manifest import Manifest, Manifests
-from brainsets.shared.sentinels import DONE, DOWNLOADED, read_sentinel
-from brainsets.shared.text.names import NAME_PATTERN, spelled, titled
+from brainsets.shared.state.sentinels import DONE, DOWNLOADED, read_sentinel
+from brainsets.shared.text.asset_names import NAME_PATTERN
+from brainsets.shared.text.lines import asset_title, single_line
 from brainsets.sources import environments
 
 __all__ = ["Run"]
@@ -138,7 +139,7 @@ class Run:
         Writes nothing; links that lead nowhere are removed before Snakemake sees them.
         """
         for brainset in self.brainsets.values():
-            self._refuse(brainset, run_in_the_way(brainset.folder.lock))
+            self._refuse(brainset, conflicting_run(brainset.folder.lock))
             for link in dead_links(brainset.folder):
                 link.unlink(missing_ok=True)
 
@@ -156,7 +157,7 @@ class Run:
         if holder is None:
             return
         keys = ("pid", "host", "since")
-        told = {key: spelled(holder.get(key, _UNKNOWN), 80) for key in keys}
+        told = {key: single_line(holder.get(key, _UNKNOWN), 80) for key in keys}
         raise RunLockedError(
             f"{brainset.id}: another run works on {brainset.folder.root}, process "
             f"{told['pid']} on {told['host']} since {told['since']}; "
@@ -270,7 +271,7 @@ class Run:
 
     @staticmethod
     def _check_raw_dir(brainset: Brainset) -> None:
-        if reason := obstacle(brainset.raw_dir / brainset.id):
+        if reason := why_unusable(brainset.raw_dir / brainset.id):
             raise SettingsError(f"raw_dir: {reason}")
 
     @staticmethod
@@ -326,7 +327,7 @@ class Run:
         batch = self.batch(wildcards)
         count = len(batch.assets)
         noun = "asset" if count == 1 else "assets"
-        named = ", ".join(map(titled, batch.assets))
+        named = ", ".join(map(asset_title, batch.assets))
         return f"{count} {noun}: {named} ({batch.reason})"
 
     def listing_reason(self, wildcards: Any) -> str:
@@ -346,7 +347,7 @@ class Run:
     def asset(self, wildcards: Any) -> str:
         """Return an asset's id for people, on one line."""
         manifest = self.manifest(self.brainset(wildcards))
-        return titled(self._asset(manifest, wildcards))
+        return asset_title(self._asset(manifest, wildcards))
 
     @staticmethod
     def _asset(manifest: Manifest, wildcards: Any) -> str:

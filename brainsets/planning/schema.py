@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from brainsets.errors import SettingsError
-from brainsets.shared.text.selection import nearest
+from brainsets.shared.text.suggestions import did_you_mean
 
 __all__ = ["check", "completed", "read_schema", "typed", "without_empty"]
 
@@ -164,7 +164,7 @@ def _sentence(error: Any) -> str:
     value, wanted = error.instance, error.validator_value
     if error.validator == "additionalProperties":
         known, key = _known(error), _unknown(error)
-        hint = nearest(str(key), known, 1)
+        hint = did_you_mean(str(key), known, 1)
         return (
             f"unknown setting {key!r}{' in ' + path if path else ''}; "
             f"{hint + ' ' if hint else ''}allowed are {', '.join(known)}."
@@ -176,7 +176,7 @@ def _sentence(error: Any) -> str:
             f"'{missing}: rokem_grasshopper_auditory_2006'."
         )
     if error.validator == "enum":
-        hint = nearest(str(value), wanted, 1)
+        hint = did_you_mean(str(value), wanted, 1)
         # Words beside numbers, as in a number or "auto".
         is_choice = error.parent and error.parent.absolute_path == error.absolute_path
         others = error.parent.validator_value if is_choice else []

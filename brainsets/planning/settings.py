@@ -19,11 +19,11 @@ from brainsets.planning.schema import (
 )
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.inputs.arguments import literal_secrets, named_files, recorded
-from brainsets.shared.inputs.contents import is_older
-from brainsets.shared.text.names import spelled
-from brainsets.shared.text.paths import expanded
+from brainsets.shared.inputs.content_hashes import is_older
+from brainsets.shared.selection import Selection
+from brainsets.shared.text.lines import single_line
+from brainsets.shared.text.paths import expand_home
 from brainsets.shared.text.secrets import without_secrets
-from brainsets.shared.text.selection import Selection
 from brainsets.sources.catalog import find_pipeline
 from brainsets.sources.pipeline_file import PipelineSource
 from brainsets.sources.published import PublishedPipeline
@@ -170,7 +170,8 @@ def read_settings(
     entries = brainsets if isinstance(brainsets, list) else [brainsets]
     entries = [_mapping(entry, complete["batch_size"]) for entry in entries]
     raw_dir, processed_dir = (
-        expanded(key, complete[key]).absolute() for key in ("raw_dir", "processed_dir")
+        expand_home(key, complete[key]).absolute()
+        for key in ("raw_dir", "processed_dir")
     )
     for key, folder in (("raw_dir", raw_dir), ("processed_dir", processed_dir)):
         if os.path.exists(folder) and not os.path.isdir(folder):
@@ -294,17 +295,17 @@ def advice(brainsets: Iterable[Brainset]) -> Iterator[str]:
         folder = brainset.folder_of_args
         for option, _ in literal_secrets(brainset.args, folder):
             yield (
-                f"args of {brainset.id}: what follows {spelled(option)} looks like a "
-                "secret, which everybody on this machine can see; put it into an "
-                f"environment variable, and write {spelled(option)} env:NAME."
+                f"args of {brainset.id}: what follows {single_line(option)} looks like "
+                "a secret, which everybody on this machine can see; put it into an "
+                f"environment variable, and write {single_line(option)} env:NAME."
             )
         for argument in brainset.args if folder else ():
             path = argument.partition("=")[2] if argument[:1] == "-" else argument
             if _is_only_here(path, str(folder)):
                 yield (
-                    f"args of {brainset.id}: {spelled(path)} is in {os.getcwd()}, but "
-                    f"relative paths start at the pipeline's folder, {folder}; give "
-                    "the whole path if you mean that one."
+                    f"args of {brainset.id}: {single_line(path)} is in "
+                    f"{os.getcwd()}, but relative paths start at the pipeline's "
+                    f"folder, {folder}; give the whole path if you mean that one."
                 )
 
 

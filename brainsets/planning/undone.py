@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from brainsets.errors import UnfinishedError
 from brainsets.planning.pending import Pending, pending_assets
 from brainsets.planning.settings import Brainset
-from brainsets.shared.sentinels import read_sentinel
-from brainsets.shared.text.names import spelled
+from brainsets.shared.state.sentinels import read_sentinel
+from brainsets.shared.text.lines import single_line
 
 if TYPE_CHECKING:
     from brainsets.planning.run import Run
@@ -72,7 +72,7 @@ def _undone(run: "Run", brainset: Brainset) -> Iterable[tuple[str, Pending]]:
 
 def _sentence(undone: list[tuple[str, Pending]]) -> str:
     named = ", ".join(
-        f"{brainset} {spelled(pending.asset)} ({spelled(pending.reason)})"
+        f"{brainset} {single_line(pending.asset)} ({single_line(pending.reason)})"
         for brainset, pending in undone[:_MOST_NAMED]
     )
     more = len(undone) - _MOST_NAMED

@@ -10,9 +10,9 @@ from brainsets.errors import ReportError
 from brainsets.report.data.outputs import outputs_of, see
 from brainsets.report.page import page
 from brainsets.report.records import commit_of, read_facts
+from brainsets.shared.files import write_atomically
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import write_atomically
-from brainsets.shared.text.streams import say
+from brainsets.shared.text.streams import print_to_stderr
 
 __all__ = ["make_report"]
 
@@ -63,7 +63,7 @@ def make_report(
         raise ReportError(
             f"the report cannot be made: {error.filename}: {error.strerror}."
         ) from error
-    say(f"report: {target}, {target.stat().st_size / 1e6:.1f} MB")
+    print_to_stderr(f"report: {target}, {target.stat().st_size / 1e6:.1f} MB")
 
 
 def _write_archive(target: Path, text: str) -> None:
@@ -85,4 +85,4 @@ class _Progress:
     def __call__(self, done: int, total: int) -> None:
         if time.monotonic() - self.told_s > _PROGRESS_S:
             self.told_s = time.monotonic()
-            say(f"report: read {done} of {total} files of {self.brainset}")
+            print_to_stderr(f"report: read {done} of {total} files of {self.brainset}")

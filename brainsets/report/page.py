@@ -13,9 +13,9 @@ from brainsets.report.data.outputs import Output
 from brainsets.report.failure_groups import Cause, causes
 from brainsets.report.records import Facts
 from brainsets.report.run_figures import distributions, timeline
-from brainsets.shared.sentinels import FAILED
-from brainsets.shared.status import STATES
-from brainsets.shared.text.names import spelled
+from brainsets.shared.state.sentinels import FAILED
+from brainsets.shared.state.status import STATES
+from brainsets.shared.text.lines import single_line
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.version import VERSION
 
@@ -106,7 +106,9 @@ def _style(text: str) -> str:
 
 
 def _safe(text: object) -> str:
-    shown = without_secrets(spelled(text).encode("utf-8", "backslashreplace").decode())
+    shown = without_secrets(
+        single_line(text).encode("utf-8", "backslashreplace").decode()
+    )
     return escape(shown, quote=True)
 
 

@@ -16,16 +16,12 @@ from typing import Any
 from brainsets.errors import ManifestError
 from brainsets.shared.files import is_plain, read_regular
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import read_listing, read_manifest
-from brainsets.shared.sentinels import (
-    DONE,
-    DOWNLOADED,
-    FAILED,
-    asset_state,
-    read_sentinel,
-)
-from brainsets.shared.status import BrainsetStatus, brainset_status
-from brainsets.shared.summary import summary_rows
+from brainsets.shared.manifest import read_manifest
+from brainsets.shared.manifest_schema import read_listing
+from brainsets.shared.state.asset_state import asset_state
+from brainsets.shared.state.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
+from brainsets.shared.state.status import BrainsetStatus, brainset_status
+from brainsets.shared.state.summary import summary_rows
 
 __all__ = ["Asset", "Facts", "Span", "commit_of", "read_facts"]
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from brainsets.report.data.figure import STYLE, WIDTH_IN, as_png
 from brainsets.report.records import Asset
-from brainsets.shared.text.names import spelled
+from brainsets.shared.text.lines import single_line
 
 __all__ = ["distributions", "timeline"]
 
@@ -43,7 +43,7 @@ def timeline(assets: Sequence[Asset]) -> bytes | None:
         _bars(axes, rows, pieces)
         _clock(axes, pieces)
         # Ids that are not UTF-8 cannot be drawn.
-        names = [spelled(asset.asset) for asset, _ in rows]
+        names = [single_line(asset.asset) for asset, _ in rows]
         if len(rows) <= _MOST_NAMES:
             shown = [n if len(n) <= 28 else f"{n[:27]}…" for n in names]
             axes.set_yticks(range(len(rows)), shown, fontsize=7)

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from brainsets.errors import BatchError
 from brainsets.shared.files import read_object
-from brainsets.shared.sentinels import DONE, DOWNLOADED
+from brainsets.shared.state.sentinels import DONE, DOWNLOADED
 
 __all__ = ["Member", "Plan", "read_plan"]
 

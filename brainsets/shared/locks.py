@@ -21,7 +21,7 @@ from typing import Any
 
 from brainsets.errors import RunLockedError
 from brainsets.shared.files import remove_file
-from brainsets.shared.sentinels import now
+from brainsets.shared.times import utc_timestamp
 
 __all__ = [
     "lock_asset",
@@ -30,8 +30,8 @@ __all__ = [
     "lock_publishing",
     "lock_run",
     "release_locks",
-    "run_in_the_way",
-    "run_of",
+    "conflicting_run",
+    "current_run",
 ]
 
 _RUN_BYTE = 0
@@ -99,7 +99,11 @@ def lock_run(path: Path) -> dict[str, Any] | None:
         time.sleep(0.05 * attempt)
     else:
         return _holder(path)
-    record = {"host": socket.gethostname(), "pid": os.getpid(), "since": now()}
+    record = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "since": utc_timestamp(),
+    }
     descriptor = _descriptor(path)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(record).encode(), 0)
@@ -125,7 +129,7 @@ def _is_in_place(path: Path) -> bool:
     return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def run_in_the_way(path: Path) -> dict[str, Any] | None:
+def conflicting_run(path: Path) -> dict[str, Any] | None:
     """Return what is known of another run over the brainset; writes nothing."""
     if not path.exists() or path in _descriptors:
         return None
@@ -139,7 +143,7 @@ def run_in_the_way(path: Path) -> dict[str, Any] | None:
             os.close(_descriptors.pop(path))
 
 
-def run_of(path: Path) -> str | None:
+def current_run(path: Path) -> str | None:
     """Return what tells the present run over a brainset from others: when it began.
 
     None if there is none, as in a step that is run by itself.

@@ -14,17 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 from brainsets.errors import ManifestError
-from brainsets.shared.files import is_plain, read_object, read_regular
-from brainsets.shared.text import cells, names
-from brainsets.shared.text.names import shortened
+from brainsets.shared.files import is_plain, read_regular
+from brainsets.shared.manifest_schema import Column, read_columns, schema_path
+from brainsets.shared.text import cells
+from brainsets.shared.text.asset_names import AssetNames, asset_name, decoded_id
 
 __all__ = [
-    "FORMAT",
-    "Column",
     "Manifest",
     "Manifests",
     "RowText",
@@ -32,24 +30,11 @@ __all__ = [
     "is_broken",
     "know_columns",
     "make_row",
-    "read_listing",
     "read_manifest",
-    "schema_path",
 ]
 
 
-FORMAT = 1
-"""The number of all formats in the folder of a brainset, in the schema."""
-
 _FIRST_PART = 1 << 16
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name as the manifest spells it, and the type of its cells."""
-
-    name: str
-    type: str
 
 
 class Rows(Mapping[str, list[str]]):
@@ -84,9 +69,9 @@ class Manifest:
     rows: Rows = field(repr=False)
 
     @cached_property
-    def names(self) -> names.AssetNames:
+    def names(self) -> AssetNames:
         """The file name of each asset, by id, in the order of the table."""
-        return names.AssetNames(self.rows)
+        return AssetNames(self.rows)
 
     def row_hash(self, asset: str) -> str:
         """Return a hash of what the row says, and nothing else."""
@@ -105,34 +90,6 @@ def _row_hash(columns: Sequence[Column], fields: Sequence[str]) -> str:
     return hashlib.sha256(packed).hexdigest()[:16]
 
 
-def schema_path(path: Path) -> Path:
-    """Return the path of the schema that belongs to a manifest."""
-    return path.with_name("manifest.schema.json")
-
-
-def read_listing(path: Path) -> dict[str, Any]:
-    """Return what the schema file says of a manifest, {} if there is none.
-
-    {} also if it is broken: it has to describe the columns, and the rest of what it
-    says must have the types that docs/status_json.md gives it.
-
-    Raises
-    ------
-    ManifestError
-        A newer version of this project has written it. Its formats mean for all of the
-        folder: what this version would take for broken, it would make anew.
-    """
-    listing = read_object(schema_path(path)) or {}
-    version = listing.get("format", FORMAT)
-    if type(version) is int and version > FORMAT:
-        raise ManifestError(
-            f"{path.parent} was written by a newer version of this workflow (format "
-            f"{shortened(str(version), 20)} instead of {FORMAT}); update this one, or "
-            "choose another processed_dir."
-        )
-    return listing if version == FORMAT and _is_listing(listing) else {}
-
-
 def is_broken(path: Path) -> bool:
     """Whether no list of assets is where the table should be.
 
@@ -147,32 +104,6 @@ def is_broken(path: Path) -> bool:
         # Not to be read, or too long to be without a first line.
         return False
     return not start.strip(b"\0\r\n\t ")
-
-
-def _is_listing(listing: dict[str, Any]) -> bool:
-    columns = listing.get("columns")
-    if type(columns) is not list or not columns:
-        return False
-    for column in columns:
-        if type(column) is not dict or type(column.get("name")) is not str:
-            return False
-        if column.get("type") not in cells.TYPES:
-            return False
-    args = listing.get("args", [])
-    if type(args) is not list or not {*map(type, args)} <= {str}:
-        return False
-    texts = (listing.get(key) for key in ("brainset", "code", "pipeline", "listed"))
-    return {*map(type, texts)} <= {str, NoneType}
-
-
-def _columns(path: Path) -> list[Column]:
-    listing = read_listing(path)
-    if not listing:
-        raise ManifestError(
-            f"{schema_path(path)} does not describe the columns of {path.name}; "
-            "list the assets anew with --forcerun write_manifest."
-        )
-    return [Column(c["name"], c["type"]) for c in listing["columns"]]
 
 
 def _lines(path: Path) -> list[str]:
@@ -200,7 +131,7 @@ def read_manifest(path: Path) -> Manifest:
     ManifestError
         The file is missing, or an edit by hand has left it inconsistent.
     """
-    columns = _columns(path)
+    columns = read_columns(path)
     lines = _lines(path)
     _check_header(path, lines[0], columns)
     rows = _rows_at_once(lines, columns)
@@ -344,7 +275,7 @@ class _Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.columns = _columns(path)
+        self.columns = read_columns(path)
         self.lines = _lines(path)
         _check_header(path, self.lines[0], self.columns)
         self._is_text = self.columns[0].type == "str"
@@ -361,7 +292,7 @@ class _Table:
         """Numbers of lines by names that cannot be turned back into ids."""
         found = {}
         for number in self._by_text.values():
-            found[names.asset_name(self.asset(number), hashed=True)] = number
+            found[asset_name(self.asset(number), hashed=True)] = number
         return found
 
     def asset(self, number: int) -> str:
@@ -373,7 +304,7 @@ class _Table:
     def number(self, name: str) -> int | None:
         """Return the line of an asset, counted from 1, by its name in file names."""
         # Most names are the id itself or its encoding: then no id has to be encoded.
-        plain = None if "~" in name else names.guessed_id(name)
+        plain = None if "~" in name else decoded_id(name)
         if plain is None:
             return self._by_hash.get(name)
         return self._by_text.get(cells.escape(plain) if self._is_text else plain)
@@ -410,7 +341,7 @@ def _row_class(columns: tuple[str, ...]) -> type:
 def know_columns(path: Path) -> None:
     """Make the class of a manifest's rows, for processes forked from this one."""
     try:
-        columns = _columns(path)
+        columns = read_columns(path)
     except (ManifestError, OSError):
         return
     _row_class(tuple(column.name for column in columns[1:]))

@@ -6,25 +6,39 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-__all__ = ["control_process", "die_with_parent", "start_time"]
+__all__ = ["control_process", "die_with_parent", "is_zombie", "start_time"]
 
 _PR_SET_PDEATHSIG = 1
+_EXITED = (b"Z", b"X")
 
 
 def start_time(pid: int) -> int | None:
     """Return when a process started, in the kernel's ticks since the machine did.
 
-    None if there is no such process, if it has ended and only waits for somebody to ask
-    how, or if this system does not tell (it is no Linux). Fields of
-    ``/proc/<pid>/stat``: see `man 5 proc_pid_stat`.
+    None if there is no such process, if it has exited but was not reaped (a zombie), or
+    if this system does not tell (it is no Linux).
+    """
+    state, *fields = _stat_fields(pid) or [b"X"]
+    return None if state in _EXITED else int(fields[18])
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has exited but was not reaped, as may happen in containers."""
+    fields = _stat_fields(pid)
+    return fields is not None and fields[0] in _EXITED
+
+
+def _stat_fields(pid: int) -> list[bytes] | None:
+    """Return the fields of ``/proc/<pid>/stat`` from the third on, the state.
+
+    See `man 5 proc_pid_stat`; None if there is no such file.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
     # The second field is the program's name, which may hold blanks and brackets.
-    state, *fields = stat.rpartition(b")")[2].split()
-    return None if state in (b"Z", b"X") else int(fields[18])
+    return stat.rpartition(b")")[2].split()
 
 
 def die_with_parent(yes: bool) -> None:

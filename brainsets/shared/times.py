@@ -8,9 +8,15 @@ a file server, or as a copy of another file.
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 
-__all__ = ["keep_order"]
+__all__ = ["keep_order", "utc_timestamp"]
+
+
+def utc_timestamp() -> str:
+    """Return the time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def keep_order(made: Path, sources: Iterable[Path]) -> None:

@@ -10,8 +10,8 @@ from os.path import isdir, isfile
 from pathlib import Path
 
 from brainsets.errors import SettingsError
-from brainsets.shared.text.paths import expanded
-from brainsets.shared.text.selection import nearest
+from brainsets.shared.text.paths import expand_home
+from brainsets.shared.text.suggestions import did_you_mean
 from brainsets.sources.pipeline_file import PipelineSource
 from brainsets.sources.published import PACKAGES, Package, PublishedPipeline
 
@@ -98,7 +98,7 @@ def find_pipeline(
             if spec in package.names:
                 version = versions[package.name]
                 return _published(package, version, spec, versions, active)
-    path = expanded("the pipeline", spec)
+    path = expand_home("the pipeline", spec)
     for file in (path, path / "pipeline.py"):
         if isfile(file):
             return PipelineSource(file.absolute(), versions)
@@ -111,7 +111,7 @@ def find_pipeline(
     known += [found.parent.name for found in Path().glob("*/pipeline.py")]
     if path.parent.is_dir() and path.parent != Path():
         known = [str(path.parent / other.name) for other in path.parent.iterdir()]
-    hint = nearest(spec, list(dict.fromkeys(known))) or (
+    hint = did_you_mean(spec, list(dict.fromkeys(known))) or (
         "see 'python -m brainsets list' for the names, or give the path of a folder."
     )
     raise SettingsError(
@@ -139,7 +139,9 @@ def _published(
         )
     # What other versions have is known only to who installs them.
     if version == package.version and name not in package.names:
-        hint = nearest(name, package.names) or f"it has {', '.join(package.names)}."
+        hint = (
+            did_you_mean(name, package.names) or f"it has {', '.join(package.names)}."
+        )
         raise SettingsError(
             f"{package.name} {version} has no pipeline named {name!r}; {hint}"
         )

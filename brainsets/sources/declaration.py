@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 
 from brainsets.errors import PipelineError
 from brainsets.shared.inputs.code_files import BLOCK, blocks, files_in_block, named_in
-from brainsets.shared.text.selection import nearest
+from brainsets.shared.text.suggestions import did_you_mean
 
 __all__ = ["Declaration", "read_declaration"]
 
@@ -102,7 +102,7 @@ def read_declaration(path: Path, text: str) -> Declaration | None:
         raise PipelineError(f"{where}: not TOML: {error}.") from error
     for key in table:
         if key not in _KEYS:
-            hint = nearest(key, _KEYS)
+            hint = did_you_mean(key, _KEYS)
             raise PipelineError(
                 f"{where}: unknown key {key!r}; allowed are "
                 f"{', '.join(_KEYS[:-1])} and {_KEYS[-1]}"

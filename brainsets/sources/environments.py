@@ -15,8 +15,9 @@ from brainsets.errors import EnvironmentBuildError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_building
 from brainsets.shared.processes import die_with_parent
-from brainsets.shared.sentinels import now, read_sentinel, write_sentinel
-from brainsets.shared.text.selection import nearest
+from brainsets.shared.state.sentinels import read_sentinel, write_sentinel
+from brainsets.shared.text.suggestions import did_you_mean
+from brainsets.shared.times import utc_timestamp
 from brainsets.sources.declaration import Declaration
 from brainsets.sources.pipeline_file import PipelineSource
 from brainsets.sources.published import PublishedPipeline
@@ -127,7 +128,7 @@ def build_environment(
         "python_version": wanted,
         "dependencies": [*declaration.dependencies, *declaration.implied],
         "packages": frozen.splitlines(),
-        "built": now(),
+        "built": utc_timestamp(),
     }
     write_sentinel(folder.environment_ready, record, durable=True)
 
@@ -156,7 +157,8 @@ def _fetched_declaration(source: PublishedPipeline, step: str) -> Declaration:
             files = file.parents[1].glob("*/pipeline.py")
             names = sorted(path.parent.name for path in files)
             hint = (
-                nearest(source.name, names) or f"it has {', '.join(names) or 'none'}."
+                did_you_mean(source.name, names)
+                or f"it has {', '.join(names) or 'none'}."
             )
             raise EnvironmentBuildError(
                 f"{step}: {source.requirement} has no pipeline {source.name!r}; {hint}"
@@ -191,7 +193,11 @@ def _link_pipeline(
 
 def record_failure(brainset: str, folder: BrainsetFolder, error: Exception) -> None:
     """Leave the reason where the closing table finds it."""
-    attempt = {"time": now(), "error": type(error).__name__, "message": str(error)}
+    attempt = {
+        "time": utc_timestamp(),
+        "error": type(error).__name__,
+        "message": str(error),
+    }
     record = {
         "brainset": brainset,
         "step": "build_environment",

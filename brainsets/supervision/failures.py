@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from brainsets.errors import BrainsetError
-from brainsets.shared.text.names import LONGEST_LINE, shortened
+from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_middle
 from brainsets.supervision.hidden_secrets import hidden
 
 __all__ = ["described", "failure_of_kind", "say", "say_error", "told"]
@@ -27,7 +27,7 @@ def told(error: Exception) -> dict[str, Any]:
 def failure_of_kind(error: str, message: str) -> dict[str, Any]:
     """Return a failure of a kind that no exception stands for."""
     return {
-        "error": shortened(error, LONGEST_LINE),
+        "error": cut_middle(error, MAX_LINE_LENGTH),
         "message": _cut(hidden(message)),
         "traceback": "",
         "signal": None,

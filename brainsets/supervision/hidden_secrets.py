@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from brainsets.errors import PipelineError
-from brainsets.shared.inputs.arguments import literal_secrets, reference
+from brainsets.shared.inputs.arguments import literal_secrets, secret_reference
 from brainsets.shared.text.secrets import MASK, without_secrets
 
 __all__ = ["UsageError", "hidden", "pickled", "revealed", "unpickled"]
@@ -46,10 +46,10 @@ def revealed(arguments: Sequence[str]) -> list[str]:
 
 
 def _revealed(argument: str) -> str:
-    found = reference(argument)
+    found = secret_reference(argument)
     if found is None:
         option, equals, value = argument.rpartition(f"{_LITERAL}")
-        if equals and reference(value) and (not option or option.endswith("=")):
+        if equals and secret_reference(value) and (not option or option.endswith("=")):
             return option + value
         return argument
     option, where = found

@@ -13,8 +13,9 @@ from typing import Any
 from brainsets.errors import BrainsetError, ManifestError
 from brainsets.planning.settings import Brainset, read_settings
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
-from brainsets.shared.manifest import Manifest, read_manifest, schema_path
-from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
+from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.manifest_schema import schema_path
+from brainsets.shared.state.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
 from brainsets.sources.environments import interpreter
 from brainsets.testing.contents import OutputFile
 

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brainsets.jobs.code.imported import is_below
+from brainsets.jobs.code.imported_modules import is_below
 
 __all__ = [
     "Fitness",

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from brainsets.jobs.code.imported import imported_since, remembered_packages
+from brainsets.jobs.code.imported_modules import imported_since, remembered_packages
 from brainsets.warm.surroundings import OWN
 
 __all__ = ["learn", "lessons"]

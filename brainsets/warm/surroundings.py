@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from brainsets.jobs.code.imported import is_below
+from brainsets.jobs.code.imported_modules import is_below
 from brainsets.supervision.child import MARK
 
 __all__ = ["OWN", "Surroundings", "random_states"]

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from brainsets.jobs.code import elsewhere
-from brainsets.jobs.code.imported import remember_modules
+from brainsets.jobs.code import outside_modules
+from brainsets.jobs.code.imported_modules import remember_modules
 from brainsets.jobs.code.loading import keep_in_memory
 from brainsets.jobs.job import Job
 from brainsets.shared.manifest import know_columns
@@ -161,7 +161,7 @@ class _Zygote:
     def _settle(self) -> None:
         # Not before: imports may have handlers and descriptors of their own.
         self._open()
-        elsewhere.remember(self._job.pipeline)
+        outside_modules.remember(self._job.pipeline)
         remember_modules()
         know_columns(self._job.folder.manifest)
         self._surroundings = Surroundings(self._folder, self._read)

@@ -8,9 +8,9 @@ from brainsets.jobs.listing import table
 from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import schema_path
-from brainsets.shared.sentinels import DONE, write_sentinel
-from brainsets.shared.text.names import asset_names
+from brainsets.shared.manifest_schema import schema_path
+from brainsets.shared.state.sentinels import DONE, write_sentinel
+from brainsets.shared.text.asset_names import asset_names
 
 
 def listed_brainset(root):

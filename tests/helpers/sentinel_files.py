@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.text.names import asset_names
+from brainsets.shared.text.asset_names import asset_names
 
 # A process id that the kernel gives to nobody.
 GONE = 2**22 + 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.text.names import asset_names
+from brainsets.shared.text.asset_names import asset_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINES = ROOT / "tests" / "pipelines"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from brainsets.planning.schema import read_schema
-from brainsets.shared.status import STATES
-from brainsets.shared.summary import COLUMNS
+from brainsets.shared.state.status import STATES
+from brainsets.shared.state.summary import COLUMNS
 from brainsets.sources.declaration import read_declaration
 from tests.helpers.documents import (
     ALL_COMMANDS,
@@ -129,7 +129,7 @@ def test_first_picture_is_a_table_of_the_example():
     from rich.console import Console
 
     from brainsets.display.status_table import outcome
-    from brainsets.shared.status import BrainsetStatus
+    from brainsets.shared.state.status import BrainsetStatus
 
     name = "rokem_grasshopper_auditory_2006"
     status = BrainsetStatus(name, Path(name), 2, {"DONE": 2})

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from brainsets.shared.manifest import read_manifest, schema_path
+from brainsets.shared.manifest import read_manifest
+from brainsets.shared.manifest_schema import schema_path
 from brainsets.sources.catalog import find_pipeline
 from tests.helpers.dry_runs import planned_assets
 from tests.helpers.parity.index import skip_without_package

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainsets.shared.text.names import titled
+from brainsets.shared.text.lines import asset_title
 from tests.helpers.small_pipeline import data, write
 
 LONG = "recording of a very long day " * 11
@@ -60,11 +60,11 @@ def test_odd_ids_end_done_and_are_spelled_right(workspace):
     # Where people read: the lines of the run, the table of ids, each log.
     for asset in IDS:
         # A line has the beginning and the end of what is longer than a line.
-        assert f" cells {titled(asset)}: done (" in run.stdout
-        assert len(titled(asset)) <= 130
+        assert f" cells {asset_title(asset)}: done (" in run.stdout
+        assert len(asset_title(asset)) <= 130
     for record in records:
         first = Path(record["log"]).read_text().splitlines()[0]
-        assert titled(record["asset"]) in first
+        assert asset_title(record["asset"]) in first
     summary = workspace.folder("cells").summary.read_text().splitlines()
     assert len(summary) == len(IDS) + 1
     second = workspace.run(str(pipeline))

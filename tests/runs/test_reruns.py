@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from brainsets.shared.manifest import schema_path
+from brainsets.shared.manifest_schema import schema_path
 from tests.helpers.dry_runs import PlannedAsset, planned_assets
 from tests.helpers.small_pipeline import data, write
 from tests.helpers.workspace import ROOT

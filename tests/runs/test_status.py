@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from brainsets.commands.main import main
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.text.names import asset_names
+from brainsets.shared.text.asset_names import asset_names
 from tests.helpers import manifests
 from tests.helpers.small_pipeline import write
 from tests.helpers.terminal import Terminal

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from brainsets.shared.summary import COLUMNS
+from brainsets.shared.state.summary import COLUMNS
 
 
 def summary(workspace, brainset="recorder"):

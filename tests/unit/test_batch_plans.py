@@ -18,7 +18,8 @@ from brainsets.planning.batches import (
 )
 from brainsets.planning.pending import Pending
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import read_manifest, schema_path
+from brainsets.shared.manifest import read_manifest
+from brainsets.shared.manifest_schema import schema_path
 
 
 @pytest.fixture

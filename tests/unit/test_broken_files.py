@@ -26,14 +26,19 @@ from brainsets.report.data.outputs import _is_known, _remember, outputs_of
 from brainsets.report.records import read_facts
 from brainsets.shared.files import read_regular, write_atomically
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.inputs.raw_data import change, has_lost_its_data, raw_data_of
-from brainsets.shared.locks import lock_run, release_locks, run_in_the_way, run_of
+from brainsets.shared.inputs.raw_data import (
+    first_change,
+    has_lost_its_data,
+    recorded_raw_data,
+)
+from brainsets.shared.locks import conflicting_run, current_run, lock_run, release_locks
 from brainsets.shared.manifest import read_manifest
-from brainsets.shared.sentinels import now, read_sentinel, write_sentinel
-from brainsets.shared.status import STATES, AssetFilter, brainset_status
-from brainsets.shared.summary import summary_rows, write_summary
-from brainsets.shared.text.names import titled
-from brainsets.shared.text.selection import Selection
+from brainsets.shared.selection import Selection
+from brainsets.shared.state.sentinels import read_sentinel, write_sentinel
+from brainsets.shared.state.status import STATES, AssetFilter, brainset_status
+from brainsets.shared.state.summary import summary_rows, write_summary
+from brainsets.shared.text.lines import asset_title
+from brainsets.shared.times import utc_timestamp
 from brainsets.warm.server import _remove_leftovers
 
 ASSETS = ("a", "b")
@@ -48,10 +53,10 @@ RECORD = {
     "pipeline": "/nowhere/pipeline.py",
     "attempt": 1,
     "log": "/nowhere/a.log",
-    "run": now(),
+    "run": utc_timestamp(),
     "status": "",
-    "started": now(),
-    "ended": now(),
+    "started": utc_timestamp(),
+    "ended": utc_timestamp(),
     "wall_s": 1.0,
     "cpu_s": 1.0,
     "max_rss_mb": 1.0,
@@ -65,7 +70,9 @@ RECORD = {
     "raw_files": [{"path": "/nowhere/a", "bytes": 1}],
     "raw_folders": [{"path": "/nowhere", "files": 1}],
     "outputs": [{"path": "a.txt", "bytes": 1, "sha256": "0"}],
-    "attempts": [{"time": now(), "error": "E", "message": "m", "transient": False}],
+    "attempts": [
+        {"time": utc_timestamp(), "error": "E", "message": "m", "transient": False}
+    ],
 }
 SENTINELS = [
     f"status/{name}.{state}"
@@ -152,7 +159,7 @@ def look_at_all(run: Run) -> None:
     """Do whatever reads files of a brainset; only sentences may come of it."""
     [brainset] = run.brainsets.values()
     folder = brainset.folder
-    run_in_the_way(folder.lock)
+    conflicting_run(folder.lock)
     for only in (None, AssetFilter()):
         status = brainset_status(folder, only)
         json.dumps(status.as_json())
@@ -187,7 +194,7 @@ def look_at_all(run: Run) -> None:
         attempt = Attempt(job, step, None)
         assert attempt.number >= 1 and attempt.may_have_truncated in (True, False)
         downloaded = attempt.read("DOWNLOADED")
-        change(*raw_data_of(downloaded))
+        first_change(*recorded_raw_data(downloaded))
         has_lost_its_data(attempt.failed, downloaded, brainset.raw_dir)
     try:
         read_batch(folder, "0123456789abcdef")
@@ -319,7 +326,7 @@ def test_whatever_stands_for_a_file_is_borne_and_then_cleared_away(
     release_locks()
     try:
         assert lock_run(folder.lock) is None
-        assert run_of(folder.lock)
+        assert current_run(folder.lock)
     finally:
         release_locks()
     remove_obstacles(folder)
@@ -501,11 +508,11 @@ def test_lock_whose_content_is_anything_names_nobody(tmp_path):
     for content in (b"", b"[[", b"5", b'{"since": [1], "pid": {}}', b"[" * 5000):
         path = tmp_path / "lock"
         path.write_bytes(content)
-        assert run_of(path) is None
+        assert current_run(path) is None
         release_locks()
 
 
 def test_long_ids_are_shown_by_their_ends():
-    shown = titled("a" * 10**7 + "\x1b" * 3 + "z")
+    shown = asset_title("a" * 10**7 + "\x1b" * 3 + "z")
     assert len(shown) <= 120 and shown[0] == "a" and shown[-1] == "z"
     assert "\x1b" not in shown and "…" in shown

@@ -251,15 +251,15 @@ def test_wrong_files_are_refused_with_one_sentence(folder, line, words):
 
 
 def test_long_files_count_by_size_and_parts(tmp_path, monkeypatch):
-    from brainsets.shared.inputs import contents
+    from brainsets.shared.inputs import content_hashes
 
-    monkeypatch.setattr(contents, "_WHOLE", 64 * 16)
+    monkeypatch.setattr(content_hashes, "_WHOLE", 64 * 16)
     path = tmp_path / "x.bin"
     path.write_bytes(bytes(5000))
-    before = contents.content_hash(path)
+    before = content_hashes.content_hash(path)
     for content in (bytes(5001), b"1" + bytes(4999), bytes(4999) + b"1"):
         path.write_bytes(content)
-        assert contents.content_hash(path) != before
+        assert content_hashes.content_hash(path) != before
     os.mkfifo(tmp_path / "pipe")
     for other in (tmp_path, tmp_path / "pipe", tmp_path / "no", "a\0b", "a" * 5000):
-        assert contents.content_hash(other) is None
+        assert content_hashes.content_hash(other) is None

@@ -26,7 +26,7 @@ from brainsets.jobs.handoffs.handoff import (
     read_handoff,
     write_handoff,
 )
-from brainsets.jobs.handoffs.instances import Absent, changes, restore, snapshot
+from brainsets.jobs.handoffs.instance_state import Absent, changes, restore, snapshot
 from brainsets.shared.manifest import make_row
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
@@ -63,7 +63,7 @@ DOWNLOAD = """
 import sys
 from pathlib import Path
 from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
-from brainsets.jobs.handoffs.instances import changes, snapshot
+from brainsets.jobs.handoffs.instance_state import changes, snapshot
 from brainsets.jobs.code.loading import load_pipeline
 from brainsets.shared.manifest import make_row
 

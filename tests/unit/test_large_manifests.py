@@ -7,13 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brainsets.errors import ManifestError
-from brainsets.shared import manifest, sentinels, summary
-from brainsets.shared import status as planning_status
+from brainsets.shared import manifest
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import Column, read_manifest
-from brainsets.shared.status import brainset_status
-from brainsets.shared.summary import write_summary
-from brainsets.shared.text import names
+from brainsets.shared.manifest import read_manifest
+from brainsets.shared.manifest_schema import Column
+from brainsets.shared.state import asset_state, summary
+from brainsets.shared.state import status as planning_status
+from brainsets.shared.state.status import brainset_status
+from brainsets.shared.state.summary import write_summary
+from brainsets.shared.text import asset_names
 from tests.helpers.sentinel_files import History, Step, write_brainset
 
 STEP = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
@@ -54,16 +56,16 @@ def test_only_what_has_been_begun_is_looked_at(tmp_path, monkeypatch):
     folder = BrainsetFolder(tmp_path)
     of(folder, 1000, {3: "done", 5: "fetched", 7: "processing"})
     asked = []
-    real_name, real_state = names.asset_name, sentinels.asset_state
+    real_name, real_state = asset_names.asset_name, asset_state.asset_state
     monkeypatch.setattr(
-        names, "asset_name", lambda a, **kw: asked.append(a) or real_name(a, **kw)
+        asset_names, "asset_name", lambda a, **kw: asked.append(a) or real_name(a, **kw)
     )
 
     def state(folder, name, existing):
         asked.append(name)
         return real_state(folder, name, existing)
 
-    for module in (summary, planning_status.sentinels):
+    for module in (summary, planning_status):
         monkeypatch.setattr(module, "asset_state", state)
     manifest = read_manifest(folder.manifest)
     assert manifest.names["sub-000009"] == "sub-000009"

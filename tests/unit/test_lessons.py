@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from brainsets.jobs.code import imported as modules
+from brainsets.jobs.code import imported_modules as modules
 from brainsets.supervision.child import Distrust
 from brainsets.warm.preload import lessons
 from brainsets.warm.succession import Succession

@@ -15,7 +15,7 @@ from brainsets.jobs import attempts, full_disk
 from brainsets.jobs.attempts import Attempt
 from brainsets.shared import files
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import read_sentinel
+from brainsets.shared.state.sentinels import read_sentinel
 from brainsets.supervision import failures
 from brainsets.supervision.forking import fork
 from tests.helpers.workspace import ROOT

@@ -10,7 +10,7 @@ from brainsets.display.status_table import outcome
 from brainsets.errors import PipelineError
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.pipeline import BrainsetPipeline
-from brainsets.shared.status import BrainsetStatus, failure_text
+from brainsets.shared.state.status import BrainsetStatus, failure_text
 from brainsets.supervision.failures import described, failure_of_kind, told
 
 LONG = "x" * 10_000_000

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 
 from brainsets.errors import ManifestError
-from brainsets.shared.manifest import find_row, read_listing, read_manifest
+from brainsets.shared.manifest import find_row, read_manifest
+from brainsets.shared.manifest_schema import read_listing
 from tests.helpers.manifests import frames, rows_read, write
 from tests.helpers.workspace import ROOT
 

@@ -20,7 +20,8 @@ import pytest
 
 from brainsets.errors import ManifestError
 from brainsets.jobs import listing
-from brainsets.shared.manifest import Manifests, find_row, read_listing, read_manifest
+from brainsets.shared.manifest import Manifests, find_row, read_manifest
+from brainsets.shared.manifest_schema import read_listing
 from tests.helpers.manifests import rows_read, write
 
 

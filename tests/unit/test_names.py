@@ -8,14 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from snakemake.io import PeriodicityDetector
 
-from brainsets.shared.text.names import (
+from brainsets.shared.text.asset_names import (
     NAME_PATTERN,
     AssetNames,
     asset_name,
     asset_names,
-    guessed_id,
-    spelled,
+    decoded_id,
 )
+from brainsets.shared.text.lines import single_line
 
 # What Snakemake refuses as a wildcard.
 is_periodic = PeriodicityDetector().is_periodic
@@ -145,7 +145,7 @@ def test_a_plain_id_is_its_own_name(asset):
 def test_an_id_can_be_read_from_a_name_without_hash(asset):
     name = asset_name(asset)
     if "~" not in name:
-        assert guessed_id(name) == asset
+        assert decoded_id(name) == asset
 
 
 @given(ids)
@@ -183,7 +183,7 @@ def guessable(asset):
 )
 def test_an_id_keeps_what_is_safe_and_encodes_the_rest(asset, name):
     assert asset_name(asset) == name
-    assert guessed_id(name) == asset
+    assert decoded_id(name) == asset
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_name_is_the_same_in_every_run():
 @given(st.text(st.characters()))
 @example("one\ttwo\nthree\r\x85\u2028\u2029\x0b\x0c\x1b[31m\ud800")
 def test_text_is_spelled_in_one_printable_line(text):
-    line = spelled(text)
+    line = single_line(text)
     assert line.isprintable()
     assert len(line.splitlines()) <= 1
     line.encode()
@@ -217,4 +217,4 @@ def test_text_is_spelled_in_one_printable_line(text):
 
 @given(st.text(st.characters()).filter(str.isprintable))
 def test_printable_text_is_spelled_as_it_is(text):
-    assert spelled(text) == text
+    assert single_line(text) == text

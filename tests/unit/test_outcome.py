@@ -5,7 +5,7 @@ from pathlib import Path
 
 from brainsets.display.status_table import outcome
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.status import BrainsetStatus, brainset_status
+from brainsets.shared.state.status import BrainsetStatus, brainset_status
 from tests.helpers.sentinel_files import History, Step, write_brainset
 
 KINDS = {

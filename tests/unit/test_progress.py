@@ -17,7 +17,7 @@ from brainsets.display.ticker import pause_s
 from brainsets.display.units import duration, rate
 from brainsets.planning.pending import Pending
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import DONE, DOWNLOADED, FAILED, RUNNING
+from brainsets.shared.state.sentinels import DONE, DOWNLOADED, FAILED, RUNNING
 
 CLOCK = iter(range(1, 10**9))
 

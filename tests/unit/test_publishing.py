@@ -9,7 +9,7 @@ import pytest
 from brainsets.errors import OutputError
 from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
-from brainsets.shared.sentinels import DONE
+from brainsets.shared.state.sentinels import DONE
 from tests.helpers.publishing import (
     finish,
     list_assets,

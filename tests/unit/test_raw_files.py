@@ -17,7 +17,11 @@ from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
 from brainsets.jobs.handoffs.raw_files import raw_data
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.inputs import raw_data as shared
-from brainsets.shared.inputs.raw_data import change, has_lost_its_data, raw_data_of
+from brainsets.shared.inputs.raw_data import (
+    first_change,
+    has_lost_its_data,
+    recorded_raw_data,
+)
 from brainsets.shared.manifest import make_row
 from brainsets.supervision.run import Outcome
 
@@ -120,7 +124,7 @@ def test_a_folder_is_known_by_what_is_in_it(raw_dir, scan, how):
     assert sizes == {"data.meg4": 9, "head.res4": 9, "deep/more": 9}
     record = found.as_record()
     assert record["raw_bytes"] == 27
-    assert raw_data_of(record) == (found.files, found.folders)
+    assert recorded_raw_data(record) == (found.files, found.folders)
 
 
 LOSSES = {
@@ -139,7 +143,7 @@ def test_what_is_gone_from_a_folder_is_noticed(raw_dir, scan, loss):
     found = raw_data(scan, raw_dir)
     lose, told = LOSSES[loss]
     lose(scan)
-    after = change(found.files, found.folders)
+    after = first_change(found.files, found.folders)
     assert (after is None) if told is None else (told in " ".join(after))
 
 
@@ -149,14 +153,14 @@ def test_any_file_of_a_large_folder_is_missed_at_little_cost(raw_dir, monkeypatc
     for number in range(300):
         (folder / f"{number:03}").write_bytes(b"1")
     found = raw_data(folder, raw_dir)
-    assert (len(found.files), found.size) == (shared.FILES_TOLD, 300)
+    assert (len(found.files), found.size) == (shared.MAX_LISTED_FILES, 300)
     looked_at = []
     stat = os.stat
     monkeypatch.setattr(os, "stat", lambda p, **k: looked_at.append(p) or stat(p, **k))
-    assert change(found.files, found.folders) is None
-    assert len(looked_at) == shared.FILES_TOLD
+    assert first_change(found.files, found.folders) is None
+    assert len(looked_at) == shared.MAX_LISTED_FILES
     (folder / "299").unlink()
-    assert change(found.files, found.folders) is not None
+    assert first_change(found.files, found.folders) is not None
 
 
 def test_folders_that_all_share_are_not_looked_into(raw_dir, scan):
@@ -170,14 +174,14 @@ def test_what_may_not_be_looked_at_is_not_gone(monkeypatch):
 
     monkeypatch.setattr(os, "stat", refuse)
     monkeypatch.setattr(os, "scandir", refuse)
-    assert change({"/raw/a": 3}, {"/raw/b": 3}) is None
+    assert first_change({"/raw/a": 3}, {"/raw/b": 3}) is None
 
 
 @pytest.mark.parametrize(
     "told", [None, 3, {}, [3], [{"path": 3, "bytes": 3}], [{"path": "a"}]]
 )
 def test_a_sentinel_of_another_shape_names_nothing(told):
-    assert raw_data_of({"raw_files": told, "raw_folders": told}) == ({}, {})
+    assert recorded_raw_data({"raw_files": told, "raw_folders": told}) == ({}, {})
 
 
 RAW_DIR = Path("/raw/mine")

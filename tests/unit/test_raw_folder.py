@@ -8,7 +8,7 @@ import pytest
 from brainsets.errors import SettingsError
 from brainsets.jobs.job import Job
 from brainsets.planning.settings import read_settings
-from brainsets.shared.inputs.raw_folder import obstacle
+from brainsets.shared.inputs.raw_folder import why_unusable
 
 
 def link(folder):
@@ -40,7 +40,7 @@ OBSTACLES = {
 def test_what_keeps_a_folder_from_being_made_is_told(tmp_path, case):
     make, words = OBSTACLES[case]
     folder = make(tmp_path)
-    told = obstacle(folder / "mine")
+    told = why_unusable(folder / "mine")
     assert all(word in told for word in words) and told.endswith(".")
     job = SimpleNamespace(raw_dir=folder / "mine", folder=None)
     with pytest.raises(SettingsError, match="^raw_dir: ") as refusal:
@@ -50,10 +50,10 @@ def test_what_keeps_a_folder_from_being_made_is_told(tmp_path, case):
 
 def test_a_folder_that_is_there_or_can_be_made_is_fine(tmp_path):
     before = sorted(tmp_path.rglob("*"))
-    assert obstacle(tmp_path) is None
-    assert obstacle(tmp_path / "deep" / "down") is None
+    assert why_unusable(tmp_path) is None
+    assert why_unusable(tmp_path / "deep" / "down") is None
     (tmp_path / "link").symlink_to(tmp_path)
-    assert obstacle(tmp_path / "link" / "mine") is None
+    assert why_unusable(tmp_path / "link" / "mine") is None
     assert sorted(tmp_path.rglob("*")) == [*before, tmp_path / "link"]
 
 
@@ -71,7 +71,7 @@ def test_a_folder_is_to_be_read_and_where_it_is_not_to_be_made(
     """A disk that is read-only may hold all that was downloaded."""
     folder = tmp_path if there else tmp_path / "mine"
     monkeypatch.setattr(os, "access", lambda path, rights: not rights & refused)
-    found = obstacle(folder)
+    found = why_unusable(folder)
     assert found is None if told is None else f"{tmp_path} {told}" in found
 
 
@@ -80,7 +80,7 @@ def test_an_error_of_the_disk_is_told(tmp_path, monkeypatch):
         raise OSError(107, "Transport endpoint is not connected")
 
     monkeypatch.setattr(os, "stat", refuse)
-    assert "(Transport endpoint is not connected)" in obstacle(tmp_path)
+    assert "(Transport endpoint is not connected)" in why_unusable(tmp_path)
 
 
 @pytest.mark.parametrize("key", ["raw_dir", "processed_dir"])

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.errors import SelectionError
-from brainsets.shared.text.selection import Selection, nearest
+from brainsets.shared.selection import Selection
+from brainsets.shared.text.suggestions import did_you_mean
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
 
@@ -109,10 +110,10 @@ def test_an_empty_manifest_says_so_where_assets_are_named_and_is_fine_elsewhere(
     ],
 )
 def test_the_nearest_spelling_is_named_in_its_own_case(wrong, known, hint):
-    assert nearest(wrong, known) == hint
+    assert did_you_mean(wrong, known) == hint
 
 
 def test_no_more_neighbours_are_named_than_asked_for():
     known = [f"session_{number}" for number in range(9)]
-    assert nearest("session", known).count("'session_") == 3
-    assert nearest("session", known, 1).count("'session_") == 1
+    assert did_you_mean("session", known).count("'session_") == 3
+    assert did_you_mean("session", known, 1).count("'session_") == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brainsets.errors import OutputError
-from brainsets.jobs import returned, spares
+from brainsets.jobs import return_values, spares
 from brainsets.jobs.outputs import staging
 from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
@@ -309,12 +309,12 @@ class Future:
 @pytest.mark.filterwarnings("ignore:coroutine")
 def test_what_has_not_run_is_refused(make, word, of_download):
     with pytest.raises(OutputError, match=f"process returned {word}: "):
-        returned.check_process_has_run(make())
+        return_values.check_process_has_run(make())
     if of_download:
         with pytest.raises(OutputError, match=f"download returned {word}: "):
-            returned.check_download_has_run(make())
+            return_values.check_download_has_run(make())
     else:
-        returned.check_download_has_run(make())
+        return_values.check_download_has_run(make())
 
 
 @pytest.mark.parametrize(
@@ -322,8 +322,8 @@ def test_what_has_not_run_is_refused(make, word, of_download):
     [None, 1, "x", [], ["x"], {"a": 1}, Path("x"), contextlib.suppress(OSError)],
 )
 def test_what_has_run_may_return_anything(value):
-    returned.check_process_has_run(value)
-    returned.check_download_has_run(value)
+    return_values.check_process_has_run(value)
+    return_values.check_download_has_run(value)
 
 
 def test_a_folder_that_another_asset_has_just_made_stays(tmp_path, monkeypatch):

@@ -18,8 +18,12 @@ from brainsets.display.dry_run import PlannedJobs
 from brainsets.display.screens import LineScreen
 from brainsets.display.status_table import show_outcome
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.text.names import AssetNames
-from brainsets.shared.text.streams import make_safe, shown, shown_parts
+from brainsets.shared.text.asset_names import AssetNames
+from brainsets.shared.text.streams import (
+    escape_controls,
+    escape_controls_in_parts,
+    make_safe,
+)
 from tests.helpers.sentinel_files import History, Step, write_brainset
 from tests.helpers.workspace import ROOT
 
@@ -41,9 +45,9 @@ TEXTS = st.text(st.characters() | st.sampled_from("\x1b[m2J;\r\n\t\x9b")) | st.b
 @example(STEERING)
 @example("10%\r20%\r\ndone\n")
 def test_nothing_in_a_text_steers_a_terminal(text):
-    plain = shown(text)
+    plain = escape_controls(text)
     assert all(char.isprintable() or char in "\n\t" for char in plain)
-    coloured = shown(text, colours=True)
+    coloured = escape_controls(text, colours=True)
     assert SGR.sub("", coloured).replace("\n", "").replace("\t", "").isprintable()
     if text.isprintable():
         assert plain == coloured == text
@@ -54,9 +58,9 @@ def test_nothing_in_a_text_steers_a_terminal(text):
 @example(["\x1b", "[3", "1mred\r", "\nx\r"], True)
 @example(["\x1b[" + "1" * 50 + "m"], True)
 def test_a_text_in_parts_is_shown_as_the_whole(parts, colours):
-    whole = shown("".join(parts), colours=colours)
+    whole = escape_controls("".join(parts), colours=colours)
     reset = "\x1b[0m" if "\x1b" in whole else ""
-    assert "".join(shown_parts(parts, colours=colours)) == whole + reset
+    assert "".join(escape_controls_in_parts(parts, colours=colours)) == whole + reset
 
 
 @pytest.fixture(scope="module")

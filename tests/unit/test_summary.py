@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.summary import COLUMNS, summarize_run, write_summary
+from brainsets.shared.state.summary import COLUMNS, summarize_run, write_summary
 from brainsets.shared.text import cells
 from tests.helpers.sentinel_files import STORIES, TEXTS, write_brainset
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import asset_state
+from brainsets.shared.state.asset_state import asset_state
 from brainsets.shared.times import keep_order
 
 

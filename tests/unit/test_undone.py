@@ -10,9 +10,9 @@ from brainsets.errors import UnfinishedError
 from brainsets.planning.run import Run
 from brainsets.planning.undone import check_nothing_undone
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.manifest import schema_path
-from brainsets.shared.sentinels import DONE
-from brainsets.shared.text.selection import Selection
+from brainsets.shared.manifest_schema import schema_path
+from brainsets.shared.selection import Selection
+from brainsets.shared.state.sentinels import DONE
 
 ASSETS = ("a", "b")
 

@@ -12,8 +12,8 @@ from brainsets.errors import OutputError
 from brainsets.jobs.outputs import claims, publishing, records
 from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
-from brainsets.shared.sentinels import DONE, write_sentinel
-from brainsets.shared.text.names import asset_name
+from brainsets.shared.state.sentinels import DONE, write_sentinel
+from brainsets.shared.text.asset_names import asset_name
 from tests.helpers.publishing import (
     finish,
     list_assets,

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from brainsets.jobs.code import elsewhere
-from brainsets.jobs.seen import EDITED, same_download
+from brainsets.jobs.code import outside_modules
+from brainsets.jobs.edits import EDITED, is_same_download
 from brainsets.planning.pending import has_same_imports
 from brainsets.planning.settings import Brainset
 from brainsets.shared.inputs.arguments import recorded
 from brainsets.shared.inputs.code import file_hash
-from brainsets.shared.inputs.contents import is_older
+from brainsets.shared.inputs.content_hashes import is_older
 
 
 def moment(hours):
@@ -89,8 +89,8 @@ def test_a_handoff_of_an_earlier_version_is_of_the_same_download(
 
     job = SimpleNamespace(recorded_args=recorded_args)
     now = {"row": "r", "args": recorded_args()}
-    assert same_download(job, now, now)
-    assert same_download(job, known, now) == is_same
+    assert is_same_download(job, now, now)
+    assert is_same_download(job, known, now) == is_same
 
 
 def test_modules_from_elsewhere_are_looked_for_where_the_pipeline_went(tmp_path):
@@ -126,8 +126,8 @@ def test_a_module_that_was_edited_while_the_step_ran_is_of_no_version(
 ):
     module = tmp_path / "base.py"
     module.write_text("x = 1\n")
-    monkeypatch.setattr(elsewhere, "_since_s", time.time() - 3600)
-    assert elsewhere._hash(str(module)) == EDITED
-    monkeypatch.setattr(elsewhere, "_since_s", time.time() + 30)
-    assert elsewhere._hash(str(module)) == file_hash(module)
-    assert elsewhere._hash(str(tmp_path / "no.py")) == EDITED
+    monkeypatch.setattr(outside_modules, "_since_s", time.time() - 3600)
+    assert outside_modules._hash(str(module)) == EDITED
+    monkeypatch.setattr(outside_modules, "_since_s", time.time() + 30)
+    assert outside_modules._hash(str(module)) == file_hash(module)
+    assert outside_modules._hash(str(tmp_path / "no.py")) == EDITED

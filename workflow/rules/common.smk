@@ -19,8 +19,8 @@ from brainsets.display.status_table import show_outcome
 from brainsets.planning.settings import advice
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
-from brainsets.shared.summary import summarize_run
-from brainsets.shared.text.names import spelled
+from brainsets.shared.state.summary import summarize_run
+from brainsets.shared.text.lines import single_line
 
 # Jobs per time; what the default profile sets.
 UNREACHED_LIMIT = 100_000
@@ -36,7 +36,7 @@ def ended_by_error(function):
     try:
         return function()
     except BrainsetError as error:
-        raise SystemExit(f"brainsets: {spelled(error)}") from None
+        raise SystemExit(f"brainsets: {single_line(error)}") from None
 
 
 def is_forced(*rules):

@@ -1,4 +1,4 @@
-"""Wrapper of the rule summarize_brainset: see brainsets.shared.summary."""
+"""Wrapper of the rule summarize_brainset: see brainsets.shared.state.summary."""
 
 import argparse
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from brainsets.shared.folders import BrainsetFolder  # noqa: E402
-from brainsets.shared.sentinels import DONE  # noqa: E402
-from brainsets.shared.summary import write_summary  # noqa: E402
+from brainsets.shared.state.sentinels import DONE  # noqa: E402
+from brainsets.shared.state.summary import write_summary  # noqa: E402
 from brainsets.shared.times import keep_order  # noqa: E402
 
 parser = argparse.ArgumentParser()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import PipelineError
-from brainsets.jobs.code import elsewhere
-from brainsets.shared.inputs.arguments import counted, recorded
+from brainsets.jobs.code import outside_modules
+from brainsets.shared.inputs.arguments import recorded, without_repeat_flags
 from brainsets.shared.inputs.code import code_hash, code_stamp
 from brainsets.supervision.hidden_secrets import UsageError, hidden, revealed
 
@@ -51,7 +51,7 @@ def load_pipeline(file: Path) -> type:
     if str(_SPAWNED) not in sys.path:
         sys.path.append(str(_SPAWNED))
     os.environ[_FILE] = str(file)
-    elsewhere.begin()
+    outside_modules.begin()
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if spec is None or spec.loader is None:
         raise PipelineError(f"{file} is not a Python file.")
@@ -131,9 +131,9 @@ def parsed_args(pipeline: Any, arguments: list[str]) -> Namespace | None:
     try:
         return _parsed(pipeline, arguments)
     except UsageError:
-        if counted(arguments) == arguments:
+        if without_repeat_flags(arguments) == arguments:
             raise
-        return _parsed(pipeline, counted(arguments))
+        return _parsed(pipeline, without_repeat_flags(arguments))
 
 
 def _parsed(pipeline: Any, arguments: list[str]) -> Namespace | None:

@@ -19,7 +19,7 @@ from brainsets.errors import HandoffError
 from brainsets.jobs.handoffs import old_handoff
 from brainsets.jobs.handoffs.raw_files import RawData, raw_data
 from brainsets.shared.files import write_atomically
-from brainsets.shared.inputs import raw_data as looked_at
+from brainsets.shared.inputs.raw_data import first_change
 from brainsets.supervision.hidden_secrets import hidden, pickled, unpickled
 
 __all__ = ["Handoff", "handoff_key", "read_handoff", "write_handoff"]
@@ -124,7 +124,7 @@ class Handoff:
 
     def change(self) -> str | None:
         """Return what has become of a file that download named, None if nothing."""
-        found = looked_at.change(self.files, self.folders)
+        found = first_change(self.files, self.folders)
         return None if found is None else " ".join(found)
 
     def value(self) -> tuple[Any, dict[str, Any]]:

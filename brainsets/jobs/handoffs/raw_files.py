@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from brainsets.shared.inputs.raw_data import FILES_TOLD, counts
+from brainsets.shared.inputs.raw_data import MAX_LISTED_FILES, is_data_name
 
 __all__ = ["RawData", "raw_data"]
 
@@ -32,8 +32,8 @@ class RawData:
 
     def as_record(self) -> dict[str, Any]:
         """Return what a sentinel tells of them."""
-        files = list(self.files.items())[:FILES_TOLD]
-        folders = list(self.folders.items())[:FILES_TOLD]
+        files = list(self.files.items())[:MAX_LISTED_FILES]
+        folders = list(self.folders.items())[:MAX_LISTED_FILES]
         named = self.files or self.folders
         return {
             "raw_bytes": self.size if named else None,
@@ -94,8 +94,8 @@ def _is_below(root: str, path: str) -> bool:
 def _add_folder(folder: str, found: RawData) -> None:
     count = 0
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(filter(counts, folders))
-        for name in sorted(filter(counts, names)):
+        folders[:] = sorted(filter(is_data_name, folders))
+        for name in sorted(filter(is_data_name, names)):
             count += 1
             path = os.path.join(parent, name)
             try:
@@ -106,7 +106,7 @@ def _add_folder(folder: str, found: RawData) -> None:
             if path in found.files or not stat.S_ISREG(status.st_mode):
                 continue
             found.size += status.st_size
-            if count <= FILES_TOLD:
+            if count <= MAX_LISTED_FILES:
                 found.files[path] = status.st_size
     found.folders[folder] = count
 

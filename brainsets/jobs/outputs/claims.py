@@ -27,8 +27,8 @@ from brainsets.jobs.outputs.records import (
 from brainsets.shared.files import read_regular
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import read_manifest
-from brainsets.shared.sentinels import DONE
-from brainsets.shared.text.names import AssetNames, asset_name, guessed_id
+from brainsets.shared.state.sentinels import DONE
+from brainsets.shared.text.asset_names import AssetNames, asset_name, decoded_id
 
 __all__ = ["BrokenClaimsError", "Claims"]
 
@@ -249,7 +249,7 @@ class Claims:
         for name, paths in by_name.items():
             known = recorded.get(name) or set()
             if not paths <= known:
-                asset = self._names.asset(name) or guessed_id(name)
+                asset = self._names.asset(name) or decoded_id(name)
                 write_record(folder, name, asset, known | paths, durable=False)
         return found
 

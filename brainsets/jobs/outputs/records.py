@@ -10,7 +10,7 @@ from typing import Any
 
 from brainsets.shared.files import read_object
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
-from brainsets.shared.sentinels import DONE, read_sentinel, write_sentinel
+from brainsets.shared.state.sentinels import DONE, read_sentinel, write_sentinel
 
 __all__ = ["done_paths", "read_record", "recorded_names", "write_record"]
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from brainsets.report.data.recording import Events, Recording, Signal
 from brainsets.report.data.statistics import Scan
-from brainsets.shared.text.names import spelled
+from brainsets.shared.text.lines import single_line
 
 __all__ = ["STYLE", "WIDTH_IN", "as_png", "picture"]
 
@@ -190,7 +190,7 @@ class _Picture:
 
     def _splits(self, axis: Any, _: None, window: tuple[float, float]) -> None:
         for split in self.recording.splits:
-            name = spelled(split.path.split("/")[-1].removesuffix("_domain"))
+            name = single_line(split.path.split("/")[-1].removesuffix("_domain"))
             colour = {"train": "#5b8db8", "test": "#c05b5b"}.get(name, "#d9a441")
             starts, ends = np.clip([split.starts, split.ends], *window)
             spans = [*zip(starts, ends - starts)]
@@ -233,7 +233,7 @@ class _Picture:
         axis.set_ylabel("unit")
         every = f", each {step}th unit" if step > 1 else ""
         axis.set_title(
-            f"{spelled(spikes.path)}: {inside.sum():,} spikes, {spikes.n_units} "
+            f"{single_line(spikes.path)}: {inside.sum():,} spikes, {spikes.n_units} "
             f"unit{'s' * (spikes.n_units != 1)}{every}"
         )
 
@@ -287,7 +287,7 @@ class _Picture:
             axis.set_ylabel(unit)
             axis.locator_params(axis="y", nbins=3)
             what = "smallest and largest value"
-        axis.set_title(f"{spelled(signal.path)}: {what}")
+        axis.set_title(f"{single_line(signal.path)}: {what}")
 
     def _traces(self, axis: Any, signal: Signal, window: tuple[float, float]) -> None:
         for events in self.recording.events:
@@ -310,7 +310,7 @@ class _Picture:
                 trace = -row + trace / apart
             xs, ys = _thinned(times, trace)
             axis.plot(xs, ys, color=_INK, linewidth=0.5)
-        title = spelled(signal.path)
+        title = single_line(signal.path)
         if several:
             names = signal.channels or [str(c) for c in range(count)]
             axis.set_yticks(-np.arange(len(chosen)), [_short(names[c]) for c in chosen])
@@ -446,5 +446,5 @@ def _short(text: str) -> str:
 
 def _cut(text: str) -> str:
     """Return text in a form and a length that can be drawn."""
-    text = spelled(text)
+    text = single_line(text)
     return text if len(text) <= 18 else f"{text[:17]}…"

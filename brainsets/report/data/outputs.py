@@ -14,8 +14,8 @@ from typing import Any
 from brainsets.report.records import Facts
 from brainsets.shared.files import read_object
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.sentinels import DONE, write_sentinel
-from brainsets.shared.text.names import asset_name
+from brainsets.shared.state.sentinels import DONE, write_sentinel
+from brainsets.shared.text.asset_names import asset_name
 
 __all__ = ["MOST_PICTURES", "Output", "outputs_of", "see"]
 

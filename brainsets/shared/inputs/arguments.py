@@ -13,10 +13,16 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from brainsets.shared.inputs.contents import content_hash
+from brainsets.shared.inputs.content_hashes import content_hash
 from brainsets.shared.text.secrets import MASK, without_secrets
 
-__all__ = ["counted", "literal_secrets", "named_files", "recorded", "reference"]
+__all__ = [
+    "without_repeat_flags",
+    "literal_secrets",
+    "named_files",
+    "recorded",
+    "secret_reference",
+]
 
 _NOT_COUNTED = {"--redownload", "--reprocess"}
 
@@ -34,12 +40,12 @@ _MASKED = re.compile(rf"{re.escape(MASK)}[0-9a-f]{{4}}")
 _ROUNDS = 100_000
 
 
-def counted(arguments: Sequence[str]) -> list[str]:
+def without_repeat_flags(arguments: Sequence[str]) -> list[str]:
     """Return the arguments without the flags that only ask for a repetition."""
     return [argument for argument in arguments if argument not in _NOT_COUNTED]
 
 
-def reference(argument: str) -> tuple[str, str] | None:
+def secret_reference(argument: str) -> tuple[str, str] | None:
     """Return what stands before a reference to a secret, and the reference, or None."""
     match = _REFERENCE.fullmatch(argument)
     return (match["option"] or "", match["where"]) if match else None
@@ -60,7 +66,7 @@ def recorded(
         Whether the content of files counts.
     """
     found = []
-    for option, before, value in _parts(counted(arguments)):
+    for option, before, value in _parts(without_repeat_flags(arguments)):
         argument = before + value
         if _is_literal_secret(option, value, folder):
             argument = f"{before}{_masked(value)}"
@@ -89,7 +95,7 @@ def literal_secrets(
 
 def named_files(arguments: Sequence[str], folder: Path | None) -> list[Path]:
     """Return the files whose content counts."""
-    parts = _parts(counted(arguments))
+    parts = _parts(without_repeat_flags(arguments))
     return [path for part in parts for path, _ in _files(*part, folder)]
 
 
@@ -108,7 +114,7 @@ def _parts(arguments: Sequence[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _is_literal_secret(option: str, value: str, folder: Path | None) -> bool:
-    if not _SECRET_OPTION.fullmatch(option) or reference(value):
+    if not _SECRET_OPTION.fullmatch(option) or secret_reference(value):
         return False
     if _NO_SECRET.fullmatch(value) and not re.search("pass|pwd", option, re.I):
         return False
@@ -132,7 +138,7 @@ def _files(
     option: str, before: str, value: str, folder: Path | None
 ) -> list[tuple[Path, str]]:
     """Return the files that an argument names, each with a hash of its content."""
-    if reference(value) or _OPTION_OF_SECRET_FILE.fullmatch(option):
+    if secret_reference(value) or _OPTION_OF_SECRET_FILE.fullmatch(option):
         return []
     # Also those of which a parser reads arguments, and several at once.
     candidates = [value, value.removeprefix("@"), *value.split(",")]

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from brainsets.shared.inputs.code_files import code_files, named_files
-from brainsets.shared.inputs.contents import content_hash
+from brainsets.shared.inputs.content_hashes import content_hash
 
 __all__ = ["code_files", "code_hash", "code_stamp", "file_hash"]
 

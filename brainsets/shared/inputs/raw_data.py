@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "FILES_TOLD",
-    "change",
+    "MAX_LISTED_FILES",
+    "first_change",
     "count_files",
-    "counts",
+    "is_data_name",
     "has_failed_later",
     "has_lost_its_data",
     "looks_missing",
-    "raw_data_of",
+    "recorded_raw_data",
 ]
 
-FILES_TOLD = 100
+MAX_LISTED_FILES = 100
 """Of more files or folders a sentinel does not tell, so a plan does not look at them;
 process does."""
 
@@ -24,7 +24,7 @@ process does."""
 _NOT_DATA = (".git", ".nfs")
 
 
-def change(
+def first_change(
     files: Mapping[str, int], folders: Mapping[str, int]
 ) -> tuple[str, str] | None:
     """Return the first path that is not as it was, and what has become of it.
@@ -54,7 +54,7 @@ def change(
     return None
 
 
-def counts(name: str) -> bool:
+def is_data_name(name: str) -> bool:
     """Whether a name in a folder is one of data."""
     return not name.startswith(_NOT_DATA)
 
@@ -69,7 +69,7 @@ def count_files(folder: str, enough: int) -> int | None:
         try:
             with os.scandir(left.pop()) as entries:
                 for entry in entries:
-                    if not counts(entry.name):
+                    if not is_data_name(entry.name):
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         left.append(entry.path)
@@ -82,7 +82,7 @@ def count_files(folder: str, enough: int) -> int | None:
     return min(found, enough)
 
 
-def raw_data_of(downloaded: Mapping[str, Any]) -> tuple[dict, dict]:
+def recorded_raw_data(downloaded: Mapping[str, Any]) -> tuple[dict, dict]:
     """Return files and folders, as `change` takes them, that a DOWNLOADED tells of."""
     return (
         _told(downloaded.get("raw_files"), "bytes"),
@@ -140,6 +140,6 @@ def has_lost_its_data(
     if downloaded.get("handoff"):
         # Then process has called download itself.
         return False
-    files, folders = raw_data_of(downloaded)
+    files, folders = recorded_raw_data(downloaded)
     known = bool(files) or any(folders.values())
     return not known or looks_missing(failed, raw_dir)

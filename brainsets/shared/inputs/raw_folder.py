@@ -4,13 +4,13 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["obstacle"]
+__all__ = ["why_unusable"]
 
 _LOOK = os.R_OK | os.X_OK
 _MAKE = os.W_OK | os.X_OK
 
 
-def obstacle(folder: Path) -> str | None:
+def why_unusable(folder: Path) -> str | None:
     """Return why a folder is not there and cannot be made, with advice; else None.
 
     A folder that is there may be read-only: what was downloaded into it can be

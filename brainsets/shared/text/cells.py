@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from brainsets.shared.text.names import shortened
+from brainsets.shared.text.lines import cut_middle
 
 __all__ = [
     "TYPES",
@@ -268,7 +268,7 @@ def parse(field: str, kind: str) -> Any:
     except CellError:
         raise
     except _NO_VALUE as error:
-        told = shortened(repr(field), _LONGEST_TOLD)
+        told = cut_middle(repr(field), _LONGEST_TOLD)
         raise CellError(f"{told} is no value of type {kind}") from error
     raise CellError(f"{kind!r} is no column type")
 

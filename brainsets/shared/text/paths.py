@@ -4,10 +4,10 @@ from pathlib import Path
 
 from brainsets.errors import SettingsError
 
-__all__ = ["expanded"]
+__all__ = ["expand_home"]
 
 
-def expanded(key: str, text: str | Path) -> Path:
+def expand_home(key: str, text: str | Path) -> Path:
     """Return a path with the home folder that a ``~`` at its begin stands for.
 
     Raises

@@ -10,9 +10,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from brainsets.shared.text.names import spelled
+from brainsets.shared.text.lines import single_line
 
-__all__ = ["discard", "make_safe", "say", "shown", "shown_parts"]
+__all__ = [
+    "discard_unwritable",
+    "make_safe",
+    "print_to_stderr",
+    "escape_controls",
+    "escape_controls_in_parts",
+]
 
 _COLOUR = r"\x1b\[[0-9;:]{0,40}m"
 # Of what is not plain ASCII, most can be printed: a second look decides.
@@ -36,15 +42,15 @@ def make_safe(*streams: Any) -> None:
             reconfigure(errors="backslashreplace")
 
 
-def say(text: str) -> None:
+def print_to_stderr(text: str) -> None:
     """Write a line to stderr, unless nobody is there to read it any more."""
     try:
-        print(shown(text), file=sys.stderr, flush=True)
+        print(escape_controls(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass
 
 
-def discard() -> None:
+def discard_unwritable() -> None:
     """Let go what cannot be written, or Python complains of it when it ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -58,7 +64,7 @@ def discard() -> None:
             os.close(nowhere)
 
 
-def shown(text: str, *, colours: bool = False) -> str:
+def escape_controls(text: str, *, colours: bool = False) -> str:
     """Return text of any number of lines with all that steers a terminal escaped.
 
     With `colours` those stay that it has; nothing else can hide or feign a text.
@@ -70,21 +76,23 @@ def shown(text: str, *, colours: bool = False) -> str:
             return "\n"
         if len(found) > 1 and colours:
             return found
-        return spelled(found)
+        return single_line(found)
 
     return _ODD.sub(part, text)
 
 
-def shown_parts(texts: Iterable[str], *, colours: bool = False) -> Iterator[str]:
+def escape_controls_in_parts(
+    texts: Iterable[str], *, colours: bool = False
+) -> Iterator[str]:
     """Yield what `shown` returns for a text that comes in parts."""
     rest, is_coloured = "", False
     for text in texts:
         text = rest + text
         cut = _CUT.search(text)
         at = cut.start() if cut else len(text)
-        part, rest = shown(text[:at], colours=colours), text[at:]
+        part, rest = escape_controls(text[:at], colours=colours), text[at:]
         is_coloured = is_coloured or "\x1b" in part
         yield part
-    yield shown(rest)
+    yield escape_controls(rest)
     if is_coloured:
         yield "\x1b[0m"

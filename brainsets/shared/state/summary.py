@@ -6,19 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import ManifestError
-from brainsets.shared.files import read_regular
+from brainsets.shared.files import read_regular, write_atomically
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
-from brainsets.shared.sentinels import (
-    DOWNLOADED,
-    PENDING,
-    asset_state,
-    read_sentinel,
-    write_atomically,
-)
+from brainsets.shared.state.asset_state import asset_state
+from brainsets.shared.state.sentinels import DOWNLOADED, PENDING, read_sentinel
 from brainsets.shared.text import cells
-from brainsets.shared.text.names import LONGEST_LINE, cut
-from brainsets.shared.text.streams import say
+from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_end
+from brainsets.shared.text.streams import print_to_stderr
 
 __all__ = ["COLUMNS", "summarize_run", "summary_rows", "write_summary"]
 
@@ -125,7 +120,7 @@ def summarize_run(
             write_summary(folder, read)
         except (OSError, ManifestError) as error:
             # The data is there all the same, and `status` shows what became of it.
-            say(f"brainsets: {folder.summary} is not written: {error}")
+            print_to_stderr(f"brainsets: {folder.summary} is not written: {error}")
 
 
 def _row(
@@ -141,7 +136,9 @@ def _row(
     sizes = None if outputs is None else sum(output["bytes"] for output in outputs)
     last = (record.get("attempts") or [{}])[-1]
     peaks = [step.get("max_rss_mb") or 0 for step in steps.values()]
-    message = cut(str(last.get("message") or "").partition("\n")[0], LONGEST_LINE)
+    message = cut_end(
+        str(last.get("message") or "").partition("\n")[0], MAX_LINE_LENGTH
+    )
     row = {
         "asset": asset,
         "state": state,

@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from brainsets.jobs.code.imported import imported_since
-from brainsets.jobs.seen import EDITED
+from brainsets.jobs.code.imported_modules import imported_since
+from brainsets.jobs.edits import EDITED
 from brainsets.shared.inputs.code import code_files, file_hash
 
-__all__ = ["begin", "imported_from_elsewhere", "remember"]
+__all__ = ["begin", "hash_outside_modules", "remember"]
 
 _INSTALLED = {"site-packages", "dist-packages"}
 # A file server's clock may be ahead of ours.
@@ -39,10 +39,10 @@ def begin() -> None:
 def remember(pipeline: Path) -> None:
     """Look at what was imported, for processes that are forked from this one."""
     global _known
-    _known = imported_from_elsewhere(pipeline)
+    _known = hash_outside_modules(pipeline)
 
 
-def imported_from_elsewhere(pipeline: Path) -> dict[str, str]:
+def hash_outside_modules(pipeline: Path) -> dict[str, str]:
     """Return a hash of each file that was imported from elsewhere, by its path."""
     names = [name for name in imported_since() if name not in (_before or ())]
     files = _files(names, pipeline.parent) - {*_known}

@@ -1,8 +1,7 @@
-"""Asset ids as file names, and as text on a screen.
+"""Asset ids as file names.
 
 An id is whatever a pipeline's manifest uses as its index. In file names it stands as
-itself where that is safe and percent-encoded where not; everywhere a person reads it,
-it keeps its own spelling.
+itself where that is safe and percent-encoded where not.
 """
 
 import hashlib
@@ -13,26 +12,15 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 
 __all__ = [
-    "LONGEST_LINE",
     "NAME_PATTERN",
     "AssetNames",
     "asset_name",
     "asset_names",
-    "cut",
-    "first_line",
-    "guessed_id",
-    "shortened",
-    "spelled",
-    "titled",
+    "decoded_id",
 ]
 
 NAME_PATTERN = r"[A-Za-z0-9_%-][A-Za-z0-9._%-]*(?:~[0-9a-f]{16})?"
 """What the name of an asset looks like, as a regular expression."""
-
-LONGEST_LINE = 500
-"""Letters of an error's first line, or of a status, that are shown."""
-LONGEST_TITLE = 120
-"""Letters of an id that are shown where it is not asked for as a whole."""
 
 # 255 bytes is the limit of nearly every file system. The longest suffix
 # (".DOWNLOADED") and the prefix and suffix of temporary files must fit as well.
@@ -122,7 +110,7 @@ class AssetNames(Mapping[str, str]):
         """Return the id of the asset that has a name, None if there is none."""
         if "~" in name:
             return self._hashed.get(name)
-        asset = guessed_id(name)
+        asset = decoded_id(name)
         return asset if asset in self._assets and self[asset] == name else None
 
     @cached_property
@@ -152,52 +140,10 @@ def asset_names(assets: Iterable[str]) -> dict[str, str]:
     return dict(AssetNames(dict.fromkeys(assets)))
 
 
-def guessed_id(name: str) -> str:
+def decoded_id(name: str) -> str:
     """Return the id that a name without a hash stands for."""
     try:
         return unquote(name, errors="surrogatepass")
     except UnicodeDecodeError:
         # No asset has such a name.
         return name
-
-
-def spelled(text: object, longest: int | None = None) -> str:
-    """Return text as one line of a terminal or table: control characters escaped.
-
-    What is longer than `longest` is cut.
-    """
-    text = str(text)
-    is_cut = longest is not None and len(text) > longest
-    line = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in (text[:longest] if is_cut else text)
-    )
-    return cut(f"{line}…" if is_cut else line, longest)
-
-
-def cut(text: str, longest: int | None) -> str:
-    """Return text without what is too long of it, which is said."""
-    if longest is None or len(text) <= longest:
-        return text
-    return f"{text[: longest - 1]}…"
-
-
-def titled(asset: object) -> str:
-    """Return an id as a table shows it: of a long one how it begins and ends."""
-    # Before it is spelled, as one may have millions of letters.
-    return shortened(spelled(shortened(str(asset), LONGEST_TITLE)), LONGEST_TITLE)
-
-
-def first_line(message: object, *, last: bool = False) -> str:
-    """Return the first line of a message, or its last, as one line of a table."""
-    text = str(message).strip("\n")
-    line = text.rpartition("\n")[2] if last else text.partition("\n")[0]
-    return spelled(line, LONGEST_LINE)
-
-
-def shortened(text: str, longest: int) -> str:
-    """Return text that is too long without its middle."""
-    if len(text) <= longest:
-        return text
-    head = longest * 2 // 3
-    return f"{text[:head]}…{text[head + 1 - longest :]}"

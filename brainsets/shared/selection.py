@@ -1,26 +1,15 @@
 """Choose assets of a manifest by id or glob."""
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from brainsets.errors import SelectionError
+from brainsets.shared.text.suggestions import did_you_mean
 
-__all__ = ["Selection", "nearest"]
+__all__ = ["Selection"]
 
 _GLOB_CHARS = frozenset("*?[")
-
-
-def nearest(
-    wrong: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5
-) -> str:
-    """Return a hint that names the spellings nearest to a wrong one, or ""."""
-    by_case = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(wrong.casefold(), by_case, count, cutoff)
-    if not found:
-        return ""
-    return f"did you mean {' or '.join(repr(by_case[f]) for f in found)}?"
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ class Selection:
             if _GLOB_CHARS & set(pattern):
                 found = {asset for asset in known if fnmatchcase(asset, pattern)}
             if not found:
-                hint = nearest(pattern, known, cutoff=0.2) or (
+                hint = did_you_mean(pattern, known, cutoff=0.2) or (
                     f"the first of its {len(known)} assets is {known[0]!r}."
                     if known
                     else "its manifest is empty."

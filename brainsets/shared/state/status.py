@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import ManifestError, SettingsError
-from brainsets.shared import sentinels
 from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
-from brainsets.shared.text.names import LONGEST_TITLE, first_line, spelled
-from brainsets.shared.text.selection import nearest
+from brainsets.shared.state import sentinels
+from brainsets.shared.state.asset_state import asset_state
+from brainsets.shared.text.lines import MAX_TITLE_LENGTH, first_line, single_line
+from brainsets.shared.text.suggestions import did_you_mean
 
 __all__ = [
     "STATES",
@@ -22,7 +23,7 @@ __all__ = [
     "brainset_status",
     "failure_text",
     "find_brainsets",
-    "told_failure",
+    "failure_summary",
 ]
 
 STATES = (
@@ -135,7 +136,7 @@ def find_brainsets(processed_dir: Path, names: list[str]) -> list[BrainsetFolder
     }
     for name in names:
         if name not in found:
-            hint = nearest(name, found) or "see --processed-dir."
+            hint = did_you_mean(name, found) or "see --processed-dir."
             raise SettingsError(f"no run of {name!r} under {processed_dir}; {hint}")
     return [found[name] for name in names or found]
 
@@ -162,7 +163,7 @@ def brainset_status(
     for failure in (folder.environment_failure, folder.listing_failure):
         record = sentinels.read_sentinel(failure)
         if record is not None:
-            status.broken.append(told_failure(record))
+            status.broken.append(failure_summary(record))
     if folder.manifest.exists():
         try:
             manifest = read(folder.manifest)
@@ -206,7 +207,7 @@ def _count(
             done = f"{name}.{sentinels.DONE}"
             has_files = _has_files(f"{place}/{done}") if done in existing else None
             if has_files is None:
-                state, record = sentinels.asset_state(folder, name, existing)
+                state, record = asset_state(folder, name, existing)
             else:
                 state = sentinels.DONE
             if state == sentinels.DONE:
@@ -217,7 +218,7 @@ def _count(
                 continue
             status.assets.append({"asset": asset, "state": state})
         if state == sentinels.FAILED:
-            status.failures.append({**told_failure(record), "asset": asset})
+            status.failures.append({**failure_summary(record), "asset": asset})
         elif state in (sentinels.RUNNING, sentinels.INTERRUPTED):
             keys = ("step", "status", "started", "host", "pid", "slurm_job", "log")
             told = {"asset": asset, **{key: record.get(key) for key in keys}}
@@ -265,7 +266,7 @@ def _orphans(
             yield asset
 
 
-def told_failure(record: dict[str, Any]) -> dict[str, Any]:
+def failure_summary(record: dict[str, Any]) -> dict[str, Any]:
     """Return of a FAILED sentinel what a person asks for first."""
     last = (record.get("attempts") or [{}])[-1]
     return {
@@ -285,5 +286,5 @@ def failure_text(failure: dict[str, Any], *, with_type: bool = True) -> str:
     is_last = failure.get("error") == "UsageError"
     message = first_line(failure.get("message") or "", last=is_last)
     if failure.get("error") and with_type:
-        message = f"{spelled(failure['error'], LONGEST_TITLE)}: {message}"
+        message = f"{single_line(failure['error'], MAX_TITLE_LENGTH)}: {message}"
     return message

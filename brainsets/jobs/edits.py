@@ -10,20 +10,26 @@ from brainsets.jobs.job import Job
 from brainsets.shared.inputs.code import code_hash, code_stamp
 from brainsets.supervision.failures import say
 
-__all__ = ["EDITED", "args_seen", "code_seen", "look_at_code", "same_download"]
+__all__ = [
+    "EDITED",
+    "args_unless_edited",
+    "code_unless_edited",
+    "current_code",
+    "is_same_download",
+]
 
 EDITED = "edited while the step ran"
 """What is written down of what was edited: no version of it."""
 
 
-def look_at_code(job: Job) -> tuple[str, str]:
+def current_code(job: Job) -> tuple[str, str]:
     """Return stamp and hash of the code as it lies on disk at this moment."""
     stamp = code_stamp(job.pipeline)
     code = job.code if stamp == job.code_stamp else code_hash(job.pipeline)
     return stamp, code
 
 
-def code_seen(job: Job, stamp: str, code: str) -> str:
+def code_unless_edited(job: Job, stamp: str, code: str) -> str:
     """Return the hash of the code that a step has run.
 
     Parameters
@@ -43,14 +49,14 @@ def code_seen(job: Job, stamp: str, code: str) -> str:
     # The code of a published package has no stamp, as nobody edits it.
     if not job.code_stamp:
         return job.code
-    now, code_now = look_at_code(job)
+    now, code_now = current_code(job)
     if now == stamp or code_now == code:
         return code
     say("the pipeline was edited meanwhile: the next run does this step again")
     return EDITED
 
 
-def args_seen(job: Job, before: list[str]) -> list[str]:
+def args_unless_edited(job: Job, before: list[str]) -> list[str]:
     """Return the arguments that a step has run with, files that they name included.
 
     `before` are those of its beginning.
@@ -64,7 +70,7 @@ def args_seen(job: Job, before: list[str]) -> list[str]:
     return [*before, EDITED]
 
 
-def same_download(job: Job, known: dict[str, Any], now: dict[str, Any]) -> bool:
+def is_same_download(job: Job, known: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether two keys of downloads are of the same one.
 
     Those of earlier versions say nothing of files that arguments name. Planning, which

@@ -1,0 +1,1 @@
+"""How far assets and brainsets are, by the sentinels that steps leave."""

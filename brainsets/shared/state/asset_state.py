@@ -1,0 +1,91 @@
+"""The state of one asset, and whether the process that works on it is alive."""
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.processes import is_zombie
+from brainsets.shared.state.sentinels import (
+    DONE,
+    DOWNLOADED,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+    RUNNING,
+    read_sentinel,
+)
+
+__all__ = ["HEARTBEAT_S", "asset_state"]
+
+HEARTBEAT_S = 30
+"""How often a running step touches its RUNNING sentinel, in seconds."""
+
+# A busy network file system may show a touch late; the dead miss ten beats in a row.
+_SILENCE_S = 10 * HEARTBEAT_S
+
+
+def _alive(path: Path, record: dict[str, Any]) -> bool:
+    """Whether the process that a RUNNING sentinel speaks of still lives."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    # A copy may have any time; the other one is that of its last change here.
+    silent_s = time.time() - min(status.st_mtime, status.st_ctime)
+    if silent_s > _SILENCE_S:
+        return False
+    if record.get("host") != socket.gethostname():
+        # A beat from the future, as before a clock was set back, would count for ever.
+        return silent_s > -_SILENCE_S
+    try:
+        pid = record.get("pid")
+        # 0 stands for this process's own group.
+        if not pid:
+            return False
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return not is_zombie(pid)
+
+
+def asset_state(
+    folder: BrainsetFolder, name: str, existing: set[str] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return the one state of an asset, and the sentinel that says so.
+
+    Parameters
+    ----------
+    folder : BrainsetFolder
+        The brainset's folder.
+    name : str
+        The asset's name in file names.
+    existing : set of str, optional
+        Names of all files in the status folder, to spare a look at each.
+    """
+
+    def read(state: str) -> tuple[Path, dict[str, Any] | None]:
+        path = folder.sentinel(name, state)
+        if existing is not None and path.name not in existing:
+            return path, None
+        return path, read_sentinel(path)
+
+    _, record = read(DONE)
+    if record is not None:
+        return DONE, record
+    path, running = read(RUNNING)
+    if running is not None and _alive(path, running):
+        return RUNNING, running
+    _, record = read(FAILED)
+    if record is not None:
+        return FAILED, record
+    if running is not None:
+        return INTERRUPTED, running
+    _, record = read(DOWNLOADED)
+    if record is not None:
+        return DOWNLOADED, record
+    return PENDING, {}

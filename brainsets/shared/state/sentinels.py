@@ -1,0 +1,61 @@
+"""Sentinels: small JSON files that say what became of an asset.
+
+They are written beside and moved into place, so a reader sees a whole one or none.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from brainsets.shared.files import read_object, write_atomically
+from brainsets.shared.state.sentinel_schema import is_valid
+
+__all__ = [
+    "DONE",
+    "DOWNLOADED",
+    "FAILED",
+    "INTERRUPTED",
+    "PENDING",
+    "RUNNING",
+    "read_sentinel",
+    "write_sentinel",
+]
+
+DONE = "DONE"
+RUNNING = "RUNNING"
+FAILED = "FAILED"
+INTERRUPTED = "INTERRUPTED"
+DOWNLOADED = "DOWNLOADED"
+PENDING = "PENDING"
+
+# A line for each entry; indentation would take ten times as long.
+_LINES = (",\n ", ": ")
+_AS_TEXT = json.JSONEncoder(ensure_ascii=False, separators=_LINES)
+_ESCAPED = json.JSONEncoder(separators=_LINES)
+
+
+def write_sentinel(
+    path: Path,
+    record: dict[str, Any],
+    *,
+    durable: bool = False,
+    spare: Path | None = None,
+) -> None:
+    """Write one JSON object; sentinels that claim success should be durable."""
+    try:
+        content = _AS_TEXT.encode(record).encode()
+    except UnicodeEncodeError:
+        # Bytes that are no text, as file names may hold: JSON has an escape for them.
+        content = _ESCAPED.encode(record).encode()
+    write_atomically(path, content + b"\n", durable=durable, spare=spare)
+
+
+def read_sentinel(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return what a sentinel says; None if there is none or it is broken.
+
+    Whoever reads it need not ask for the types of its keys: see `is_valid`.
+    """
+    record = read_object(path)
+    state = os.fspath(path).rpartition(".")[2]
+    return record if record is not None and is_valid(record, state) else None
