@@ -15,8 +15,8 @@ from brainsets.jobs.edits import code_unless_edited, current_code, is_same_downl
 from brainsets.jobs.full_disk import write_in_little_room
 from brainsets.jobs.handoffs import handoff
 from brainsets.jobs.job import Job
-from brainsets.jobs.spares import put_away, spare
 from brainsets.jobs.tracker import StatusTracker
+from brainsets.shared.files import remove_file
 from brainsets.shared.manifest import RowText
 from brainsets.shared.state import sentinels
 from brainsets.shared.state.asset_state import HEARTBEAT_S
@@ -171,8 +171,7 @@ class Attempt:
             # A full disk: what this attempt has written is for nobody, and RUNNING has
             # room of its own.
             shutil.rmtree(self.folder.staging(self.name), ignore_errors=True)
-            own = running if running.exists() else spare(path.parent)
-            write_in_little_room(path, record, own)
+            write_in_little_room(path, record, running)
         self._remove(sentinels.RUNNING)
 
     def withdraw(self, *states: str) -> None:
@@ -192,7 +191,7 @@ class Attempt:
         keep_order(self.folder.sentinel(self.name, self.success), needed)
 
     def _remove(self, state: str) -> None:
-        put_away(self.folder.sentinel(self.name, state))
+        remove_file(self.folder.sentinel(self.name, state))
 
     def already_done(self) -> bool:
         """Whether somebody has finished the same thing while this attempt waited."""
@@ -254,7 +253,7 @@ class Attempt:
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
         }
         path = self.folder.sentinel(self.name, sentinels.RUNNING)
-        sentinels.write_sentinel(path, self.running, spare=spare(path.parent))
+        sentinels.write_sentinel(path, self.running)
 
     def make_tracker(self) -> StatusTracker:
         """Return what the child tells its status."""

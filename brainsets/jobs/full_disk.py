@@ -17,7 +17,7 @@ _MAY_PASS = {errno.ENOSPC, errno.EDQUOT}
 _SHORT_TEXT = 300
 
 
-def write_in_little_room(path: Path, record: dict[str, Any], own: Path | None) -> None:
+def write_in_little_room(path: Path, record: dict[str, Any], own: Path) -> None:
     """Write a FAILED, shortened where it does not fit.
 
     Parameters
@@ -26,8 +26,8 @@ def write_in_little_room(path: Path, record: dict[str, Any], own: Path | None) -
         Where it belongs.
     record : dict
         What it says.
-    own : Path or None
-        A file beside it that is needed no more, whose room it may take.
+    own : Path
+        A file beside it that is needed no more, whose room it may take if it is there.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def write_in_little_room(path: Path, record: dict[str, Any], own: Path | None) -
         for shorter in _shorter(record):
             content = json.dumps(shorter).encode() + b"\n"
             try:
-                if own is not None and own.exists():
+                if own.exists():
                     write_over(own, path, content)
                 else:
                     write_atomically(path, content)

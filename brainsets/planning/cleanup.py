@@ -27,7 +27,7 @@ _FOLDERS = (
     *(f"logs/{step}" for step in _STEPS),
 )
 _MAX_NAMED = 5
-# As `files.write_atomically` and `spares` call them.
+# As `files.write_atomically` and `staging.reused_folders` call them.
 _PARTIAL = re.compile(r"\.(\d+-.+|[0-9a-f]{32})")
 # Whoever still writes such a file has written to it lately.
 _UNTOUCHED_S = 600

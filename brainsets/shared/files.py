@@ -77,27 +77,17 @@ def read_object(path: str | os.PathLike) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def write_atomically(
-    path: Path, content: bytes, *, durable: bool = False, spare: Path | None = None
-) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Write a file so that a reader finds the old content or the new, never a part.
 
-    With `durable` it is also on disk, not only in memory, when this returns. A `spare`
-    file beside it is used up for it. A folder in its place is moved aside.
+    With `durable` it is also on disk, not only in memory, when this returns. A
+    folder in its place is moved aside.
     """
     folder, name = os.path.split(path)
     partial = f"{folder}/.{os.getpid()}-{name[-200:]}"
     try:
-        file = _reopened(spare) if spare else -1
-        if file >= 0:
-            partial = str(spare)
-        else:
-            file = _created(partial, Path(folder))
-        with open(file, "wb") as stream:
+        with open(_created(partial, Path(folder)), "wb") as stream:
             stream.write(content)
-            if partial == str(spare):
-                # Only now: on a full disk, what it had might be gone.
-                stream.truncate()
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from brainsets.jobs import batches, steps
-from brainsets.jobs.spares import keep_spares, remove_spares
+from brainsets.jobs.outputs.staging import reused_folders
 from brainsets.shared.locks import release_locks
 from brainsets.supervision.child import flush_streams
 
@@ -58,26 +58,30 @@ def be_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
     forkers : dict
         Makes those who fork the children of steps, see `brainsets.jobs.steps`.
     """
-    keep_spares()
-    flags = socket.MSG_CMSG_CLOEXEC
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(
-            requests, _LONGEST_REQUEST, 1, flags
-        )
-        if not message:
-            break
-        name, job, pid = pickle.loads(message)
-        client = socket.socket(fileno=descriptors[0])
-        client.setblocking(True)
-        status = _run(partial(STEPS[name], job, forkers), client, pid)
-        if status is None:
-            break
-        release_locks()
-        # First, so that the end of the client is not taken for an interruption.
-        answer(requests, b".")
-        answer(client, bytes([status]))
-        client.close()
-    remove_spares()
+    with reused_folders():
+        while _is_step_run(requests, forkers):
+            pass
+
+
+def _is_step_run(requests: socket.socket, forkers: dict[str, partial]) -> bool:
+    """Run one step; return whether this process may run another."""
+    message, descriptors, _, _ = socket.recv_fds(
+        requests, _LONGEST_REQUEST, 1, socket.MSG_CMSG_CLOEXEC
+    )
+    if not message:
+        return False
+    name, job, pid = pickle.loads(message)
+    client = socket.socket(fileno=descriptors[0])
+    client.setblocking(True)
+    status = _run(partial(STEPS[name], job, forkers), client, pid)
+    if status is None:
+        return False
+    release_locks()
+    # First, so that the end of the client is not taken for an interruption.
+    answer(requests, b".")
+    answer(client, bytes([status]))
+    client.close()
+    return True
 
 
 def _run(step: Callable[[], int], client: socket.socket, pid: int) -> int | None:

@@ -16,7 +16,6 @@ from brainsets.errors import BatchError, BrainsetError, ManifestError
 from brainsets.jobs.attempts import Attempt
 from brainsets.jobs.batches import _Batch
 from brainsets.jobs.job import Job
-from brainsets.jobs.spares import keep_spares, put_away, remove_spares, spare
 from brainsets.planning.batches import Capacity, automatic_size, read_batch, write_batch
 from brainsets.planning.cleanup import remove_obstacles
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
@@ -24,7 +23,7 @@ from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
 from brainsets.report.data.outputs import _is_known, _remember, outputs_of
 from brainsets.report.records import read_facts
-from brainsets.shared.files import read_regular, write_atomically
+from brainsets.shared.files import read_regular, write_atomically, write_over
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.inputs.raw_data import (
     first_change,
@@ -460,17 +459,14 @@ def test_large_file_and_pipe_are_refused_at_once(tmp_path):
         read_regular(tmp_path / "pipe")
 
 
-def test_spare_that_has_become_a_link_is_not_written_through(tmp_path):
-    keep_spares()
+def test_file_that_has_become_a_link_is_not_written_over(tmp_path):
     running, elsewhere = tmp_path / "a.RUNNING", tmp_path / "elsewhere"
     elsewhere.write_text("theirs")
     for put_there in (running.symlink_to, lambda to: os.link(to, running)):
         put_there(elsewhere)
-        put_away(running)
-        write_atomically(running, b"ours", spare=spare(tmp_path))
-        assert running.read_bytes() == b"ours" and elsewhere.read_text() == "theirs"
-        running.unlink()
-    remove_spares()
+        with pytest.raises(FileNotFoundError):
+            write_over(running, tmp_path / "a.FAILED", b"ours")
+        assert elsewhere.read_text() == "theirs"
     assert [*tmp_path.iterdir()] == [elsewhere]
 
 

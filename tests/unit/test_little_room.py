@@ -68,13 +68,13 @@ def test_failure_waits_for_room_that_others_give_back(tmp_path, monkeypatch):
     monkeypatch.setattr(full_disk, "write_atomically", write)
     monkeypatch.setattr(full_disk.time, "sleep", waits.append)
     reason = errno.EDQUOT
-    full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, None)
+    full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, tmp_path / "gone")
     assert len(waits) == 3 and max(map(len, tries)) == len(tries[-1])
     # But not for what does not pass.
     waits.clear()
     reason = errno.EROFS
     with pytest.raises(OSError, match="Read-only"):
-        full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, None)
+        full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, tmp_path / "gone")
     assert len(waits) == 1
 
 
@@ -120,13 +120,13 @@ def test_failure_that_cannot_be_written_is_an_error_of_the_system(tmp_path, room
     assert os.listdir(tmp_path) == ["a.RUNNING"]
 
 
-def test_spare_file_keeps_its_room_until_it_is_written(tmp_path):
-    spare = tmp_path / ".spare"
-    spare.write_bytes(b"x" * 1000)
-    inode = spare.stat().st_ino
-    files.write_atomically(tmp_path / "a.RUNNING", b"short", spare=spare)
-    assert (tmp_path / "a.RUNNING").read_bytes() == b"short"
-    assert (tmp_path / "a.RUNNING").stat().st_ino == inode
+def test_file_that_is_written_over_keeps_its_room(tmp_path):
+    running, failed = tmp_path / "a.RUNNING", tmp_path / "a.FAILED"
+    running.write_bytes(b"x" * 1000)
+    inode = running.stat().st_ino
+    files.write_over(running, failed, b"short")
+    assert failed.read_bytes() == b"short" and failed.stat().st_ino == inode
+    assert not running.exists()
 
 
 def test_log_that_cannot_be_written_is_no_error():

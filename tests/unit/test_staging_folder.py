@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brainsets.errors import OutputError
-from brainsets.jobs import return_values, spares
+from brainsets.jobs import return_values
 from brainsets.jobs.outputs import staging
 from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
@@ -342,21 +342,18 @@ def test_a_folder_that_another_asset_has_just_made_stays(tmp_path, monkeypatch):
     assert os.listdir(folder) == ["of another"]
 
 
-def test_a_process_that_keeps_spares_uses_its_folders_again(folder, monkeypatch):
-    monkeypatch.setattr(spares, "_spares", {})
-    monkeypatch.setattr(spares, "_name", None)
-    spares.keep_spares()
-    first = fresh_staging(folder, "a")
-    (first.folder / "out.txt").write_text("x")
-    assert fresh_staging(folder, "b").identity != first.identity
-    (first.folder / "out.txt").unlink()
-    first.remove()
-    again = fresh_staging(folder, "c")
-    assert again.identity == first.identity
-    assert again.folder == folder.processed("c") and not os.listdir(again.folder)
-    (again.folder.parent / "beside").touch()
-    again.remove()
-    assert os.listdir(folder.workflow / "staging") == ["b"]
-    fresh_staging(folder, "b").remove()
-    spares.remove_spares()
+def test_a_process_that_reuses_folders_gives_them_to_the_next_asset(folder):
+    with staging.reused_folders():
+        first = fresh_staging(folder, "a")
+        (first.folder / "out.txt").write_text("x")
+        assert fresh_staging(folder, "b").identity != first.identity
+        (first.folder / "out.txt").unlink()
+        first.remove()
+        again = fresh_staging(folder, "c")
+        assert again.identity == first.identity
+        assert again.folder == folder.processed("c") and not os.listdir(again.folder)
+        (again.folder.parent / "beside").touch()
+        again.remove()
+        assert os.listdir(folder.workflow / "staging") == ["b"]
+        fresh_staging(folder, "b").remove()
     assert os.listdir(folder.workflow / "staging") == []

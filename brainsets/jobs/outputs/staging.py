@@ -8,16 +8,16 @@ import contextlib
 import os
 import shutil
 import stat
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from brainsets.errors import OutputError
-from brainsets.jobs.spares import is_put_away, spare
 from brainsets.shared.folders import BrainsetFolder
 
-__all__ = ["Staging", "fresh_staging"]
+__all__ = ["Staging", "fresh_staging", "reused_folders"]
 
 # What the workflow itself may put there while a step runs begins with one of these.
 _OTHERS = (
@@ -25,6 +25,9 @@ _OTHERS = (
     *("report", "staging", "status", "summary"),
 )
 _MOST_BLOCKED = 1000
+
+_reuses_folders = False
+_kept: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,8 @@ class Staging:
 
     def remove(self) -> None:
         """Remove it, with all that is left in it."""
-        # To make and remove so many folders for each asset takes longer than the rest.
-        is_whole = _identity(self.levels[-1]) == self.identity and _is_empty(
-            self.levels
-        )
-        if is_whole and is_put_away(Path(self.levels[0])):
+        is_ours = _identity(self.levels[-1]) == self.identity
+        if is_ours and _is_empty(self.levels) and _is_kept(self.levels[0]):
             return
         with contextlib.suppress(OSError):
             for level in reversed(self.levels):
@@ -117,7 +117,7 @@ def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
     place = folder.staging(name)
     first, inner = str(place), os.path.relpath(folder.processed(name), place)
     _make_real(place.parent)
-    if not os.path.lexists(first) and (kept := spare(place.parent)):
+    if not os.path.lexists(first) and (kept := _kept.pop(str(place.parent), None)):
         with contextlib.suppress(OSError):
             os.rename(kept, first)
     chosen = None
@@ -138,6 +138,38 @@ def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
     workflow = str(folder.workflow)
     before = frozenset(_names(workflow))
     return Staging(chosen, _identity(chosen[-1]), workflow, before)
+
+
+@contextlib.contextmanager
+def reused_folders() -> Iterator[None]:
+    """Let this process use the empty folder of one asset for the next one.
+
+    To remove folders takes 12 ms for each asset on ext4 without a journal, where the
+    disk is told at once of blocks that are free.
+    """
+    global _reuses_folders
+    _reuses_folders = True
+    try:
+        yield
+    finally:
+        _reuses_folders = False
+        while _kept:
+            _is_removed(_kept.popitem()[1])
+
+
+def _is_kept(folder: str) -> bool:
+    """Keep an empty folder, hidden, unless there is one; return whether it is kept."""
+    parent = os.path.dirname(folder)
+    if not _reuses_folders or parent in _kept:
+        return False
+    # A name that no other process has, on any machine that sees the disk.
+    hidden = f"{parent}/.{uuid.uuid4().hex}"
+    try:
+        os.rename(folder, hidden)
+    except OSError:
+        return False
+    _kept[parent] = hidden
+    return True
 
 
 def _levels(place: str, inner: str) -> list[str]:

@@ -36,11 +36,7 @@ _ESCAPED = json.JSONEncoder(separators=_LINES)
 
 
 def write_sentinel(
-    path: Path,
-    record: dict[str, Any],
-    *,
-    durable: bool = False,
-    spare: Path | None = None,
+    path: Path, record: dict[str, Any], *, durable: bool = False
 ) -> None:
     """Write one JSON object; sentinels that claim success should be durable."""
     try:
@@ -48,7 +44,7 @@ def write_sentinel(
     except UnicodeEncodeError:
         # Bytes that are no text, as file names may hold: JSON has an escape for them.
         content = _ESCAPED.encode(record).encode()
-    write_atomically(path, content + b"\n", durable=durable, spare=spare)
+    write_atomically(path, content + b"\n", durable=durable)
 
 
 def read_sentinel(path: str | os.PathLike[str]) -> dict[str, Any] | None:
