@@ -1,12 +1,16 @@
 """Rules, dependencies and versions have one name wherever they stand."""
 
 import re
+import subprocess
+import sys
 
 import tomllib
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
+from brainsets.shared.version import VERSION
 from tests.helpers.documents import TEXTS
 from tests.helpers.workspace import ROOT
 
@@ -109,3 +113,39 @@ def test_changelog_has_room_for_what_comes():
 def test_snakefile_asks_for_the_version_that_the_project_depends_on():
     [wanted] = re.findall(r'min_version\("(.+)"\)', (ROOT / "Snakefile").read_text())
     assert f'"snakemake>={wanted},<10"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_citation_names_this_version_and_license():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == VERSION
+    assert citation["license"] == project()["license"]
+
+
+def test_pull_requests_run_the_gate_and_each_week_newer_pythons_do():
+    flow = yaml.safe_load((ROOT / ".github/workflows/gate.yml").read_text("utf-8"))
+    # In YAML, "on" is a word for true.
+    assert {"push", "pull_request", "schedule"} <= flow[True].keys()
+    for job in flow["jobs"].values():
+        assert any(".ci/run" in step.get("run", "") for step in job["steps"])
+    pythons = flow["jobs"]["newest"]["strategy"]["matrix"]["python"]
+    assert all(Version(python) > Version("3.12") for python in pythons)
+    for form in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"):
+        fields = yaml.safe_load(form.read_text("utf-8"))["body"]
+        asked = {field["id"] for field in fields}
+        assert asked >= ({"log", "version"} if "wrong" in form.stem else {"version"})
+
+
+def test_catalogs_find_the_workflow_where_they_look(tmp_path):
+    for path in ("Snakefile", "workflow/Snakefile"):
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "-s", ROOT / path, "--list-rules"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        names = {line.split(" ")[0] for line in done.stdout.splitlines()}
+        assert {*rules(), "all"} <= names
+        assert ("everything" in names) == (path != "Snakefile")
+    settings = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())
+    assert settings["usage"]["report"] is True
