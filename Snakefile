@@ -33,7 +33,7 @@ include: "workflow/rules/summaries.smk"
 
 
 onstart:
-    end_when_told()
+    end_on_sigterm()
     lock_brainsets()
 
 

@@ -1,4 +1,4 @@
-"""What the rules ask for: paths, parameters and targets of one run."""
+"""The plan of one run: its targets, the assets that are to be run, their batches."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -8,7 +8,6 @@ from typing import Any
 
 from brainsets.errors import RunLockedError, SettingsError
 from brainsets.planning.batches import (
-    BATCH_PATTERN,
     Batch,
     Capacity,
     automatic_size,
@@ -24,16 +23,16 @@ from brainsets.planning.cleanup import (
     remove_obstacles,
     remove_partial_files,
 )
-from brainsets.planning.pending import Pending, outdated_listing, pending_assets
-from brainsets.planning.settings import Brainset, Settings, Step
+from brainsets.planning.environment_needs import EnvironmentNeeds
+from brainsets.planning.pending import Pending, needs_listing, pending_assets
+from brainsets.planning.settings import Brainset, Settings
 from brainsets.shared.files import is_plain
+from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.inputs.raw_folder import why_unusable
 from brainsets.shared.locks import conflicting_run, lock_run
 from brainsets.shared.manifest import Manifest, Manifests
 from brainsets.shared.state.sentinels import DONE, DOWNLOADED, read_sentinel
-from brainsets.shared.text.asset_names import NAME_PATTERN
-from brainsets.shared.text.lines import asset_title, single_line
-from brainsets.sources import environments
+from brainsets.shared.text.lines import single_line
 
 __all__ = ["Run"]
 
@@ -66,51 +65,24 @@ class Run:
         self._is_forced = is_forced
         self._capacity = capacity
         self.brainsets = settings.brainsets
+        self.environments = EnvironmentNeeds(is_forced)
         self.read_manifest = Manifests().read
         self._wanted: dict[str, dict[str, Pending]] = {}
         # By brainset and asset: when an outdated sentinel of success was written.
         self._before: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
-        # Brainsets whose environment was found whole, was found not to be, or is to be
-        # replaced in any case.
-        self._built: set[str] = set()
-        self._lacking: set[str] = set()
-        self._replaced: set[str] = set()
         self._batches: dict[str, dict[str, Batch]] = {}
 
     @property
     def brainset_pattern(self) -> str:
         """What the wildcard of a brainset may be."""
-        return "|".join(map(_quoted, self.brainsets))
-
-    @property
-    def asset_pattern(self) -> str:
-        """What the wildcard of an asset, its name in file names, may be."""
-        return NAME_PATTERN
-
-    @property
-    def batch_pattern(self) -> str:
-        """What the wildcard of a batch may be."""
-        return BATCH_PATTERN
+        return "|".join(name.replace(".", r"\.") for name in self.brainsets)
 
     @cached_property
     def processed_dir(self) -> str:
         """The folder of all results, as Snakemake's paths start with it."""
         any_brainset = next(iter(self.brainsets.values()))
         return str(any_brainset.processed_dir)
-
-    def brainset(self, wildcards: Any) -> Brainset:
-        """Return the brainset that a job is for."""
-        return self.brainsets[wildcards.brainset]
-
-    def step(self, wildcards: Any, name: str) -> Step:
-        """Return the settings of a brainset's download or process."""
-        return getattr(self.brainset(wildcards), name)
-
-    def resource_names(self, step: str) -> list[str]:
-        """Return which other resources any brainset asks for in a step."""
-        steps = [getattr(brainset, step) for brainset in self.brainsets.values()]
-        return sorted({name for each in steps for name in each.resources})
 
     @property
     def goal(self) -> str:
@@ -157,10 +129,10 @@ class Run:
         if holder is None:
             return
         keys = ("pid", "host", "since")
-        told = {key: single_line(holder.get(key, _UNKNOWN), 80) for key in keys}
+        pid, host, since = (single_line(holder.get(key, _UNKNOWN), 80) for key in keys)
         raise RunLockedError(
             f"{brainset.id}: another run works on {brainset.folder.root}, process "
-            f"{told['pid']} on {told['host']} since {told['since']}; "
+            f"{pid} on {host} since {since}; "
             "wait for it, or end it."
         )
 
@@ -235,16 +207,16 @@ class Run:
                 "which does so."
             )
         lists = not folder.manifest.exists() or self._is_forced("write_manifest")
-        if self._needs_listing(brainset):
+        if needs_listing(brainset):
             force([str(folder.manifest)])
             lists = True
         if plans_jobs and lists:
             self._check_raw_dir(brainset)
         # The manifest always: a rule without any input is one that always runs.
         targets = [str(folder.manifest)]
-        if lacking := self.environment(brainset):
+        if lacking := self.environments.needed(brainset):
             force(lacking)
-            if self._is_replaced(brainset):
+            if self.environments.is_replaced(brainset):
                 # Also where nothing else wants it.
                 targets += lacking
         checkpoints.write_manifest.get(brainset=brainset_id)
@@ -275,17 +247,15 @@ class Run:
             raise SettingsError(f"raw_dir: {reason}")
 
     @staticmethod
-    def _summary_is_old(folder: Any) -> bool:
+    def _summary_is_old(folder: BrainsetFolder) -> bool:
         return folder.summary.stat().st_mtime_ns < folder.manifest.stat().st_mtime_ns
 
-    def summarized(self, wildcards: Any, checkpoints: Any) -> list[str]:
-        """Return the sentinels that a summary waits for."""
-        brainset = self.brainset(wildcards)
-        checkpoints.write_manifest.get(brainset=brainset.id)
+    def sentinels(self, brainset: Brainset, state: str) -> list[str]:
+        """Return the files that tell that all that is to be run is in a state."""
         folder = brainset.folder
         if brainset.batch_size != 1:
-            return [str(folder.batch(name, DONE)) for name in self.batches(brainset)]
-        return [str(folder.sentinel(p.name, DONE)) for p in self.pending(brainset)]
+            return [str(folder.batch(name, state)) for name in self.batches(brainset)]
+        return [str(folder.sentinel(p.name, state)) for p in self.pending(brainset)]
 
     def batches(self, brainset: Brainset) -> dict[str, Batch]:
         """Return the batches of the assets that are to be run, by their names.
@@ -299,7 +269,8 @@ class Run:
             return found
         manifest, capacity = self.manifest(brainset), self._capacity()
         size = brainset.batch_size
-        if size == "auto":
+        if isinstance(size, str):
+            # The only word that is allowed here is "auto".
             size = automatic_size(brainset.folder, manifest, len(pending), capacity)
         for name, members in cut(pending, size):
             found[name] = planned_batch(name, members)
@@ -307,64 +278,18 @@ class Run:
                 write_batch(brainset.folder, manifest, name, members, capacity)
         return found
 
-    def batch(self, wildcards: Any) -> Batch:
-        """Return the batch of a job, which this process or another one has planned."""
-        brainset = self.brainset(wildcards)
-        return self.batch_named(brainset.id, wildcards.batch)
-
     def batch_named(self, brainset_id: str, name: str) -> Batch:
         """Return a batch by its name."""
         planned = self._batches.get(brainset_id, {}).get(name)
         return planned or read_batch(self.brainsets[brainset_id].folder, name)
 
-    def batch_downloads(self, wildcards: Any) -> list[str]:
-        """Return what the processing of a batch waits for."""
-        folder, batch = self.brainset(wildcards).folder, self.batch(wildcards)
-        return [str(folder.batch(batch.name, DOWNLOADED))] if batch.fetches else []
-
-    def batch_members(self, wildcards: Any) -> str:
-        """Return the ids of a batch's assets for people, on one line."""
-        batch = self.batch(wildcards)
-        count = len(batch.assets)
-        noun = "asset" if count == 1 else "assets"
-        named = ", ".join(map(asset_title, batch.assets))
-        return f"{count} {noun}: {named} ({batch.reason})"
-
-    def listing_reason(self, wildcards: Any) -> str:
-        """Return why the assets of a brainset are listed, for people."""
-        brainset = self.brainset(wildcards)
-        if not os.path.lexists(brainset.folder.manifest):
-            return "new"
-        return outdated_listing(brainset) or (
-            "failed before" if brainset.folder.listing_failure.exists() else "asked for"
-        )
-
-    def row_hash(self, wildcards: Any) -> str:
-        """Return the hash of an asset's row; a change runs the asset again."""
-        manifest = self.manifest(self.brainset(wildcards))
-        return manifest.row_hash(self._asset(manifest, wildcards))
-
-    def asset(self, wildcards: Any) -> str:
-        """Return an asset's id for people, on one line."""
-        manifest = self.manifest(self.brainset(wildcards))
-        return asset_title(self._asset(manifest, wildcards))
-
-    @staticmethod
-    def _asset(manifest: Manifest, wildcards: Any) -> str:
-        asset = manifest.names.asset(wildcards.asset)
-        if asset is None:
-            raise KeyError(wildcards.asset)
-        return asset
-
-    def reason(self, wildcards: Any) -> str:
-        """Return why an asset is run, for people."""
-        brainset = self.brainset(wildcards)
-        manifest = self.manifest(brainset)
-        return self.reason_of(brainset.id, manifest.names.asset(wildcards.asset))
+    def has_pending(self, brainset_id: str) -> bool:
+        """Whether assets were found that are to be run."""
+        return bool(self._wanted.get(brainset_id))
 
     def reason_of(self, brainset_id: str, asset: str | None) -> str:
         """Return why an asset is run, by its id."""
-        pending = self._wanted.get(brainset_id, {}).get(asset)
+        pending = self._wanted.get(brainset_id, {}).get(asset or "")
         return pending.reason if pending else "asked for"
 
     def fetches(self, brainset_id: str, asset: str) -> bool:
@@ -381,69 +306,3 @@ class Run:
         rows = list(self.manifest(brainset).rows)
         selected = brainset.selection.apply(brainset.id, rows)
         return len(selected), list(self._wanted.get(brainset_id, {}).values())
-
-    def environment(self, brainset: Brainset, *, repair: bool = False) -> list[str]:
-        """Return the file that the environment leaves if it has to be built first.
-
-        One that is whole is no input of anything, so that it is judged here alone and
-        never by Snakemake, by its times and records of it. With `repair`, what claims
-        to be one and is not is withdrawn.
-        """
-        folder = brainset.folder
-        if not brainset.is_isolated or brainset.id in self._built:
-            return []
-        if not self._is_forced("build_environment"):
-            if environments.is_built(folder, brainset.source.environment_key):
-                self._built.add(brainset.id)
-                return []
-            if repair and brainset.id not in self._lacking:
-                # Once, before this run builds it.
-                self._lacking.add(brainset.id)
-                environments.withdraw(folder)
-        return [str(folder.environment_ready)]
-
-    def environment_to_list(self, brainset: Brainset, *, repair: bool) -> list[str]:
-        """Return what listing the assets needs, as `environment` does for the assets.
-
-        An environment that is gone is not built again for a list that is not renewed:
-        whoever only has the data, on another machine, has nothing to build.
-        """
-        listed = brainset.folder.manifest.exists() and not self._needs_listing(brainset)
-        if listed and not self._is_forced("write_manifest"):
-            return []
-        return self.environment(brainset, repair=repair)
-
-    def _is_replaced(self, brainset: Brainset) -> bool:
-        """Whether an environment is built because there is another one.
-
-        It stays so when that other one has been removed.
-        """
-        key = brainset.source.environment_key
-        if self._is_forced("build_environment") or environments.is_replaced(
-            brainset.folder, key
-        ):
-            self._replaced.add(brainset.id)
-        return brainset.id in self._replaced
-
-    def download_needs(self, wildcards: Any, *, repair: bool) -> list[str]:
-        """Return what the download of an asset waits for.
-
-        Nothing, where it is complete: neither a list nor an environment that was made
-        since means that it is to be repeated.
-        """
-        brainset = self.brainset(wildcards)
-        manifest = brainset.folder.manifest
-        if self._wanted.get(brainset.id):
-            asset = self.manifest(brainset).names.asset(wildcards.asset)
-            if asset is not None and not self.fetches(brainset.id, asset):
-                return []
-        return [str(manifest), *self.environment(brainset, repair=repair)]
-
-    @staticmethod
-    def _needs_listing(brainset: Brainset) -> bool:
-        failed = brainset.folder.listing_failure.exists()
-        return failed or outdated_listing(brainset) is not None
-
-
-def _quoted(brainset_id: str) -> str:
-    return brainset_id.replace(".", r"\.")

@@ -73,6 +73,10 @@ class Brainset:
         """The brainset's id."""
         return self.source.brainset_id
 
+    def step(self, name: str) -> Step:
+        """Return the settings of ``download`` or ``process``."""
+        return self.download if name == "download" else self.process
+
     @cached_property
     def folder(self) -> BrainsetFolder:
         """The brainset's processed folder."""

@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 BRAINSET = "scalp_recordings"
-# Memory of the jobs beside the steps: see SNAKEMAKE_MB in workflow/rules/common.smk.
+# Memory of the jobs beside the steps: _SNAKEMAKE_MB of planning/job_values.py.
 OWN_MB = 300
 
 

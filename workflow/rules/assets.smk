@@ -7,7 +7,7 @@
 rule download_asset:
     """Fetch one recording, and hand what the pipeline returned on to process_asset."""
     input:
-        download_needs,
+        JOB.download_needs,
     output:
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
     log:
@@ -17,18 +17,18 @@ rule download_asset:
     conda:
         "../../environment.yml"
     # Waiting for an archive takes no core: what limits downloads is their own resource.
-    threads: cores("download")
+    threads: JOB.threads("download")
     resources:
-        **site_resources("download"),
+        **JOB.other_resources("download"),
         downloads=1,
-        mem_mb=memory("download"),
-        runtime=minutes("download"),
+        mem_mb=JOB.mem_mb("download"),
+        runtime=JOB.minutes("download"),
     params:
-        row=row_hash,
-        args=pipeline_args,
-        asset=asset_shown,
-        reason=asset_reason,
-        command=download_command,
+        row=JOB.row_hash,
+        args=JOB.args,
+        asset=JOB.asset,
+        reason=JOB.reason,
+        command=JOB.asset_command("download_asset", "download"),
     message:
         "download {wildcards.brainset} {params.asset} ({params.reason})"
     shell:
@@ -38,7 +38,7 @@ rule download_asset:
 rule process_asset:
     """Turn one downloaded recording into its files, published only when whole."""
     input:
-        environment=environment_ready,
+        environment=JOB.environment,
         manifest=brainset_file("manifest.tsv"),
         downloaded=brainset_file("status/{asset}.DOWNLOADED"),
     output:
@@ -49,18 +49,18 @@ rule process_asset:
     priority: 10
     conda:
         "../../environment.yml"
-    threads: cores("process")
+    threads: JOB.threads("process")
     resources:
-        **site_resources("process"),
-        mem_mb=memory("process"),
-        runtime=minutes("process"),
+        **JOB.other_resources("process"),
+        mem_mb=JOB.mem_mb("process"),
+        runtime=JOB.minutes("process"),
     params:
-        row=row_hash,
-        code=pipeline_code,
-        args=pipeline_args,
-        asset=asset_shown,
-        reason=asset_reason,
-        command=process_command,
+        row=JOB.row_hash,
+        code=JOB.code,
+        args=JOB.args,
+        asset=JOB.asset,
+        reason=JOB.reason,
+        command=JOB.asset_command("process_asset", "process"),
     message:
         "process {wildcards.brainset} {params.asset} ({params.reason})"
     shell:

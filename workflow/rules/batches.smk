@@ -6,7 +6,7 @@
 rule download_batch:
     """Fetch several recordings; those that fail do not keep the others from going on."""
     input:
-        environment=environment_ready,
+        environment=JOB.environment,
         manifest=brainset_file("manifest.tsv"),
     output:
         downloaded=brainset_file("batches/{batch}.DOWNLOADED"),
@@ -17,15 +17,15 @@ rule download_batch:
     conda:
         "../../environment.yml"
     # Waiting for an archive takes no core: what limits downloads is their own resource.
-    threads: cores("download")
+    threads: JOB.threads("download")
     resources:
-        **site_resources("download"),
+        **JOB.other_resources("download"),
         downloads=1,
-        mem_mb=memory("download"),
-        runtime=minutes_of_batch("download"),
+        mem_mb=JOB.mem_mb("download"),
+        runtime=JOB.minutes_of_batch("download"),
     params:
-        assets=lambda wildcards, output: RUN.batch_members(wildcards),
-        command=download_batch_command,
+        assets=JOB.batch_members,
+        command=JOB.batch_command("download_batch", "download"),
     message:
         "download {wildcards.brainset}, {params.assets}"
     shell:
@@ -35,9 +35,9 @@ rule download_batch:
 rule process_batch:
     """Turn several downloaded recordings into their files, one after the other."""
     input:
-        environment=environment_ready,
+        environment=JOB.environment,
         manifest=brainset_file("manifest.tsv"),
-        downloaded=RUN.batch_downloads,
+        downloaded=JOB.batch_downloads,
     output:
         done=brainset_file("batches/{batch}.DONE"),
     log:
@@ -46,14 +46,14 @@ rule process_batch:
     priority: 10
     conda:
         "../../environment.yml"
-    threads: cores("process")
+    threads: JOB.threads("process")
     resources:
-        **site_resources("process"),
-        mem_mb=memory("process"),
-        runtime=minutes_of_batch("process"),
+        **JOB.other_resources("process"),
+        mem_mb=JOB.mem_mb("process"),
+        runtime=JOB.minutes_of_batch("process"),
     params:
-        assets=lambda wildcards, output: RUN.batch_members(wildcards),
-        command=process_batch_command,
+        assets=JOB.batch_members,
+        command=JOB.batch_command("process_batch", "process"),
     message:
         "process {wildcards.brainset}, {params.assets}"
     shell:

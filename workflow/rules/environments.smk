@@ -13,12 +13,12 @@ rule build_environment:
     conda:
         "../../environment.yml"
     params:
-        key=environment_key,
+        key=JOB.environment_key,
         python=lambda wildcards, output: sys.executable,
         script=lambda wildcards, output: SCRIPTS / "build_environment.py",
-        pipeline=lambda wildcards, output: str(RUN.brainset(wildcards).source),
-        catalog=lambda wildcards, output: json.dumps(RUN.settings.catalog),
-        processed_dir=lambda wildcards, output: RUN.brainset(wildcards).processed_dir,
+        pipeline=lambda wildcards, output: str(JOB.brainset(wildcards).source),
+        catalog=lambda wildcards, output: json.dumps(SETTINGS.catalog),
+        processed_dir=lambda wildcards, output: JOB.brainset(wildcards).processed_dir,
     message:
         "build the environment of {wildcards.brainset}"
     shell:

@@ -5,7 +5,7 @@
 checkpoint write_manifest:
     """List the assets; all else follows from this table."""
     input:
-        environment=environment_to_list,
+        environment=JOB.environment_to_list,
     output:
         # update(): if the archive cannot be reached, the old list stays.
         manifest=update(brainset_file("manifest.tsv")),
@@ -17,10 +17,10 @@ checkpoint write_manifest:
     conda:
         "../../environment.yml"
     params:
-        code=pipeline_code,
-        args=pipeline_args,
-        reason=lambda wildcards, output: RUN.listing_reason(wildcards),
-        command=listing_command,
+        code=JOB.code,
+        args=JOB.args,
+        reason=JOB.listing_reason,
+        command=JOB.listing_command("write_manifest"),
     message:
         "list the assets of {wildcards.brainset} ({params.reason})"
     shell:

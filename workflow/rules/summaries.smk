@@ -6,7 +6,7 @@ rule summarize_brainset:
     """Gather sizes, times and memory of all assets in one table."""
     input:
         manifest=brainset_file("manifest.tsv"),
-        done=summarized_assets,
+        done=lambda wildcards: JOB.summarized(wildcards, checkpoints),
     output:
         summary=brainset_file("summary.tsv"),
     log:
@@ -18,7 +18,7 @@ rule summarize_brainset:
     params:
         python=lambda wildcards, output: sys.executable,
         script=lambda wildcards, output: SCRIPTS / "summarize_brainset.py",
-        folder=lambda wildcards, output: RUN.brainset(wildcards).folder.root,
+        folder=lambda wildcards, output: JOB.brainset(wildcards).folder.root,
     message:
         "summarize {wildcards.brainset}"
     shell:
