@@ -16,9 +16,12 @@ from brainsets.display.rates import WriteRates
 from brainsets.display.screens import LineScreen, LiveScreen, can_redraw
 from brainsets.display.snakemake_messages import (
     is_end,
+    is_end_of_dry_run,
     is_noise,
+    is_preamble,
     is_repeated_by_table,
     is_stop,
+    restarted_job,
 )
 from brainsets.display.ticker import Ticker
 from brainsets.display.units import age_s, clock
@@ -183,7 +186,7 @@ class DisplayHandler(LogHandlerBase):
         self._is_begun = self._is_begun or event == LogEvent.WORKFLOW_STARTED
         self._is_stopped = self._is_stopped or is_stop(message)
         if not self._is_begun:
-            if not message.startswith("Assuming unrestricted"):
+            if not is_preamble(message):
                 self._pass_on(record)
         elif self.common_settings.dryrun:
             self._take_planned(record, event, message)
@@ -210,7 +213,7 @@ class DisplayHandler(LogHandlerBase):
             if not self._planned.add(record):
                 self._tell_record(record, message)
             return
-        if message.startswith("This was a dry-run"):
+        if is_end_of_dry_run(message):
             self._tell_planned()
         if not is_noise(event, message):
             self._tell_record(record, message)
@@ -224,14 +227,12 @@ class DisplayHandler(LogHandlerBase):
 
     def _tell_record(self, record: logging.LogRecord, message: str) -> None:
         """Show a record in Snakemake's own words."""
-        if message.startswith("Trying to restart job "):
-            # Its words are Snakemake's, and may change.
-            number = message.rstrip(".").rpartition(" ")[2]
-            job = self._jobs.get(int(number)) if number.isdecimal() else None
-            if job is not None and job.name:
-                what = self._title(job)
-                self._tell_event(record.created, f"{what}: is tried again")
-                return
+        number = restarted_job(message)
+        job = None if number is None else self._jobs.get(number)
+        if job is not None and job.name:
+            what = self._title(job)
+            self._tell_event(record.created, f"{what}: is tried again")
+            return
         if not self._screen.is_live:
             self._pass_on(record)
             return

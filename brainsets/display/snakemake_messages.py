@@ -1,12 +1,21 @@
 """What Snakemake says that the display says better, or that nobody has to know.
 
 Everything that is not named here is shown as it is. Snakemake's log file, under
-``.snakemake/log``, has it all.
+``.snakemake/log``, has it all. A version of Snakemake that says something in other words
+is shown in these; ``test_snakemake_compat.py`` tells of it.
 """
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-__all__ = ["is_end", "is_noise", "is_repeated_by_table", "is_stop"]
+__all__ = [
+    "is_end",
+    "is_end_of_dry_run",
+    "is_noise",
+    "is_preamble",
+    "is_repeated_by_table",
+    "is_stop",
+    "restarted_job",
+]
 
 _EVENTS = frozenset(
     {
@@ -22,8 +31,13 @@ _EVENTS = frozenset(
     }
 )
 
-_BEGINNINGS = (
-    "Assuming unrestricted shared filesystem usage.",
+_PREAMBLE = "Assuming unrestricted shared filesystem usage."
+_DRY_RUN_END = "This was a dry-run (flag -n)."
+_STOP = "Terminating processes on user request"
+_END = "Will exit after finishing currently running jobs"
+_RESTART = "Trying to restart job "
+_NOISE = (
+    _PREAMBLE,
     "Updating checkpoint dependencies.",
     "Using shell: ",
     "Conda environments: ignored",
@@ -35,17 +49,15 @@ _BEGINNINGS = (
     "Removing output files of failed job",
     # The list of assets is restored where there was one.
     "Cannot restore ",
-    # One for each job of a cluster.
-    "Auto-selected partition",
-    "Submitted job ",
-    "Submitted array job ",
     # Of a dry-run; the reason of each asset stands in its table.
     "Reasons:\n",
-    "This was a dry-run (flag -n).",
+    _DRY_RUN_END,
     "The run involves checkpoint jobs,",
     "Some jobs were triggered by provenance information,",
     "Rules with provenance triggered jobs:",
 )
+# One for each job of a cluster.
+_SLURM_NOISE = ("Auto-selected partition", "Submitted job ", "Submitted array job ")
 _SUBMITTED = " has been submitted with SLURM jobid "
 
 # The display has named the job, its first line and its log.
@@ -62,7 +74,28 @@ def is_noise(event: LogEvent | None, message: str) -> bool:
     if event == LogEvent.ERROR:
         # The command of a job that failed; the job's own record follows.
         return "CalledProcessError in file " in message
-    return message.startswith(_BEGINNINGS) or _SUBMITTED in message
+    return message.startswith((*_NOISE, *_SLURM_NOISE)) or _SUBMITTED in message
+
+
+def is_preamble(message: str) -> bool:
+    """Whether a record is said of every run, before it begins."""
+    return message.startswith(_PREAMBLE)
+
+
+def is_end_of_dry_run(message: str) -> bool:
+    """Whether a record is the last one of a dry-run that says nothing new."""
+    return message.startswith(_DRY_RUN_END)
+
+
+def restarted_job(message: str) -> int | None:
+    """Return the number of a job that is tried again, if a record says that one is."""
+    if not message.startswith(_RESTART):
+        return None
+    number = message.removeprefix(_RESTART).rstrip(".")
+    try:
+        return int(number)
+    except ValueError:
+        return None
 
 
 def is_repeated_by_table(message: str) -> bool:
@@ -72,9 +105,9 @@ def is_repeated_by_table(message: str) -> bool:
 
 def is_stop(message: str) -> bool:
     """Whether a record says that the run is being stopped, and its jobs with it."""
-    return message.startswith("Terminating processes on user request")
+    return message.startswith(_STOP)
 
 
 def is_end(message: str) -> bool:
     """Whether a record says that the run ends with the jobs that are under way."""
-    return message.startswith("Will exit after finishing currently running jobs")
+    return message.startswith(_END)
