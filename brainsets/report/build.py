@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainsets.errors import ReportError
-from brainsets.report.data.outputs import outputs_of, see
+from brainsets.report.data.outputs import inspect_outputs, outputs_of
 from brainsets.report.page import page
 from brainsets.report.records import commit_of, read_facts
 from brainsets.shared.files import write_atomically
@@ -47,8 +47,8 @@ def make_report(
     parts = []
     for folder in folders:
         facts = read_facts(folder)
-        outputs = outputs_of(facts)
-        see(folder, outputs, _Progress(facts.brainset))
+        outputs = outputs_of(folder, facts.done)
+        inspect_outputs(folder, outputs, _Progress(facts.brainset))
         parts.append((facts, outputs))
     try:
         more = stylesheet.read_text(encoding="utf-8") if stylesheet else ""
@@ -77,12 +77,12 @@ def _write_archive(target: Path, text: str) -> None:
 
 
 class _Progress:
-    """Says on stderr how far the looks at the data are, every few seconds."""
+    """Says on stderr how many outputs have been inspected, every few seconds."""
 
     def __init__(self, brainset: str) -> None:
-        self.brainset, self.told_s = brainset, time.monotonic()
+        self.brainset, self.said_s = brainset, time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() - self.told_s > _PROGRESS_S:
-            self.told_s = time.monotonic()
+        if time.monotonic() - self.said_s > _PROGRESS_S:
+            self.said_s = time.monotonic()
             print_to_stderr(f"report: read {done} of {total} files of {self.brainset}")

@@ -29,6 +29,11 @@ class Cause:
     assets: list[str] = field(default_factory=list)
     records: list[Mapping[str, Any]] = field(default_factory=list)
 
+    @property
+    def traceback(self) -> str:
+        """That of the first record's last attempt, empty if there is none."""
+        return str(_last_attempt(self.records[0]).get("traceback") or "")
+
 
 def causes(failures: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Cause]:
     """Return the groups, the largest first.
@@ -40,7 +45,7 @@ def causes(failures: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Cause]:
     """
     found: dict[tuple, Cause] = {}
     for asset, record in failures:
-        last = (record.get("attempts") or [{}])[-1]
+        last = _last_attempt(record)
         error, step = str(last.get("error")), str(record.get("step"))
         message = str(last.get("message") or "").strip().partition("\n")[0]
         key = step, error, _general(message, asset)
@@ -50,6 +55,10 @@ def causes(failures: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Cause]:
         cause.assets.append(asset)
         cause.records.append(record)
     return sorted(found.values(), key=lambda cause: -len(cause.assets))
+
+
+def _last_attempt(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (record.get("attempts") or [{}])[-1]
 
 
 def _general(message: str, asset: str) -> str:

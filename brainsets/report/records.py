@@ -87,6 +87,11 @@ class Facts:
         return self.folder.root.name
 
     @property
+    def done(self) -> list[tuple[str, dict[str, Any]]]:
+        """The id of each asset that is done, and its DONE sentinel."""
+        return [(a.asset, a.record) for a in self.assets if a.state == DONE]
+
+    @property
     def spans(self) -> list[Span]:
         """When all steps ran."""
         return [span for asset in self.assets for span in asset.spans]
@@ -107,7 +112,7 @@ def read_facts(folder: BrainsetFolder) -> Facts:
     try:
         listing = read_listing(folder.manifest)
     except ManifestError:
-        # Told as what is broken.
+        # `status` says so.
         listing = {}
     pipeline = _latest(done, "pipeline") or listing.get("pipeline")
     title, description = _docstring(pipeline)
@@ -122,10 +127,9 @@ def read_facts(folder: BrainsetFolder) -> Facts:
         description,
     )
     for key in ("pipeline", "code", "args", "host"):
-        told = [
-            _told(record.get(key)) for record in done if record.get(key) is not None
-        ]
-        facts.variants[key] = Counter(told)
+        facts.variants[key] = Counter(
+            _as_text(record[key]) for record in done if record.get(key) is not None
+        )
     for record in done:
         for package, version in (record.get("versions") or {}).items():
             facts.versions.setdefault(package, Counter())[str(version)] += 1
@@ -158,7 +162,7 @@ def commit_of(root: Path) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

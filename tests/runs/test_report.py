@@ -277,18 +277,18 @@ def test_only_pages_and_archives_are_written(recorder):
 
 
 def test_of_many_outputs_some_are_drawn_and_all_are_told(workspace):
-    from brainsets.report.data.outputs import MOST_PICTURES, outputs_of
+    from brainsets.report.data.outputs import MAX_PICTURES, outputs_of
     from brainsets.report.records import read_facts
     from tests.helpers.sentinel_files import History, Step, write_brainset
 
     step = Step(1.0, 1.0, 1.0, 1, "host", "2026-01-31T12:00:00.000+00:00")
-    count = 3 * MOST_PICTURES
+    count = 3 * MAX_PICTURES
     stories = {
         f"a{n}": History("done", step, step, 1, [(f"a{n}.h5", 1)]) for n in range(count)
     }
     folder = workspace.folder("many")
     write_brainset(folder, stories)
-    outputs = outputs_of(read_facts(folder))
+    outputs = outputs_of(folder, read_facts(folder).done)
     drawn = [number for number, output in enumerate(outputs) if output.is_drawn]
-    assert len(outputs) == count and len(drawn) == MOST_PICTURES
+    assert len(outputs) == count and len(drawn) == MAX_PICTURES
     assert {*np.diff(drawn)} == {3}

@@ -21,7 +21,7 @@ from brainsets.planning.cleanup import remove_obstacles
 from brainsets.planning.pending import Pending, outdated_listing, pending_assets
 from brainsets.planning.run import Run
 from brainsets.planning.settings import read_settings
-from brainsets.report.data.outputs import _is_known, _remember, outputs_of
+from brainsets.report.data.outputs import _cache, _is_cached, outputs_of
 from brainsets.report.records import read_facts
 from brainsets.shared.files import read_regular, write_atomically, write_over
 from brainsets.shared.folders import BrainsetFolder
@@ -186,8 +186,8 @@ def look_at_all(run: Run) -> None:
         pass
     facts = read_facts(folder)
     [asset.spans for asset in facts.assets]
-    for output in outputs_of(facts):
-        _is_known(folder, output)
+    for output in outputs_of(folder, facts.done):
+        _is_cached(folder, output)
     for step in ("download", "process"):
         job = job_of(run)
         attempt = Attempt(job, step, None)
@@ -491,13 +491,13 @@ def test_odd_names_beside_the_sockets_of_warm_processes_are_borne(tmp_path):
 def test_what_a_report_remembers_is_what_it_has_seen(tmp_path):
     run = make(tmp_path)
     [brainset] = run.brainsets.values()
-    [output, *_] = outputs_of(read_facts(brainset.folder))
+    [output, *_] = outputs_of(brainset.folder, read_facts(brainset.folder).done)
     output.bytes, output.is_drawn, output.seen = 1, False, {"fields": []}
-    _remember(brainset.folder, output)
-    assert _is_known(brainset.folder, output)
+    _cache(brainset.folder, output)
+    assert _is_cached(brainset.folder, output)
     file = brainset.folder.workflow / "report/a.txt.json"
     file.write_text(file.read_text().replace("[]", "5"))
-    assert not _is_known(brainset.folder, output)
+    assert not _is_cached(brainset.folder, output)
 
 
 def test_lock_whose_content_is_anything_names_nobody(tmp_path):

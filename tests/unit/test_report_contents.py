@@ -15,9 +15,9 @@ import h5py
 from PIL import Image
 
 from brainsets.report import page
-from brainsets.report.data import inspection as looks
+from brainsets.report.data import inspection
 from brainsets.report.data import statistics as scans
-from brainsets.report.data.inspection import look
+from brainsets.report.data.inspection import inspect_file
 
 RATE = 250.0
 
@@ -29,7 +29,7 @@ def fields(seen):
 def written(tmp_path, fill, name="a.h5"):
     with h5py.File(tmp_path / name, "w") as file:
         fill(file)
-    return look(tmp_path / name, with_picture=True)
+    return inspect_file(tmp_path / name, with_picture=True)
 
 
 def size(seen):
@@ -210,7 +210,7 @@ def test_whatever_is_in_a_file_is_told_without_a_fault(tmp_path, fill):
 
 def test_other_formats_are_told_by_name_and_size_alone(tmp_path):
     (tmp_path / "a.csv").write_text("time\n1\n")
-    seen = look(tmp_path / "a.csv", with_picture=True)
+    seen = inspect_file(tmp_path / "a.csv", with_picture=True)
     assert seen["layout"] is None and seen["fields"] == []
 
 
@@ -344,7 +344,7 @@ def test_infinite_values_are_told_and_masks_are_not_missing(tmp_path):
 
     seen = written(tmp_path, fill)
     assert seen["hints"] == ["x: 2 of 4 values are infinite"]
-    assert page._missing_share(seen["fields"]) == 25
+    assert page._missing_share(seen["fields"]) == 0.25
     others = [field for field in seen["fields"] if field["path"] != "x"]
     assert page._missing_share(others) is None
 
@@ -353,7 +353,7 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_fields(tmp_path, monkeypatch)
     def fail(*arguments):
         raise OverflowError("too far out")
 
-    monkeypatch.setattr(looks, "picture", fail)
+    monkeypatch.setattr(inspection, "picture", fail)
     seen = written(tmp_path, lambda file: file.create_dataset("x", data=[1.0, 2.0]))
     assert seen["picture"] is None and len(seen["fields"]) == 1
     assert seen["hints"] == ["no picture can be made of it: OverflowError: too far out"]

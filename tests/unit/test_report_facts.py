@@ -107,3 +107,17 @@ def test_an_id_that_is_not_utf8_is_shown_in_escaped_form_everywhere(tmp_path, ca
     for text in ("M\\udcfcller", "caf\\udce9.h5", "n\\udce4chste", "when each asset"):
         assert text in page
     assert "p\\udce4ge.html" in capsys.readouterr().err
+
+
+def test_nothing_of_a_page_passes_by_what_masks_and_escapes():
+    from brainsets.report import page
+
+    for path in page.TEMPLATES.glob("*.html"):
+        text = path.read_text("utf-8")
+        for way in ("safe", "autoescape", "Markup", "xmlattr", "tojson", "urlize"):
+            assert way not in text, f"{path.name} uses {way}"
+    shown = page._environment().from_string(
+        "{% macro m(x) %}<b>{{ x }}</b>{% endmacro %}{{ m(text) }}"
+    )
+    page_text = shown.render(text="<i> https://u:geheim@host/\x1b[31m \udcfc")
+    assert page_text == "<b>&lt;i&gt; https://***@host/\\x1b[31m \\udcfc</b>"

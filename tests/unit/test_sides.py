@@ -17,7 +17,7 @@ SIDES = (*JOB_CODE, *PLANNING_CODE)
 IN_EVERY_ENVIRONMENT = {"pandas", "h5py", "numpy"}
 # Only pipelines import these modules, and declare what they need.
 # The report has libraries of its own.
-FOR_REPORTS = {"numpy", "h5py", "matplotlib", "PIL"}
+FOR_REPORTS = {"jinja2", "markupsafe", "numpy", "h5py", "matplotlib", "PIL"}
 FOR_PIPELINES = {"archives": {"requests", "urllib3"}}
 # From the side that imports to the parts of this package that it may import.
 ALLOWED = {

@@ -1,4 +1,4 @@
-"""A look at one output: what is in it, and how that goes over time."""
+"""What one output holds: its fields, its signals, spikes and events over time."""
 
 import base64
 import warnings
@@ -19,12 +19,12 @@ from brainsets.report.data.readers import (
 from brainsets.report.data.recording import Recording
 from brainsets.report.data.statistics import Scan, scan
 
-__all__ = ["look"]
+__all__ = ["inspect_file"]
 
 _SAMPLES_FOR_RATE = 100_000
 
 
-def look(path: Path, *, with_picture: bool) -> dict[str, Any]:
+def inspect_file(path: Path, *, with_picture: bool) -> dict[str, Any]:
     """Return what a file holds, as JSON can hold it.
 
     Returns
@@ -42,10 +42,10 @@ def look(path: Path, *, with_picture: bool) -> dict[str, Any]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with h5py.File(path, "r") as file:
-            return _look_into(file, with_picture)
+            return _inspect_hdf5(file, with_picture)
 
 
-def _look_into(file: h5py.File, with_picture: bool) -> dict[str, Any]:
+def _inspect_hdf5(file: h5py.File, with_picture: bool) -> dict[str, Any]:
     recording = read_recording(file)
     datasets = {p: i for p, i in items_of(file) if isinstance(i, h5py.Dataset)}
     scans = _scans(datasets, recording)

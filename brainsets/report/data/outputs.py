@@ -1,9 +1,12 @@
-"""Look at all outputs of a brainset, several at once, and remember what was seen."""
+"""Inspect all outputs of a brainset, several at once, and cache what was found.
+
+The cache is `_workflow/report/`, one JSON file for each output.
+"""
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -11,28 +14,27 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from brainsets.report.records import Facts
 from brainsets.shared.files import read_object
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.state.sentinels import DONE, write_sentinel
+from brainsets.shared.state.sentinels import write_sentinel
 from brainsets.shared.text.asset_names import asset_name
 
-__all__ = ["MOST_PICTURES", "Output", "outputs_of", "see"]
+__all__ = ["MAX_PICTURES", "Output", "inspect_outputs", "outputs_of"]
 
-MOST_PICTURES = 40
+MAX_PICTURES = 40
 """Outputs of a brainset that are drawn: a page of some megabytes opens at once."""
 
-# Of what is remembered, pictures included; another one is looked at anew.
+# Of the cache, pictures included; what has another format is inspected again.
 _FORMAT = 5
-_MOST_AT_ONCE = 8
+_MAX_PROCESSES = 8
 
 
 @dataclass
 class Output:
     """A published file, as its sentinel has it, and what was seen in it.
 
-    `seen` is the result of `brainsets.report.data.inspection.look`; `problem` says why
-    there is none.
+    `seen` is the result of `brainsets.report.data.inspection.inspect_file`; `problem`
+    says why there is none.
     """
 
     asset: str
@@ -49,43 +51,57 @@ class Output:
         """A PNG file in base64."""
         return self.seen.get("picture")
 
+    @property
+    def hints(self) -> list[str]:
+        """What is odd about it, a sentence each."""
+        return [*([self.problem] if self.problem else []), *self.seen.get("hints", [])]
 
-def outputs_of(facts: Facts) -> list[Output]:
-    """Return all outputs, and which of them are drawn: spread evenly over all."""
+
+def outputs_of(
+    folder: BrainsetFolder, done: Iterable[tuple[str, Mapping[str, Any]]]
+) -> list[Output]:
+    """Return all outputs, and which of them are drawn: spread evenly over all.
+
+    Parameters
+    ----------
+    folder : BrainsetFolder
+        That of the brainset.
+    done : iterable of (str, mapping)
+        The id of each asset that is done, and its DONE sentinel.
+    """
     found = [
         Output(
-            asset.asset,
+            asset,
             str(output["path"]),
-            facts.folder.root / str(output["path"]),
+            folder.root / str(output["path"]),
             output["bytes"],
             str(output["sha256"]),
         )
-        for asset in facts.assets
-        if asset.state == DONE
-        for output in asset.record["outputs"]
+        for asset, record in done
+        for output in record["outputs"]
     ]
-    count = min(len(found), MOST_PICTURES)
+    count = min(len(found), MAX_PICTURES)
     for number in range(count):
         found[number * len(found) // count].is_drawn = True
     return found
 
 
-def see(
+def inspect_outputs(
     folder: BrainsetFolder,
     outputs: Sequence[Output],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Look at each output that is not known yet, and remember it beside the data.
+    """Inspect each output that is not in the cache yet, and add it there.
 
     A file that cannot be read has a `problem` instead.
     """
-    unknown = [output for output in outputs if not _is_known(folder, output)]
-    for number, (output, seen) in enumerate(_looks(unknown), start=1):
+    unknown = [output for output in outputs if not _is_cached(folder, output)]
+    for number, (output, seen) in enumerate(_inspected(unknown), start=1):
         if isinstance(seen, str):
             output.problem = seen
         else:
             output.seen = seen
-            _remember(folder, output)
+            _cache(folder, output)
         progress(number, len(unknown))
 
 
@@ -99,11 +115,11 @@ def _key(output: Output) -> dict[str, Any]:
     }
 
 
-def _place(folder: BrainsetFolder, output: Output) -> Path:
+def _cache_file(folder: BrainsetFolder, output: Output) -> Path:
     return folder.workflow / "report" / f"{asset_name(output.path)}.json"
 
 
-def _is_known(folder: BrainsetFolder, output: Output) -> bool:
+def _is_cached(folder: BrainsetFolder, output: Output) -> bool:
     try:
         size, key = output.file.stat().st_size, _key(output)
     except OSError as error:
@@ -112,52 +128,54 @@ def _is_known(folder: BrainsetFolder, output: Output) -> bool:
     if size != output.bytes:
         output.problem = f"it has {size} bytes, and had {output.bytes} when published"
         return True
-    known = read_object(_place(folder, output)) or {}
-    if known.get("key") != key or known.get("digest") != _digest(known.get("seen")):
+    cached = read_object(_cache_file(folder, output)) or {}
+    if cached.get("key") != key or cached.get("digest") != _digest(cached.get("seen")):
         return False
-    if output.is_drawn and not known.get("drawn"):
+    if output.is_drawn and not cached.get("drawn"):
         return False
-    output.seen = known["seen"]
+    output.seen = cached["seen"]
     return True
 
 
-def _remember(folder: BrainsetFolder, output: Output) -> None:
+def _cache(folder: BrainsetFolder, output: Output) -> None:
     record = {"key": _key(output), "drawn": output.is_drawn, "seen": output.seen}
     record["digest"] = _digest(output.seen)
     try:
-        write_sentinel(_place(folder, output), record)
+        write_sentinel(_cache_file(folder, output), record)
     except OSError:
-        # Somebody else's data: the next report takes as long again.
+        # Not writable for us: the next report takes as long again.
         pass
 
 
 def _digest(seen: Any) -> str:
-    """Return a hash of what was seen: what is shown is what was written, or nothing."""
+    """Return a hash by which a damaged entry of the cache is known."""
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
-def _look(path: str, with_picture: bool) -> dict[str, Any] | str:
-    """Look at a file, in a process of its own; return a sentence if that fails."""
-    from brainsets.report.data.inspection import look
+def _inspect(path: str, with_picture: bool) -> dict[str, Any] | str:
+    """Inspect a file, in a process of its own; return a sentence if that fails."""
+    from brainsets.report.data.inspection import inspect_file
 
     try:
-        seen = look(Path(path), with_picture=with_picture)
+        seen = inspect_file(Path(path), with_picture=with_picture)
         return json.loads(json.dumps(seen))
     except Exception as error:
         # Files are made by other people's code, and hold anything.
         return f"it cannot be read: {type(error).__name__}: {error}"
 
 
-def _looks(outputs: Sequence[Output]) -> Iterator[tuple[Output, dict[str, Any] | str]]:
+def _inspected(
+    outputs: Sequence[Output],
+) -> Iterator[tuple[Output, dict[str, Any] | str]]:
     left = list(outputs)
-    at_once = min(_cores(), _MOST_AT_ONCE, len(left))
+    at_once = min(_cores(), _MAX_PROCESSES, len(left))
     if at_once:
         try:
             for output, seen in _pooled(left, at_once):
                 yield output, seen
                 left.remove(output)
         except BrokenProcessPool:
-            # One of them crashes the process that reads it: which, is seen one by one.
+            # A file crashes the process that reads it. One by one shows which.
             for output in [*left]:
                 try:
                     yield from _pooled([output], 1)
@@ -176,7 +194,7 @@ def _pooled(
 ) -> Iterator[tuple[Output, dict[str, Any] | str]]:
     with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
         waiting = {
-            pool.submit(_look, str(output.file), output.is_drawn): output
+            pool.submit(_inspect, str(output.file), output.is_drawn): output
             for output in outputs
         }
         for future in as_completed(waiting):
