@@ -1,8 +1,8 @@
 """What Snakemake says that the display says better, or that nobody has to know.
 
 Everything that is not named here is shown as it is. Snakemake's log file, under
-``.snakemake/log``, has it all. A version of Snakemake that says something in other words
-is shown in these; ``test_snakemake_compat.py`` tells of it.
+``.snakemake/log``, has it all. What another version of Snakemake says in other words is
+shown, in these; ``test_snakemake_compat.py`` tells which.
 """
 
 from snakemake_interface_logger_plugins.common import LogEvent

@@ -31,6 +31,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _REQUIRED = ("is_main_process", "executor_plugin", "dryrun", "local_exec")
 # By path from `workflow`: what stands in for it where there is none, and what is lost.
 _OPTIONAL: dict[str, tuple[Any, str]] = {
+    "async_run": (None, "expressions among default resources may fail"),
     "config_settings.config": ({}, "values of --config keep the types they look like"),
     "configfiles": ((), "messages may name the wrong file of settings"),
     "dag.forcefiles": (None, "results that are out of date may not be made anew"),
@@ -175,6 +176,8 @@ class Invocation:
         defaults = self._get("resource_settings.default_resources") or {}
         default: Any = defaults.get(name)
         if hasattr(default, "evaluate"):
+            # Snakemake takes what the expression wants, and gives its own rules these.
+            aux = {"rulename": "", "async_run": self._get("async_run"), **aux}
             default = default.evaluate(wildcards, **aux).value
         return default
 
