@@ -11,10 +11,12 @@ from pathlib import Path
 
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.text.asset_names import asset_names
+from tests.helpers.forked import can_fork, run_snakemake
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINES = ROOT / "tests" / "pipelines"
 SHARED_DATA = ROOT.parent / "shared" / "data"
+_MAX_RUN_S = 300
 
 
 @dataclass
@@ -101,13 +103,19 @@ class Workspace:
 
     def run(self, brainsets, *arguments: str, **settings):
         """Run Snakemake to its end; all it prints is in ``stdout``."""
-        return self.finish(self.start(brainsets, *arguments, **settings))
+        command = self.command(brainsets, *arguments, **settings)
+        environment = self.full_environment
+        if not can_fork(environment):
+            return self.finish(self.start_command(command))
+        words = [str(word) for word in command[command.index("snakemake") + 1 :]]
+        status, output = run_snakemake(words, environment, _MAX_RUN_S)
+        return subprocess.CompletedProcess(command, status, output)
 
     @staticmethod
     def finish(process: subprocess.Popen):
         """Wait for the end of a run that was started."""
         try:
-            output, _ = process.communicate(timeout=300)
+            output, _ = process.communicate(timeout=_MAX_RUN_S)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -126,7 +134,7 @@ class Workspace:
             capture_output=True,
             text=True,
             env=self.full_environment,
-            timeout=300,
+            timeout=_MAX_RUN_S,
         )
 
     def sentinel(self, asset: str, state: str, among: list[str] | None = None):
