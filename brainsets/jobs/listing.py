@@ -19,6 +19,7 @@ from brainsets.shared.manifest_schema import FORMAT, schema_path
 from brainsets.shared.state import sentinels
 from brainsets.shared.text import cells
 from brainsets.shared.text.asset_names import AssetNames, asset_name
+from brainsets.shared.text.escapes import escape
 from brainsets.shared.times import keep_order, utc_timestamp
 from brainsets.shared.version import VERSION
 from brainsets.supervision.failures import say, say_error, told
@@ -174,7 +175,7 @@ def table(frame: Any) -> tuple[list[dict[str, str]], list[str], list[str]]:
         kind, text = _column(title, values, assets)
         columns.append({"name": title, "type": kind})
         texts.append(text)
-    lines = ["\t".join(map(cells.escape, header))]
+    lines = ["\t".join(map(escape, header))]
     lines += ["\t".join(fields) for fields in zip(*texts)]
     return columns, lines, assets
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeGuard
 
 from brainsets.errors import BatchError
 from brainsets.shared.files import read_object
@@ -49,7 +49,7 @@ def read_plan(path: Path) -> Plan:
     return record
 
 
-def _is_plan(record: dict[str, Any]) -> bool:
+def _is_plan(record: Any) -> TypeGuard[Plan]:
     members = record.get("members")
     return (
         type(record.get("retries")) is int

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 # A record of a million outputs is half of that; what is larger is none of ours.
-_MOST_BYTES = 1 << 28
+_MAX_BYTES = 1 << 28
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -35,13 +35,13 @@ _KINDS = (
 )
 
 
-def read_regular(path: str | os.PathLike, most_bytes: int | None = None) -> bytes:
+def read_regular(path: str | os.PathLike[str], max_bytes: int | None = None) -> bytes:
     """Return the content of a regular file, to which a link may lead.
 
     Raises
     ------
     OSError
-        It is not there, is something else than a file, or has more than `most_bytes`.
+        It is not there, is something else than a file, or has more than `max_bytes`.
     """
     try:
         # Else the opening of a named pipe waits for somebody who writes into it.
@@ -52,7 +52,7 @@ def read_regular(path: str | os.PathLike, most_bytes: int | None = None) -> byte
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, f"it is {_kind(status.st_mode)}", path)
-        if most_bytes is not None and status.st_size > most_bytes:
+        if max_bytes is not None and status.st_size > max_bytes:
             raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes", path)
         # One more, to see the end at once.
         content = os.read(file, status.st_size + 1)
@@ -67,10 +67,10 @@ def read_regular(path: str | os.PathLike, most_bytes: int | None = None) -> byte
         os.close(file)
 
 
-def read_object(path: str | os.PathLike) -> dict[str, Any] | None:
+def read_object(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Return the JSON object in a file; None if there is none, or anything else."""
     try:
-        text = read_regular(path, _MOST_BYTES).decode("utf-8", "surrogatepass")
+        text = read_regular(path, _MAX_BYTES).decode("utf-8", "surrogatepass")
         record = json.loads(text)
     except (OSError, ValueError, RecursionError, MemoryError):
         return None
@@ -169,7 +169,7 @@ def _created(file: str, folder: Path) -> int:
     return os.open(file, flags, 0o666)
 
 
-def remove_file(path: str | os.PathLike) -> None:
+def remove_file(path: str | os.PathLike[str]) -> None:
     """Have nothing stand at a path: a file is removed, a folder moved aside."""
     try:
         os.unlink(path)
@@ -182,7 +182,7 @@ def remove_file(path: str | os.PathLike) -> None:
         move_aside(path)
 
 
-def move_aside(path: str | os.PathLike) -> str | None:
+def move_aside(path: str | os.PathLike[str]) -> str | None:
     """Rename what is in the way, as it is not ours to remove; return its new path.
 
     None if it was an empty folder, which is removed.
@@ -197,7 +197,7 @@ def move_aside(path: str | os.PathLike) -> str | None:
     return aside
 
 
-def is_plain(path: str | os.PathLike) -> bool:
+def is_plain(path: str | os.PathLike[str]) -> bool:
     """Whether a regular file is at a path, or a link to one."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)

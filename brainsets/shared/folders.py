@@ -19,7 +19,7 @@ class BrainsetFolder:
 
     root: Path
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
         # Without the paths that are kept.
         return BrainsetFolder, (self.root,)
 

@@ -21,6 +21,7 @@ from brainsets.shared.files import is_plain, read_regular
 from brainsets.shared.manifest_schema import Column, read_columns, schema_path
 from brainsets.shared.text import cells
 from brainsets.shared.text.asset_names import AssetNames, asset_name, decoded_id
+from brainsets.shared.text.escapes import escape
 
 __all__ = [
     "Manifest",
@@ -35,6 +36,7 @@ __all__ = [
 
 
 _FIRST_PART = 1 << 16
+_Stamp = tuple[tuple[int, int, int], ...]
 
 
 class Rows(Mapping[str, list[str]]):
@@ -99,7 +101,7 @@ def is_broken(path: Path) -> bool:
     if not is_plain(path):
         return True
     try:
-        start = read_regular(path, most_bytes=_FIRST_PART)
+        start = read_regular(path, max_bytes=_FIRST_PART)
     except OSError:
         # Not to be read, or too long to be without a first line.
         return False
@@ -184,7 +186,7 @@ class Manifests:
     """Manifests that are read again only when their files have changed."""
 
     def __init__(self) -> None:
-        self._kept: dict[Path, tuple[tuple, Manifest]] = {}
+        self._kept: dict[Path, tuple[_Stamp, Manifest]] = {}
 
     def read(self, path: Path) -> Manifest:
         """Return a manifest as `read_manifest` does, which tells what it raises."""
@@ -198,7 +200,7 @@ class Manifests:
 
 
 def _check_header(path: Path, line: str, columns: Sequence[Column]) -> None:
-    expected = [cells.escape(column.name) for column in columns]
+    expected = [escape(column.name) for column in columns]
     if line.split("\t") != expected:
         raise ManifestError(
             f"{path}: the first line names the columns {line.split(chr(9))}, but "
@@ -237,7 +239,7 @@ class RowText:
     columns: list[Column]
     fields: list[str]
 
-    def row(self) -> tuple:
+    def row(self) -> Any:
         """Return the row as ``DataFrame.itertuples()`` gives it."""
         values = [
             _parsed(self.path, self.number, column, text)
@@ -299,7 +301,7 @@ class _Table:
         text = self.lines[number - 1].partition("\t")[0]
         if not self._is_text:
             return text
-        return _parsed(self.path, number, self.columns[0], text)
+        return str(_parsed(self.path, number, self.columns[0], text))
 
     def number(self, name: str) -> int | None:
         """Return the line of an asset, counted from 1, by its name in file names."""
@@ -307,13 +309,15 @@ class _Table:
         plain = None if "~" in name else decoded_id(name)
         if plain is None:
             return self._by_hash.get(name)
-        return self._by_text.get(cells.escape(plain) if self._is_text else plain)
+        return self._by_text.get(escape(plain) if self._is_text else plain)
 
 
-_table = lru_cache(maxsize=1)(lambda path, stamp: _Table(path))
+@lru_cache(maxsize=1)
+def _table(path: Path, stamp: _Stamp) -> _Table:
+    return _Table(path)
 
 
-def _stamp(path: Path) -> tuple | None:
+def _stamp(path: Path) -> _Stamp | None:
     """Return what changes when a manifest does, None if that cannot be told."""
     try:
         stats = [os.stat(file) for file in (path, schema_path(path))]
@@ -323,19 +327,17 @@ def _stamp(path: Path) -> tuple | None:
 
 
 @lru_cache(maxsize=8)
-def _row_class(columns: tuple[str, ...]) -> type:
+def _row_class(columns: tuple[str, ...]) -> Any:
     # The same call as DataFrame.itertuples() makes: names that are no Python
     # identifiers become _1, _2 ... by position.
-    base = namedtuple("Pandas", ["Index", *columns], rename=True)
+    make_class: Any = namedtuple
+    base = make_class("Pandas", ["Index", *columns], rename=True)
 
-    class Pandas(base):
-        __slots__ = ()
+    def reduce(row: Any) -> tuple[Any, ...]:
+        return make_row, (columns, tuple(row))
 
-        def __reduce__(self):
-            return make_row, (columns, tuple(self))
-
-    Pandas.__module__, Pandas.__qualname__ = __name__, "Pandas"
-    return Pandas
+    members = {"__slots__": (), "__reduce__": reduce, "__module__": __name__}
+    return type("Pandas", (base,), members)
 
 
 def know_columns(path: Path) -> None:
@@ -347,7 +349,7 @@ def know_columns(path: Path) -> None:
     _row_class(tuple(column.name for column in columns[1:]))
 
 
-def make_row(columns: Sequence[str], values: Sequence[Any]) -> tuple:
+def make_row(columns: Sequence[str], values: Sequence[Any]) -> Any:
     """Return a row as ``DataFrame.itertuples()`` gives it; it can be pickled.
 
     Parameters

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.text.asset_names import asset_names
+from brainsets.shared.text.escapes import escape
 
 # A process id that the kernel gives to nobody.
 GONE = 2**22 + 1
@@ -105,12 +106,11 @@ STORIES = st.builds(
 
 def write_brainset(folder: BrainsetFolder, stories: dict[str, History]) -> None:
     """Write the manifest and the sentinels of a brainset."""
-    from brainsets.shared.text import cells
 
     folder.status.mkdir(parents=True, exist_ok=True)
     schema = {"format": 1, "columns": [{"name": "asset", "type": "str"}]}
     folder.manifest.with_name("manifest.schema.json").write_text(json.dumps(schema))
-    rows = "".join(f"{cells.escape(asset)}\n" for asset in stories)
+    rows = "".join(f"{escape(asset)}\n" for asset in stories)
     folder.manifest.write_bytes(f"asset\n{rows}".encode())
     for asset, name in asset_names(stories).items():
         stories[asset].write(folder, asset, name)

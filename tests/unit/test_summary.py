@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.state.summary import COLUMNS, summarize_run, write_summary
-from brainsets.shared.text import cells
+from brainsets.shared.text.escapes import escape
 from tests.helpers.sentinel_files import STORIES, TEXTS, write_brainset
 
 STATES = {
@@ -52,7 +52,7 @@ def test_summary_agrees_with_the_sentinels(stories):
         write_brainset(folder, stories)
         write_summary(folder)
         rows = read(folder)
-    assert [row["asset"] for row in rows] == [cells.escape(a) for a in stories]
+    assert [row["asset"] for row in rows] == [escape(a) for a in stories]
     for row, story in zip(rows, stories.values()):
         assert row["state"] == STATES[story.how_far]
         ended = story.download if story.how_far in FETCHED | {"not fetched"} else None
@@ -76,11 +76,11 @@ def test_summary_agrees_with_the_sentinels(stories):
             last = processed or ended
             told = [str(last.attempt), last.host, last.ended] if last else [""] * 3
         shown = [row["attempts"], row["host"], row["ended"]]
-        assert shown == [*map(cells.escape, told)]
+        assert shown == [*map(escape, told)]
         failed = row["state"] == "FAILED"
         error, message = story.errors[-1]
         told = f"{error}: {message.partition(chr(10))[0]}"
-        assert row["error"] == (cells.escape(told) if failed else "")
+        assert row["error"] == (escape(told) if failed else "")
 
 
 @given(st.dictionaries(TEXTS.filter(bool), STORIES, min_size=1, max_size=3))

@@ -24,8 +24,8 @@ BLOCK = "brainset-pipeline"
 # Written beside a pipeline by its author, and no part of what it computes.
 _TESTS = re.compile(r"(test_.*|.*_test|conftest)\.py")
 # What holds more is no code, and a look at it at each step would be dear.
-_MOST_ENTRIES = 1000
-_MOST_FOLDERS = 200
+_MAX_ENTRIES = 1000
+_MAX_FOLDERS = 200
 _NO_CODE = {"__pycache__", "node_modules"}
 # A folder that was changed just now may be changed again within one tick of its time.
 _SETTLED_NS = 2_000_000_000
@@ -94,7 +94,7 @@ def _names(source: bytes) -> frozenset[str]:
     text = _text(source).replace("\\\n", " ")
     found = set()
 
-    def take(lexeme: re.Match) -> str:
+    def take(lexeme: re.Match[str]) -> str:
         if lexeme["text"] and (first := _FIRST.match(lexeme["text"][1:-1])):
             found.add(first[1])
         return '""'
@@ -118,8 +118,8 @@ def _text(source: bytes) -> str:
 
 def _modules_below(folder: Path) -> Iterator[Path]:
     """Yield all modules that can be imported from a folder without ``__init__.py``."""
-    waiting, seen = deque([folder]), set()
-    while waiting and len(seen) < _MOST_FOLDERS:
+    waiting, seen = deque([folder]), set[tuple[int, int]]()
+    while waiting and len(seen) < _MAX_FOLDERS:
         folder = waiting.popleft()
         try:
             status = os.stat(folder)
@@ -140,13 +140,14 @@ _listings: dict[Path, tuple[tuple[int, int], tuple[list[str], list[str]]]] = {}
 def _listed(folder: Path, status: os.stat_result) -> tuple[list[str], list[str]]:
     """Return the modules and folders in a folder that can be imported."""
     identity = status.st_mtime_ns, status.st_ino
-    known, listing = _listings.get(folder, (None, None))
-    if known == identity:
-        return listing
-    modules, folders = [], []
+    known = _listings.get(folder)
+    if known is not None and known[0] == identity:
+        return known[1]
+    modules: list[str] = []
+    folders: list[str] = []
     with os.scandir(folder) as entries:
         for number, entry in enumerate(entries):
-            if number >= _MOST_ENTRIES or entry.name in ("pyvenv.cfg", "conda-meta"):
+            if number >= _MAX_ENTRIES or entry.name in ("pyvenv.cfg", "conda-meta"):
                 modules, folders = [], []
                 break
             stem, dot, suffix = entry.name.partition(".")
@@ -208,7 +209,7 @@ def _unquoted(item: str) -> str:
     if item.startswith("'"):
         return item[1:-1]
     try:
-        return json.loads(item, strict=False)
+        return str(json.loads(item, strict=False))
     except ValueError:
         return item[1:-1]
 

@@ -5,6 +5,7 @@ import os
 import stat
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 __all__ = ["content_hash", "is_older"]
 
@@ -14,7 +15,7 @@ _WHOLE = 64 << 20
 _PARTS = 64
 
 
-def content_hash(path: str | os.PathLike) -> str | None:
+def content_hash(path: str | os.PathLike[str]) -> str | None:
     """Return a hash of a file's content, None of what is no file that can be read."""
     try:
         # Also of what a link leads to, but of nothing that waits when it is opened.
@@ -43,7 +44,7 @@ def _hashed(path: str, size: int, identity: tuple[int, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
-def is_older(path: str | os.PathLike, moment: object) -> bool:
+def is_older(path: str | os.PathLike[str], moment: Any) -> bool:
     """Whether nobody has touched a file since a moment, given as ISO 8601."""
     try:
         status, since = os.stat(path), datetime.fromisoformat(moment).timestamp()

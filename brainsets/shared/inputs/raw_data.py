@@ -46,11 +46,11 @@ def first_change(
             continue
         if found != size:
             return path, f"has {found} bytes instead of {size}"
-    for path, count in folders.items():
+    for path, expected in folders.items():
         # More are no harm: folders may be shared.
-        found = count_files(path, enough=count)
-        if found is not None and found < count:
-            return path, f"holds {found} files instead of {count}"
+        count = count_files(path, enough=expected)
+        if count is not None and count < expected:
+            return path, f"holds {count} files instead of {expected}"
     return None
 
 
@@ -82,15 +82,17 @@ def count_files(folder: str, enough: int) -> int | None:
     return min(found, enough)
 
 
-def recorded_raw_data(downloaded: Mapping[str, Any]) -> tuple[dict, dict]:
-    """Return files and folders, as `change` takes them, that a DOWNLOADED tells of."""
+def recorded_raw_data(
+    downloaded: Mapping[str, Any],
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return files and folders of a DOWNLOADED, as `first_change` takes them."""
     return (
-        _told(downloaded.get("raw_files"), "bytes"),
-        _told(downloaded.get("raw_folders"), "files"),
+        _sizes_by_path(downloaded.get("raw_files"), "bytes"),
+        _sizes_by_path(downloaded.get("raw_folders"), "files"),
     )
 
 
-def _told(entries: Any, number: str) -> dict[str, int]:
+def _sizes_by_path(entries: Any, number: str) -> dict[str, int]:
     found = {}
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict):

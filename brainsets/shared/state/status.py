@@ -202,7 +202,8 @@ def _count(
         name = names.get(asset)
         if name is None and only is None:
             continue
-        state, record = sentinels.PENDING, {}
+        state = sentinels.PENDING
+        record: dict[str, Any] = {}
         if name is not None:
             done = f"{name}.{sentinels.DONE}"
             has_files = _has_files(f"{place}/{done}") if done in existing else None
@@ -213,7 +214,7 @@ def _count(
             if state == sentinels.DONE:
                 status.without_files += not (has_files or record.get("outputs"))
             counts[state] += 1
-        if only is not None:
+        if only is not None and status.assets is not None:
             if not only.matches(asset, state):
                 continue
             status.assets.append({"asset": asset, "state": state})

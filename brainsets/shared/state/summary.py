@@ -11,7 +11,7 @@ from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.state.asset_state import asset_state
 from brainsets.shared.state.sentinels import DOWNLOADED, PENDING, read_sentinel
-from brainsets.shared.text import cells
+from brainsets.shared.text.escapes import escape
 from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_end
 from brainsets.shared.text.streams import print_to_stderr
 
@@ -73,9 +73,8 @@ def _begun(
     except OSError:
         existing = set()
     names = {file.rpartition(".")[0] for file in existing}
-    known = {manifest.names.asset(name): name for name in names}
-    known.pop(None, None)
-    return known, existing
+    ids = ((manifest.names.asset(name), name) for name in names)
+    return {asset: name for asset, name in ids if asset is not None}, existing
 
 
 def write_summary(
@@ -93,9 +92,9 @@ def write_summary(
     for asset in manifest.rows:
         if asset in begun:
             row = _row(folder, asset, begun[asset], existing)
-            lines.append("\t".join(cells.escape(str(row[c])) for c in COLUMNS))
+            lines.append("\t".join(escape(str(row[c])) for c in COLUMNS))
         else:
-            lines.append(cells.escape(asset) + nothing)
+            lines.append(escape(asset) + nothing)
     content = "".join(f"{line}\n" for line in lines).encode()
     try:
         if read_regular(folder.summary) == content:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from brainsets.shared.text.escapes import CellError, escape, unescape
 from brainsets.shared.text.lines import cut_middle
 
 __all__ = [
@@ -39,73 +40,21 @@ __all__ = [
     "column",
     "column_type",
     "content",
-    "escape",
     "parse",
-    "unescape",
     "write",
 ]
 
 
-class CellError(ValueError):
-    """A value that a table cannot hold, or a text that is no value.
-
-    `advice` says what to write instead, `value` what it is, where that is known.
-    """
-
-    def __init__(self, text: str, *, advice: str = "", value: object = None) -> None:
-        super().__init__(text)
-        self.advice, self.value = advice, value
-
-
-_ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
-_UNESCAPES = {text: char for char, text in _ESCAPES.items()}
-_ESCAPED = re.compile(
-    r"\\(?:[tnr\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})|\\", re.DOTALL
-)
 # JSON reads an escaped pair of these as one character, which it was not.
 _SURROGATE_PAIR = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?)([+-][\d:.]+)?(?:\[(.+)\])?")
 # Python refuses to write or read an int of more than 4300 digits as text.
-_LONGEST_INT_BITS = 14_000
-_LONGEST_TOLD = 200
+_MAX_INT_BITS = 14_000
+_MAX_FIELD_SHOWN = 200
 _PATH = type(Path())
 _SCALARS = ("str", "int", "float", "bool", "timestamp", "datetime", "date", "path")
 TYPES = (*_SCALARS, "mixed")
 """All types that a column can have."""
-
-
-def escape(text: str) -> str:
-    """Return text as one field of a line: nothing in it ends a field or a line."""
-    if text.isprintable() and "\\" not in text:
-        return text
-    return "".join(_escaped_char(char) for char in text)
-
-
-def _escaped_char(char: str) -> str:
-    if char in _ESCAPES:
-        return _ESCAPES[char]
-    if char.isprintable():
-        return char
-    code = ord(char)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def unescape(field: str) -> str:
-    """Return the text that `escape` made a field of."""
-    if "\\" not in field:
-        return field
-    return _ESCAPED.sub(_unescaped, field)
-
-
-def _unescaped(match: re.Match) -> str:
-    text = match[0]
-    if text in _UNESCAPES:
-        return _UNESCAPES[text]
-    if len(text) == 1:
-        raise CellError(f"a lone backslash (write it as \\\\) in {match.string!r}")
-    return chr(int(text[2:], 16))
 
 
 def _pandas() -> Any:
@@ -114,14 +63,14 @@ def _pandas() -> Any:
     return pandas
 
 
-def _kind(value: object) -> str:
+def _kind(value: Any) -> str:
     """Return the type of a value: a column type, "mixed", or a missing value."""
     kind = type(value)
     if value is None:
         return "\\N"
     if kind is bool:
         return "bool"
-    if kind is int and value.bit_length() > _LONGEST_INT_BITS:
+    if kind is int and value.bit_length() > _MAX_INT_BITS:
         raise CellError("an int of more than 4000 digits", advice="text (`hex(...)`)")
     if kind in (str, int, float):
         return kind.__name__
@@ -145,7 +94,7 @@ def _kind(value: object) -> str:
     raise CellError(f"{article} {kind.__name__} object", value=value)
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     """Return a numpy scalar as the Python value it stands for, all else as it is."""
     kind = type(value)
     if kind.__module__ != "numpy" or getattr(value, "shape", None) != ():
@@ -156,7 +105,7 @@ def _plain(value: object) -> object:
     return value.item()
 
 
-def column_type(values: Iterable[object]) -> str:
+def column_type(values: Iterable[Any]) -> str:
     """Return the type that all values of a column share, "mixed" if they do not.
 
     Raises
@@ -184,7 +133,7 @@ def column_type(values: Iterable[object]) -> str:
     return "mixed"
 
 
-def column(values: Sequence[object]) -> tuple[str, list[str]]:
+def column(values: Sequence[Any]) -> tuple[str, list[str]]:
     """Return the type that all values of a column share, and each as a field.
 
     Raises
@@ -206,7 +155,7 @@ def column(values: Sequence[object]) -> tuple[str, list[str]]:
     return kind, [write(value, kind) for value in values]
 
 
-def write(value: object, kind: str) -> str:
+def write(value: Any, kind: str) -> str:
     """Return a value as the field of a column of the type `kind`."""
     value = _plain(value)
     found = _kind(value)
@@ -268,8 +217,8 @@ def parse(field: str, kind: str) -> Any:
     except CellError:
         raise
     except _NO_VALUE as error:
-        told = cut_middle(repr(field), _LONGEST_TOLD)
-        raise CellError(f"{told} is no value of type {kind}") from error
+        text = cut_middle(repr(field), _MAX_FIELD_SHOWN)
+        raise CellError(f"{text} is no value of type {kind}") from error
     raise CellError(f"{kind!r} is no column type")
 
 
@@ -286,9 +235,8 @@ def content(field: str, kind: str) -> tuple[str, str]:
         return kind, _or_itself(unescape, field)
     if kind == "mixed":
         value = _or_itself(json.loads, field)
-        kind = {str: "str", bool: "bool", int: "int", float: "float"}.get(type(value))
-        if kind:
-            return kind, value if kind == "str" else str(value)
+        if type(value) in (str, bool, int, float):
+            return type(value).__name__, str(value)
         if isinstance(value, dict) and len(value) == 1:
             ((tag, inner),) = value.items()
             if tag in ("$str", "$path"):
@@ -327,26 +275,26 @@ def _moment_text(value: datetime.datetime) -> str:
             f"a time in a zone without a name ({value.tzinfo!r})",
             advice="it in a zone with a name, such as UTC (`.astimezone(...)`)",
         )
-    offset = datetime.timezone(value.utcoffset())
+    offset = datetime.timezone(value.utcoffset() or datetime.timedelta())
     # Not isoformat() of the value: pandas garbles an offset with seconds.
     wall = value.replace(tzinfo=None).isoformat()
     iso = wall + datetime.datetime(2000, 1, 1, tzinfo=offset).isoformat()[19:]
     return f"{iso}[{zone}]" if zone else iso
 
 
-def _moment(text: str, kind: str) -> datetime.datetime:
+def _moment(text: str, kind: str) -> Any:
     match = _MOMENT.fullmatch(text)
     if match is None or (match[3] and not match[2]):
         raise ValueError("a time is written as 2020-02-01T10:00:00+01:00[Europe/Paris]")
     wall, offset, zone = match.groups()
     if kind == "timestamp":
-        moment = _pandas().Timestamp(wall)
+        stamp = _pandas().Timestamp(wall)
         if offset:
             # pandas reads no offset with seconds, as zones have before about 1900.
-            moment = moment.tz_localize(
+            stamp = stamp.tz_localize(
                 datetime.datetime.fromisoformat(f"2000-01-01T00:00{offset}").tzinfo
             )
-        return moment.tz_convert(zone) if zone else moment
+        return stamp.tz_convert(zone) if zone else stamp
     moment = datetime.datetime.fromisoformat(wall + (offset or ""))
     return _in_zone(moment, zone) if zone else moment
 
@@ -363,7 +311,7 @@ def _in_zone(moment: datetime.datetime, zone: str) -> datetime.datetime:
     return moment.astimezone(there)
 
 
-def _json_text(value: object) -> str:
+def _json_text(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     if text.isprintable():
         return text
@@ -373,7 +321,7 @@ def _json_text(value: object) -> str:
     )
 
 
-def _tagged(value: object) -> object:
+def _tagged(value: Any) -> Any:
     """Return a value in terms of JSON."""
     value = _plain(value)
     kind = _kind(value)
@@ -406,7 +354,7 @@ def _is_plain_key(key: object) -> bool:
     )
 
 
-def _untagged(value: object) -> Any:
+def _untagged(value: Any) -> Any:
     if isinstance(value, list):
         return [_untagged(item) for item in value]
     if not isinstance(value, dict):

@@ -39,7 +39,7 @@ _SCHEME = r"(?:\b[a-z][a-z0-9+.-]{0,20}:|(?<![\w:/]))//"
 _IN_USER = r"(?:[^\s/?#'\"<>\\]|['\"](?![,)\]}:;]|$)|\\(?![nrt'\"]))"
 
 
-def _compiled(pattern: str) -> re.Pattern:
+def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.I)
 
 
@@ -101,14 +101,14 @@ _PROSE = {
 }
 
 
-def _user(found: re.Match) -> bool:
+def _user(found: re.Match[str]) -> bool:
     value, scheme = found["value"].lower(), found["before"].lower()
     if ":" in value or "%3a" in value:
         return True
     return value not in _NO_SECRET_USERS and not scheme.startswith(_NAMES_ARE_PUBLIC)
 
 
-def _is_reference(found: re.Match) -> bool:
+def _is_reference(found: re.Match[str]) -> bool:
     """Whether a value says where a secret is, or is the name of one."""
     value = found["value"]
     return bool(_REFERENCE.match(value)) or (
@@ -116,14 +116,14 @@ def _is_reference(found: re.Match) -> bool:
     )
 
 
-def _in_query(found: re.Match) -> bool:
+def _in_query(found: re.Match[str]) -> bool:
     value, name = found["value"], found["name"].lower()
     if "-" in name or name.startswith(("aws", "google")):
         return True
     return not (_NUMBER.fullmatch(value) or _PATH.search(value) or _is_reference(found))
 
 
-def _option(found: re.Match) -> bool:
+def _option(found: re.Match[str]) -> bool:
     value = found["value"]
     if _NUMBER.fullmatch(value) and "-" in found["name"]:
         # --max-token 5
@@ -132,13 +132,13 @@ def _option(found: re.Match) -> bool:
     return not (prose or _is_reference(found))
 
 
-def _assigned(found: re.Match) -> bool:
+def _assigned(found: re.Match[str]) -> bool:
     if _NUMBER.fullmatch(found["value"]) and not _password(found):
         return False
     return not _is_reference(found)
 
 
-def _said(found: re.Match) -> bool:
+def _said(found: re.Match[str]) -> bool:
     if not _assigned(found):
         return False
     value = found["value"]
@@ -150,11 +150,11 @@ def _said(found: re.Match) -> bool:
     return bool(drawn and not re.search(r"[./\s]", value))
 
 
-def _password(found: re.Match) -> bool:
+def _password(found: re.Match[str]) -> bool:
     return bool(re.search("pass|pwd|secret", found["name"], re.I))
 
 
-def _always(found: re.Match) -> bool:
+def _always(found: re.Match[str]) -> bool:
     return True
 
 
@@ -210,7 +210,7 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def _masked(is_secret: Callable[[re.Match], bool], found: re.Match) -> str:
+def _masked(is_secret: Callable[[re.Match[str]], bool], found: re.Match[str]) -> str:
     if not is_secret(found):
-        return found[0]
+        return found.group()
     return f"{found.string[found.start() : found.start('value')]}{MASK}"

@@ -70,8 +70,8 @@ def escape_controls(text: str, *, colours: bool = False) -> str:
     With `colours` those stay that it has; nothing else can hide or feign a text.
     """
 
-    def part(match: re.Match) -> str:
-        found = match[0]
+    def part(match: re.Match[str]) -> str:
+        found = match.group()
         if found == "\r\n":
             return "\n"
         if len(found) > 1 and colours:
