@@ -17,7 +17,7 @@ from brainsets.jobs.handoffs import handoff
 from brainsets.jobs.job import Job
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.shared.files import remove_file
-from brainsets.shared.manifest import RowText
+from brainsets.shared.manifest import RowText, find_row
 from brainsets.shared.state import sentinels
 from brainsets.shared.state.asset_state import HEARTBEAT_S
 from brainsets.shared.times import keep_order, utc_timestamp
@@ -43,12 +43,12 @@ class Attempt:
         self.folder = job.folder
         self.name = job.asset
         self.log = self.folder.log(f"{step}_asset", self.name)
-        self.row: RowText | None = None
+        self._row: RowText | None = None
         self.run: str | None = None
         self.started, self.started_s = utc_timestamp(), time.monotonic()
         self.outcome = Outcome()
         self.running: dict[str, Any] = {}
-        self.tracker: StatusTracker | None = None
+        self.tracker: StatusTracker
         self.code_before = "", ""
         self.args = job.recorded_args()
         self.failed = self.read(sentinels.FAILED)
@@ -67,6 +67,16 @@ class Attempt:
         return bool(self._forkers)
 
     @property
+    def row(self) -> RowText:
+        """The asset's row of the manifest; found by `find_row`."""
+        assert self._row is not None
+        return self._row
+
+    def find_row(self) -> None:
+        """Find the row, or raise ManifestError."""
+        self._row = find_row(self.folder.manifest, self.name)
+
+    @property
     def success(self) -> str:
         return sentinels.DONE if self.step == "process" else sentinels.DOWNLOADED
 
@@ -79,10 +89,10 @@ class Attempt:
     def identity(self) -> dict[str, Any]:
         """What says which asset, in which version, this is about."""
         return {
-            "asset": self.row.asset if self.row else self.name,
+            "asset": self._row.asset if self._row else self.name,
             "brainset": self.job.brainset,
             "step": self.step,
-            "row": self.row.hash if self.row else None,
+            "row": self._row.hash if self._row else None,
             "args": self.args,
             "code": self.job.code,
             "pipeline": str(self.job.pipeline),

@@ -32,7 +32,11 @@ _SIGNALLED = 128
 
 
 class _Stopped(Exception):
-    """The run is being stopped; holds the exit status that says so."""
+    """The run is being stopped; `status` is the exit status that says so."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 def download_batch(job: Job, forkers: Forkers | None = None) -> int:
@@ -53,7 +57,7 @@ def download_batch(job: Job, forkers: Forkers | None = None) -> int:
     int
         The exit status: 0 if anything can be processed.
     """
-    return _told(_download, job, steps.download_asset, forkers)
+    return _exit_status(_download, job, steps.download_asset, forkers)
 
 
 def process_batch(job: Job, forkers: Forkers | None = None) -> int:
@@ -66,10 +70,10 @@ def process_batch(job: Job, forkers: Forkers | None = None) -> int:
     int
         The exit status: 0 if all assets are done.
     """
-    return _told(_process, job, steps.process_asset, forkers)
+    return _exit_status(_process, job, steps.process_asset, forkers)
 
 
-def _told(
+def _exit_status(
     run: Callable[["_Batch"], int],
     job: Job,
     step: Callable[[Job, Forkers | None], int],
@@ -78,7 +82,7 @@ def _told(
     try:
         return run(_Batch(job, step, forkers))
     except _Stopped as stopped:
-        return stopped.args[0]
+        return stopped.status
     except (BrainsetError, OSError) as error:
         say_error(str(error))
         return 1
@@ -124,19 +128,20 @@ class _Batch:
         step: Callable[[Job, Forkers | None], int],
         forkers: Forkers | None,
     ) -> None:
-        self.job = job
+        assert job.batch is not None
+        self.job, self._plan_file = job, job.batch
         self._step, self._forkers = step, forkers
-        plan = read_plan(job.batch)
+        plan = read_plan(self._plan_file)
         self.members: list[Member] = self._ordered(plan["members"])
         self.retries: int = plan["retries"]
         self._parent = os.getppid()
         self._streams = os.dup(1), os.dup(2)
 
     def _ordered(self, members: list[Member]) -> list[Member]:
-        """Return members with those last in whose midst an earlier job has ended.
+        """Return members in the order in which they are run.
 
-        One that takes the whole job down, by its memory or the job's time, would do so
-        again before any of the others has had its turn.
+        Assets during which an earlier job died come last: one that takes the whole job
+        down, by its memory or the job's time, would do so again before the others run.
         """
 
         def cut_off(member: Member) -> int:
@@ -172,9 +177,9 @@ class _Batch:
         """Run the step of one asset to its end; return whether it has succeeded."""
         if os.getppid() != self._parent:
             raise BatchError("whoever has started this job was killed, so this ends.")
-        if not self.job.batch.exists():
+        if not self._plan_file.exists():
             # It was removed by a later run, and reading it says so.
-            read_plan(self.job.batch)
+            read_plan(self._plan_file)
         job = replace(self.job, asset=member["name"])
         self._write_to_log(member)
         try:
@@ -222,8 +227,8 @@ class _Batch:
             "ended": utc_timestamp(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
         }
-        path = self.job.batch.with_suffix(f".{state}")
+        path = self._plan_file.with_suffix(f".{state}")
         sentinels.write_sentinel(path, record)
-        downloaded = self.job.batch.with_suffix(f".{sentinels.DOWNLOADED}")
+        downloaded = self._plan_file.with_suffix(f".{sentinels.DOWNLOADED}")
         folder = self.job.folder
         keep_order(path, [folder.manifest, folder.environment_ready, downloaded])

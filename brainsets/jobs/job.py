@@ -2,29 +2,15 @@
 
 import argparse
 import json
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.inputs.arguments import recorded
-from brainsets.shared.inputs.raw_folder import why_unusable
 from brainsets.shared.selection import Selection
 
 __all__ = ["Job", "parse_job"]
-
-# What Snakemake sets to the threads of a job.
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "GOTO_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 @dataclass(frozen=True)
@@ -75,42 +61,6 @@ class Job:
         folder = self.pipeline.parent if self.code_stamp else None
         given = self.arguments if arguments is None else arguments
         return recorded(given, folder, with_files=with_files)
-
-    def enter_environment(self) -> None:
-        """Set up what a pipeline expects around it: folders, programs, no questions."""
-        _make("raw_dir", self.raw_dir)
-        _make("processed_dir", self.folder.root)
-        if self.isolated:
-            # As if the environment were activated: programs of its packages are found.
-            os.environ["VIRTUAL_ENV"] = sys.prefix
-            scripts = f"{os.path.dirname(sys.executable)}{os.pathsep}"
-            path = os.environ.get("PATH", "")
-            # A process that watches the steps of many assets comes here for each.
-            if not path.startswith(scripts):
-                os.environ["PATH"] = f"{scripts}{path}"
-            for name in ("PYTHONPATH", "PYTHONHOME"):
-                os.environ.pop(name, None)
-        for name in _THREADS:
-            # A download has none, which not every library understands.
-            if os.environ.get(name) == "0":
-                os.environ[name] = "1"
-        null = os.open(os.devnull, os.O_RDONLY)
-        if null:
-            os.dup2(null, 0)
-            os.close(null)
-        # A process that is killed does not flush: what it printed must be in the log.
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")
-        os.environ["PYTHONUNBUFFERED"] = "1"
-
-
-def _make(setting: str, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        told = why_unusable(folder) or f"{folder} cannot be made ({reason})."
-        raise SettingsError(f"{setting}: {told}") from error
 
 
 def parse_job(argv: Sequence[str]) -> Job:

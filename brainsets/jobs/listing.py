@@ -12,6 +12,7 @@ from brainsets.jobs.code.outside_modules import hash_outside_modules
 from brainsets.jobs.column_advice import instead_of
 from brainsets.jobs.edits import args_unless_edited, code_unless_edited, current_code
 from brainsets.jobs.job import Job
+from brainsets.jobs.process_setup import set_up_process
 from brainsets.shared.files import remove_file, write_atomically
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_listing
@@ -38,7 +39,7 @@ def write_manifest(job: Job) -> int:
     """
     started = utc_timestamp()
     try:
-        job.enter_environment()
+        set_up_process(job)
         if not lock_listing(job.folder.lock, wait=False):
             print("waiting for an earlier run's job, which lists them", flush=True)
             lock_listing(job.folder.lock, wait=True)
@@ -117,7 +118,7 @@ def _follow_names(folder: BrainsetFolder, assets: list[str]) -> None:
         if state not in kept or names.asset(old) is not None:
             continue
         asset = (sentinels.read_sentinel(folder.status / file) or {}).get("asset")
-        if asset not in names:
+        if asset is None or asset not in names:
             continue
         name = names[asset]
         if old != asset_name(asset, hashed="~" not in name):
@@ -180,7 +181,7 @@ def table(frame: Any) -> tuple[list[dict[str, str]], list[str], list[str]]:
     return columns, lines, assets
 
 
-def _column(title: str, values: list, assets: list[str]) -> tuple[str, list[str]]:
+def _column(title: str, values: list[Any], assets: list[str]) -> tuple[str, list[str]]:
     try:
         return cells.column(values)
     except (cells.CellError, RecursionError):
@@ -202,7 +203,7 @@ def _column(title: str, values: list, assets: list[str]) -> tuple[str, list[str]
     raise ManifestError(f"manifest: column {title!r} cannot be written.")
 
 
-def _ids(rows: list[list]) -> list[str]:
+def _ids(rows: list[list[Any]]) -> list[str]:
     ids = [row[0] for row in rows]
     try:
         kind, texts = cells.column(ids)

@@ -19,10 +19,10 @@ from brainsets.jobs.job import Job
 from brainsets.jobs.outputs.inspection import inspected_outputs, is_quickly_inspected
 from brainsets.jobs.outputs.publishing import publish
 from brainsets.jobs.outputs.staging import Staging, fresh_staging
+from brainsets.jobs.process_setup import set_up_process
 from brainsets.jobs.return_values import check_download_has_run, check_process_has_run
 from brainsets.shared.inputs.raw_data import has_failed_later, looks_missing
 from brainsets.shared.locks import current_run, lock_asset
-from brainsets.shared.manifest import find_row
 from brainsets.shared.state import sentinels
 from brainsets.shared.text.lines import asset_title
 from brainsets.shared.version import VERSION
@@ -61,9 +61,9 @@ def process_asset(job: Job, forkers: Forkers | None = None) -> int:
 def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> int:
     job = attempt.job
     try:
-        job.enter_environment()
+        set_up_process(job)
         waited = _wait_for_lock(attempt)
-        attempt.row = find_row(attempt.folder.manifest, attempt.name)
+        attempt.find_row()
         if waited and attempt.already_done():
             print("already finished by the attempt that was waited for")
             attempt.keep_order()
@@ -81,6 +81,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
             attempt.succeed(record)
             return 0
         failure = attempt.outcome.failure
+        assert failure is not None
     except Interrupted as interruption:
         say_error(f"{attempt.step}: stopped by {interruption}")
         return 128 + interruption.signum
@@ -108,25 +109,25 @@ def _wait_for_lock(attempt: Attempt) -> bool:
 
 def _download(attempt: Attempt) -> dict[str, Any] | None:
     kept = _kept(attempt)
-    is_repeat = kept is not None and has_failed_later(attempt.failed, kept.run)
-    redownload = (
-        attempt.may_have_truncated
-        or attempt.was_something_else
-        or (kept is not None and _has_changed(kept, attempt))
+    redownload = attempt.may_have_truncated or attempt.was_something_else
+    is_repeat = False
+    if kept is not None:
+        is_repeat = has_failed_later(attempt.failed, kept.run)
         # To fetch what is missing has not helped: what is there may be at fault.
-        or (is_repeat and kept.is_repeat and _misses_a_file(attempt))
-    )
+        is_useless = is_repeat and kept.is_repeat and _misses_a_file(attempt)
+        redownload = redownload or is_useless or _has_changed(kept, attempt)
     attempt.withdraw(sentinels.DOWNLOADED, sentinels.DONE)
     staging = fresh_staging(attempt.folder, attempt.name)
     attempt.outcome = attempt.supervised(
         "download",
         partial(_download_in_child, attempt, staging.folder, redownload, is_repeat),
     )
-    if attempt.outcome.result is not None:
+    record: dict[str, Any] | None = attempt.outcome.result
+    if record is not None:
         staging.check("download")
-    if attempt.job.download_only or attempt.outcome.result is None:
+    if attempt.job.download_only or record is None:
         staging.remove()
-    return attempt.outcome.result
+    return record
 
 
 def _kept(attempt: Attempt) -> Handoff | None:
@@ -203,7 +204,7 @@ def _process(attempt: Attempt) -> dict[str, Any] | None:
         attempt.outcome = attempt.supervised(
             "process", partial(_process_in_child, attempt, staging, fetch=True)
         )
-    record = attempt.outcome.result
+    record: dict[str, Any] | None = attempt.outcome.result
     if record is not None:
         # What was written elsewhere stays there, to be looked at: no removal before.
         staging.check("process")

@@ -26,6 +26,7 @@ from brainsets.jobs.code import outside_modules
 from brainsets.jobs.code.imported_modules import remember_modules
 from brainsets.jobs.code.loading import keep_in_memory
 from brainsets.jobs.job import Job
+from brainsets.jobs.process_setup import set_up_process
 from brainsets.shared.manifest import know_columns
 from brainsets.shared.processes import die_with_parent
 from brainsets.supervision.child import Distrust, be_child, end_marked
@@ -135,7 +136,7 @@ class _Zygote:
     def warm_up(self) -> bool:
         """Import the pipeline; say whether steps can be forked from here."""
         die_with_parent(True)
-        self._job.enter_environment()
+        set_up_process(self._job)
         fitness, numbers = Fitness(), random.getstate()
         try:
             stamp = keep_in_memory(self._job.pipeline)

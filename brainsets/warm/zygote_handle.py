@@ -129,7 +129,7 @@ class Readiness:
 
 
 def _normal(name: str, value: str | None) -> str | None:
-    # See Job.enter_environment: a download, with no threads, gets one.
+    # See set_up_process: a download, with no threads, gets one.
     return "1" if name.endswith("_THREADS") and value == "0" else value
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from brainsets.errors import SettingsError
-from brainsets.jobs.job import Job
+from brainsets.jobs.process_setup import set_up_process
 from brainsets.planning.settings import read_settings
 from brainsets.shared.inputs.raw_folder import why_unusable
 
@@ -44,7 +44,7 @@ def test_what_keeps_a_folder_from_being_made_is_told(tmp_path, case):
     assert all(word in told for word in words) and told.endswith(".")
     job = SimpleNamespace(raw_dir=folder / "mine", folder=None)
     with pytest.raises(SettingsError, match="^raw_dir: ") as refusal:
-        Job.enter_environment(job)
+        set_up_process(job)
     assert all(word in str(refusal.value) for word in words)
 
 

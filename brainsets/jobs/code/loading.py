@@ -33,10 +33,10 @@ pickled in one process and unpickled in another."""
 _SPAWNED = Path(__file__).parent / "spawned"
 _FILE = "BRAINSETS_PIPELINE"
 
-_in_memory: dict[Path, tuple[type, tuple[str, str]]] = {}
+_in_memory: dict[Path, tuple[Any, tuple[str, str]]] = {}
 
 
-def load_pipeline(file: Path) -> type:
+def load_pipeline(file: Path) -> Any:
     """Import a pipeline file the way published runners do, and return its class.
 
     Its folder is the working folder and the first place where imports are looked for.
@@ -148,7 +148,8 @@ def _parsed(pipeline: Any, arguments: list[str]) -> Namespace | None:
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
-            return pipeline.parser.parse_args(given)
+            args: Namespace = pipeline.parser.parse_args(given)
+            return args
     except SystemExit as error:
         text = printed.getvalue().strip() or f"its parser ended with {error.code}"
         if "No such file or directory" in text:

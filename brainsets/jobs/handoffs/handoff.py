@@ -26,8 +26,8 @@ __all__ = ["Handoff", "handoff_key", "read_handoff", "write_handoff"]
 
 _FORMAT = 2
 # Of what no download names files enough for.
-_LONGEST_HEADER = 1 << 24
-_LONGEST_REASON = 200
+_MAX_HEADER_BYTES = 1 << 24
+_MAX_REASON_LENGTH = 200
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Handoff:
             # Whatever stands there: it is fetched again, and written anew.
             text = str(error) or type(error).__name__
             raise HandoffError(
-                f"{path.name} cannot be read ({text[:_LONGEST_REASON]})"
+                f"{path.name} cannot be read ({text[:_MAX_REASON_LENGTH]})"
             ) from error
 
     @classmethod
@@ -95,7 +95,7 @@ class Handoff:
 
     @classmethod
     def _parsed(cls, file: BinaryIO, size: int, with_payload: bool) -> "Handoff":
-        line = file.readline(_LONGEST_HEADER)
+        line = file.readline(_MAX_HEADER_BYTES)
         if file.readline(65) != _checksum(line) + b"\n":
             raise ValueError("its first line is damaged, or of another version")
         header = json.loads(line)
@@ -141,7 +141,7 @@ class Handoff:
             output, attributes = unpickled(self.payload)
             return output, dict(attributes)
         except Exception as error:
-            raise HandoffError(_told(error)) from error
+            raise HandoffError(_error_text(error)) from error
 
 
 def write_handoff(
@@ -170,6 +170,7 @@ def write_handoff(
     named : RawData
         The files that it names. What a download fetched and did not name is not known.
     """
+    assert origin.raw_dir is not None
     left_out: dict[str, str] = {}
     payload, reason = _pickled((output, dict(attributes)))
     if payload is None and attributes:
@@ -212,12 +213,12 @@ def _pickled(value: Any) -> tuple[bytes | None, str | None]:
     except Exception as error:
         # Whatever a class of the pipeline does when it is pickled: process will call
         # download again, which is slower and as right.
-        return None, _told(error)
+        return None, _error_text(error)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     try:
-        return hidden(f"{type(error).__name__}: {error}")[:_LONGEST_REASON]
+        return hidden(f"{type(error).__name__}: {error}")[:_MAX_REASON_LENGTH]
     except Exception:
         return type(error).__name__
 
@@ -255,6 +256,7 @@ def _of_type(value: Any, kind: type) -> Any:
 
 
 def _of_types(value: Any, kind: type) -> dict[str, Any]:
-    for each in _of_type(value, dict).values():
+    found: dict[str, Any] = _of_type(value, dict)
+    for each in found.values():
         _of_type(each, kind)
-    return value
+    return found

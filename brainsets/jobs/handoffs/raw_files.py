@@ -14,9 +14,9 @@ from brainsets.shared.inputs.raw_data import MAX_LISTED_FILES, is_data_name
 
 __all__ = ["RawData", "raw_data"]
 
-_DEEPEST = 6
+_MAX_DEPTH = 6
 # Beyond these nobody looks whether a file is still there.
-_MOST_FILES = 20_000
+_MAX_FILES = 20_000
 
 
 @dataclass
@@ -79,7 +79,7 @@ def _add(path: str, root: str, found: RawData, *, inside_only: bool = False) -> 
         return
     if stat.S_ISREG(status.st_mode):
         found.size += status.st_size
-        if len(found.files) < _MOST_FILES:
+        if len(found.files) < _MAX_FILES:
             found.files[path] = status.st_size
     elif stat.S_ISDIR(status.st_mode) and _is_below(root, path):
         _add_folder(path, found)
@@ -122,7 +122,7 @@ def _paths(value: Any) -> Iterator[str]:
         if isinstance(value, (str, os.PathLike)):
             yield from _as_path(value)
             continue
-        if depth > _DEEPEST or id(value) in seen:
+        if depth > _MAX_DEPTH or id(value) in seen:
             continue
         seen[id(value)] = value
         left += [(part, depth + 1) for part in _parts(value)][::-1]
@@ -144,7 +144,7 @@ def _parts(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return [*value.keys(), *value.values()]
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [*value, *vars(value).values()] if hasattr(value, "__dict__") else value
+        return [*value, *getattr(value, "__dict__", {}).values()]
     package = type(value).__module__.partition(".")[0]
     if package == "pandas" and hasattr(value, "columns"):
         return [value.index, *(value[name] for name in value.columns)]

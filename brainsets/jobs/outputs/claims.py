@@ -106,7 +106,7 @@ class Claims:
                 theirs, is_done = self._published(owner, entry)
                 clash = _clash(entry, mine, theirs)
                 if clash and is_done:
-                    raise OutputError(self._told(owner, asset, *clash))
+                    raise OutputError(self._refusal(owner, asset, *clash))
                 if clash or not theirs:
                     taken |= theirs
                     self._new[entry] = name
@@ -155,9 +155,9 @@ class Claims:
     def make_anew(self) -> None:
         """Make them from what assets have published, now or with an earlier version."""
         outputs = self._folder.outputs
-        for path in (outputs, self._index):
-            if os.path.lexists(path) and not _is_folder(path):
-                os.unlink(path)
+        for folder in (outputs, self._index):
+            if os.path.lexists(folder) and not _is_folder(folder):
+                os.unlink(folder)
         os.makedirs(outputs, exist_ok=True)
         owners: dict[str, str] = {}
         for path, owner in self._all_published().items():
@@ -166,8 +166,8 @@ class Claims:
                     owners[entry] = _SHARED
         lines: dict[str, list[str]] = {}
         for entry, owner in owners.items():
-            folder = entry.rpartition("/")[0]
-            if not folder or owners[folder] == _SHARED:
+            above = entry.rpartition("/")[0]
+            if not above or owners[above] == _SHARED:
                 lines.setdefault(_bucket(entry), []).append(_line(entry, owner))
         partial = outputs / f".{os.getpid()}-index"
         shutil.rmtree(partial, ignore_errors=True)
@@ -218,7 +218,7 @@ class Claims:
         found = {self.spelled(path) for path in paths}
         return {p for p in found if p == entry or p.startswith(below)}, done is not None
 
-    def _told(self, owner: str, asset: str, mine: str, theirs: str) -> str:
+    def _refusal(self, owner: str, asset: str, mine: str, theirs: str) -> str:
         other = self._names.asset(owner)
         advice = f"give the file of {asset!r} a name of its own."
         if mine == theirs:

@@ -24,7 +24,7 @@ _OTHERS = (
     *(".", "batches", "environment", "handoff", "lock", "logs", "manifest", "outputs"),
     *("report", "staging", "status", "summary"),
 )
-_MOST_BLOCKED = 1000
+_MAX_BLOCKED = 1000
 
 _reuses_folders = False
 _kept: dict[str, str] = {}
@@ -48,7 +48,7 @@ class Staging:
     """
 
     levels: list[str]
-    identity: tuple[int, int]
+    identity: tuple[int, int] | None
     workflow: str
     before: frozenset[str]
 
@@ -120,20 +120,20 @@ def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
     if not os.path.lexists(first) and (kept := _kept.pop(str(place.parent), None)):
         with contextlib.suppress(OSError):
             os.rename(kept, first)
-    chosen = None
+    chosen: list[str] = []
     for number in count():
-        place = f"{first}~{number}" if number else first
-        if chosen is not None and not os.path.lexists(place):
+        path = f"{first}~{number}" if number else first
+        if chosen and not os.path.lexists(path):
             break
-        levels = _levels(place, inner)
-        if chosen is None and _is_empty(levels):
+        levels = _levels(path, inner)
+        if not chosen and _is_empty(levels):
             chosen = levels
-        elif _is_removed(place) and chosen is None:
+        elif _is_removed(path) and not chosen:
             os.makedirs(levels[-1])
             chosen = levels
-        elif number > _MOST_BLOCKED:
+        elif number > _MAX_BLOCKED:
             raise OutputError(
-                f"nothing at {place}~1, ~2, ... can be removed; do it by hand."
+                f"nothing at {path}~1, ~2, ... can be removed; do it by hand."
             )
     workflow = str(folder.workflow)
     before = frozenset(_names(workflow))
