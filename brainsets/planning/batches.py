@@ -41,9 +41,9 @@ BATCH_PATTERN = "[0-9a-f]{16}"
 
 # A job of a cluster costs seconds to start, so it should carry minutes; but not hours,
 # as all its time is asked for at once.
-_MOST_S = 600
+_MAX_JOB_S = 600
 _SIZE_WHEN_UNKNOWN = 10
-_MOST_SENTINELS_READ = 200
+_MAX_SENTINELS_READ = 200
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Capacity:
     ----------
     slots : int
         Jobs that can run at once.
-    least_s : float
+    min_job_s : float
         Seconds of work below which starting a job is too dear.
     retries : int
         How often Snakemake tries a failed job again.
@@ -63,7 +63,7 @@ class Capacity:
     """
 
     slots: int = 1
-    least_s: float = 60.0
+    min_job_s: float = 60.0
     retries: int = 0
     is_executing: bool = False
 
@@ -106,8 +106,8 @@ def automatic_size(
     typical_s = _typical_duration(folder, manifest)
     if typical_s is None:
         return max(min(share, _SIZE_WHEN_UNKNOWN), 1)
-    most = max(int(_MOST_S / typical_s), 1)
-    least = max(math.ceil(capacity.least_s / typical_s), 1)
+    most = max(int(_MAX_JOB_S / typical_s), 1)
+    least = max(math.ceil(capacity.min_job_s / typical_s), 1)
     size = min(max(share, least), max(most, least))
     # Evenly, or the last job is a short one that all others wait for.
     return math.ceil(pending / math.ceil(pending / size)) if pending else 1
@@ -121,7 +121,7 @@ def _typical_duration(folder: BrainsetFolder, manifest: Manifest) -> float | Non
         return None
     named = [file.removesuffix(f".{DONE}") for file in existing if file.endswith(DONE)]
     done = sorted(name for name in named if manifest.names.asset(name) is not None)
-    step = math.ceil(len(done) / _MOST_SENTINELS_READ) or 1
+    step = math.ceil(len(done) / _MAX_SENTINELS_READ) or 1
     records = [read_sentinel(folder.sentinel(name, DONE)) for name in done[::step]]
     known = [record.get("wall_s") for record in records if record]
     durations = [wall_s for wall_s in known if wall_s is not None]
@@ -165,7 +165,7 @@ def write_batch(
             for member in members
         ],
     }
-    write_sentinel(folder.batch(name), record)
+    write_sentinel(folder.batch(name), dict(record))
 
 
 def _time(path: Path) -> int | None:

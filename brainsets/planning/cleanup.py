@@ -37,7 +37,7 @@ def remove_obstacles(folder: BrainsetFolder) -> None:
     """Have only files stand where files belong, and folders where folders do.
 
     A folder in the way is renamed, as data may be in it, and so is a file; links, named
-    pipes and sockets are removed. What was done is told on stderr.
+    pipes and sockets are removed. What was done is printed to stderr.
     """
     removed = [*_obstacles_to_folders(folder), *_obstacles_to_files(folder)]
     for path in removed[:_MAX_NAMED]:

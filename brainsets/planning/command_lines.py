@@ -45,8 +45,8 @@ def job_command(
     step : Step or None
         The settings of an asset's step.
     warm_threads : int, optional
-        The job's threads, where a warm process may run it: libraries are told of
-        threads when they are imported.
+        The job's threads, where a warm process may run it: libraries read how many
+        they may use when they are imported.
     """
     words = _words(settings, script, brainset, asset, step)
     client = _client(settings, words[0], brainset, warm_threads)

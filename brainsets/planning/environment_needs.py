@@ -19,7 +19,7 @@ class EnvironmentNeeds:
     Parameters
     ----------
     is_forced : callable
-        Whether Snakemake was told to run one of some rules although it need not.
+        Whether one of some rules is to be run whether or not it has to.
     """
 
     def __init__(self, is_forced: Callable[..., bool]) -> None:

@@ -112,7 +112,7 @@ def _not_done(
     name: str,
     existing: set[str],
     *,
-    looked_at: dict,
+    looked_at: dict[tuple[str, str], Any],
 ) -> Pending | None:
     if f"{name}.{DONE}" not in existing:
         pending = _not_downloaded(brainset, manifest, asset, name, existing)
@@ -186,7 +186,7 @@ def _difference(
     brainset: Brainset,
     manifest: Manifest,
     asset: str,
-    record: dict,
+    record: Mapping[str, Any],
     *,
     with_code: bool,
 ) -> str | None:
@@ -201,21 +201,21 @@ def _difference(
     return None
 
 
-def _missing_raw_file(downloaded: dict) -> str | None:
+def _missing_raw_file(downloaded: Mapping[str, Any]) -> str | None:
     found = first_change(*recorded_raw_data(downloaded))
     if found is None:
         return None
     return f"raw file {os.path.basename(found[0])} is missing or changed"
 
 
-def _missing_output(brainset: Brainset, done: dict) -> str | None:
+def _missing_output(brainset: Brainset, done: Mapping[str, Any]) -> str | None:
     for output in done.get("outputs") or ():
         if _size(f"{brainset.folder.root}/{output['path']}") != output["bytes"]:
-            return output["path"]
+            return str(output["path"])
     return None
 
 
-def _size(path: str | os.PathLike) -> int | None:
+def _size(path: str | os.PathLike[str]) -> int | None:
     """Return the size of a file, None of anything else."""
     try:
         status = os.stat(path)
@@ -241,7 +241,7 @@ def has_same_imports(
     imported = record.get("imported", {})
     if not imported:
         # Those of earlier versions say nothing.
-        return imported == {}
+        return isinstance(imported, dict)
     if not isinstance(imported, dict):
         return False
     before = record.get("pipeline")

@@ -48,7 +48,7 @@ class Run:
     settings : Settings
         The checked settings.
     is_forced : callable
-        Whether Snakemake was told to run one of some rules although it need not; known
+        Whether one of some rules is to be run whether or not it has to; known
         only after the Snakefile was parsed.
     capacity : callable
         What there is to run jobs; known only then, too.
@@ -188,7 +188,7 @@ class Run:
         checkpoints : object
             Snakemake's; asked for the manifest, so that it is written first.
         force : callable
-            Told about files that are there but outdated, which Snakemake cannot know
+            Called with files that are there but outdated, which Snakemake cannot know
             when its own records are lost.
         plans_jobs : bool
             Whether they are to be brought about, or are shown as such: then the raw

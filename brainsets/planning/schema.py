@@ -32,13 +32,14 @@ _TYPE_NAMES = {
 def read_schema() -> dict[str, Any]:
     """Return the schema of the settings."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)
+    schema: dict[str, Any] = yaml.load(SCHEMA.read_text("utf-8"), Loader=loader)
+    return schema
 
 
 def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
     reference = part.get("$ref")
     if reference:
-        return read_schema()["$defs"][reference.rsplit("/", 1)[1]]
+        part = read_schema()["$defs"][reference.rsplit("/", 1)[1]]
     return part
 
 
@@ -133,7 +134,8 @@ def check(
 
 
 def _known(error: Any) -> Collection[str]:
-    return error.schema["properties"]
+    known: Collection[str] = error.schema["properties"]
+    return known
 
 
 def _unknown(error: Any) -> object:
@@ -149,11 +151,11 @@ def _innermost(error: Any) -> Any:
         ]
         if not meant:
             break
-        error = max(meant, key=_told)
+        error = max(meant, key=_precision)
     return error
 
 
-def _told(error: Any) -> tuple[int, bool]:
+def _precision(error: Any) -> tuple[int, bool]:
     """Return how precisely a violation speaks of what was written."""
     return len(error.absolute_path), error.validator not in ("type", "oneOf")
 

@@ -218,10 +218,11 @@ def read_setting(config: Any, key: str, *, where: str) -> Any:
     return completed(part, schema)[key]
 
 
-def _mapping(entry: str | dict, batch_size: int | str) -> dict[str, Any]:
+def _mapping(entry: str | dict[str, Any], batch_size: int | str) -> dict[str, Any]:
     """Return a brainset's settings, completed by those of the run."""
     if isinstance(entry, str):
-        entry = completed({"pipeline": entry}, {"$ref": "#/$defs/settings"})
+        named = {"pipeline": entry}
+        entry = dict(completed(named, {"$ref": "#/$defs/settings"}))
     if entry["batch_size"] is None:
         entry = {**entry, "batch_size": batch_size}
     return entry

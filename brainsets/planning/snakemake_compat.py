@@ -166,7 +166,7 @@ class Invocation:
         slots = self._get(f"resource_settings.{'nodes' if on_cluster else 'cores'}")
         return Capacity(
             slots=slots or 1,
-            least_s=_MIN_CLUSTER_JOB_S if on_cluster else _MIN_JOB_S,
+            min_job_s=_MIN_CLUSTER_JOB_S if on_cluster else _MIN_JOB_S,
             retries=self._get("execution_settings.retries"),
             is_executing=self.is_executing,
         )

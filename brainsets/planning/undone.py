@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_nothing_undone"]
 
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 def check_nothing_undone(run: "Run", *, patience_s: float = 0) -> None:
@@ -73,9 +73,9 @@ def _undone(run: "Run", brainset: Brainset) -> Iterable[tuple[str, Pending]]:
 def _sentence(undone: list[tuple[str, Pending]]) -> str:
     named = ", ".join(
         f"{brainset} {single_line(pending.asset)} ({single_line(pending.reason)})"
-        for brainset, pending in undone[:_MOST_NAMED]
+        for brainset, pending in undone[:_MAX_NAMED]
     )
-    more = len(undone) - _MOST_NAMED
+    more = len(undone) - _MAX_NAMED
     named += f" and {more:,} more" if more > 0 else ""
     return (
         f"Snakemake has ended without an error, but left undone: {named}; "

@@ -18,6 +18,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import tomllib
 from packaging.requirements import InvalidRequirement, Requirement
@@ -80,15 +81,16 @@ def read_declaration(path: Path, text: str) -> Declaration | None:
     PipelineError
         The block is malformed, or has a key or value that is not allowed.
     """
-    found = list(blocks(text.splitlines()))
-    if not found:
-        return None
-    for start, content in found:
+    found = []
+    for start, content in blocks(text.splitlines()):
         if content is None:
             raise PipelineError(
                 f"{path}, line {start}: the block '# /// {BLOCK}' is not closed; "
                 "end it with a line '# ///', each line before it starting with '# '."
             )
+        found.append((start, content))
+    if not found:
+        return None
     if len(found) > 1:
         raise PipelineError(
             f"{path}: the block '# /// {BLOCK}' stands in lines "
@@ -117,7 +119,7 @@ def read_declaration(path: Path, text: str) -> Declaration | None:
     )
 
 
-def _python_version(where: str, table: dict) -> str | None:
+def _python_version(where: str, table: dict[str, Any]) -> str | None:
     version = table.get("python-version")
     if version is None:
         return None
@@ -129,7 +131,7 @@ def _python_version(where: str, table: dict) -> str | None:
     return version.strip()
 
 
-def _dependencies(where: str, table: dict) -> tuple[str, ...]:
+def _dependencies(where: str, table: dict[str, Any]) -> tuple[str, ...]:
     dependencies = table.get("dependencies", [])
     if not isinstance(dependencies, list):
         raise PipelineError(
@@ -147,7 +149,9 @@ def _dependencies(where: str, table: dict) -> tuple[str, ...]:
     return tuple(dependencies)
 
 
-def _files(where: str, folder: Path, table: dict, content: str) -> tuple[str, ...]:
+def _files(
+    where: str, folder: Path, table: dict[str, Any], content: str
+) -> tuple[str, ...]:
     files = table.get("files", [])
     if not isinstance(files, list) or not all(isinstance(f, str) for f in files):
         raise PipelineError(

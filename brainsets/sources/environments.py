@@ -109,7 +109,7 @@ def build_environment(
     if isinstance(source, PublishedPipeline):
         declaration = _fetched_declaration(source, step)
     else:
-        declaration = source.declaration
+        declaration = source.declaration or Declaration(None)
     wanted = declaration.python_version
     _uv(
         ["venv", "--python", wanted or sys.executable, folder.environment],

@@ -98,7 +98,7 @@ class PipelineSource:
             files = [file for file in code_files(self.path) if file != self.path]
             return [file.read_text(encoding="utf-8") for file in files]
         except (OSError, UnicodeDecodeError):
-            # What cannot be read is told by whoever needs it.
+            # Whoever needs such a file says that it cannot be read.
             return []
 
     @cached_property
@@ -140,7 +140,7 @@ def _id_in(pipeline: ast.ClassDef, constants: dict[str, Any]) -> str | None:
         names = [target.id for target in targets if isinstance(target, ast.Name)]
         if "brainset_id" not in names:
             continue
-        value = statement.value
+        value = getattr(statement, "value", None)
         if isinstance(value, ast.Name):
             return constants.get(value.id)
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -150,6 +150,7 @@ def _id_in(pipeline: ast.ClassDef, constants: dict[str, Any]) -> str | None:
 
 def _constant(statement: ast.stmt) -> tuple[str, str] | None:
     """Return name and value of an assignment of text to one name, else None."""
+    target: ast.expr
     if isinstance(statement, ast.AnnAssign):
         target, value = statement.target, statement.value
     elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:

@@ -61,7 +61,7 @@ def test_automatic_size_keeps_slots_busy_with_minutes(
 ):
     finish(folder, typical_s, typical_s)
     manifest = read_manifest(folder.manifest)
-    capacity = Capacity(slots=slots, least_s=60)
+    capacity = Capacity(slots=slots, min_job_s=60)
     assert automatic_size(folder, manifest, pending, capacity) == size
 
 

@@ -128,7 +128,7 @@ def test_all_of_it_is_in_the_installed_snakemake(tmp_path):
     assert done.returncode == 0, shown
     assert "this version of Snakemake has no" not in shown
     assert "parsing {'key': 1} config/config.yaml" in shown
-    assert "Capacity(slots=2, least_s=2, retries=2, is_executing=True)" in shown
+    assert "Capacity(slots=2, min_job_s=2, retries=2, is_executing=True)" in shown
     assert "planning" in shown and "False False" in shown
     for line in ("SIGTERM True", "limit 3", "mem_mb 7", "checked 0"):
         assert line in shown, line
