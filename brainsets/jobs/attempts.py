@@ -243,7 +243,7 @@ class Attempt:
 
         outcome = run_supervised(
             function,
-            born=lambda pid: self._announce(pid, status),
+            on_fork=lambda pid: self._announce(pid, status),
             timeout_s=self.job.timeout_s,
             heartbeat=beat,
             heartbeat_s=HEARTBEAT_S,

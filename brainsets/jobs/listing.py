@@ -23,7 +23,7 @@ from brainsets.shared.text.asset_names import AssetNames, asset_name
 from brainsets.shared.text.escapes import escape
 from brainsets.shared.times import keep_order, utc_timestamp
 from brainsets.shared.version import VERSION
-from brainsets.supervision.failures import say, say_error, told
+from brainsets.supervision.failures import failure_from_parent, say, say_error
 from brainsets.supervision.run import Interrupted, Outcome, run_supervised
 
 __all__ = ["table", "write_manifest"]
@@ -49,7 +49,7 @@ def write_manifest(job: Job) -> int:
         say_error(f"stopped by {interruption}")
         return 128 + interruption.signum
     except (BrainsetError, OSError) as error:
-        outcome = Outcome(failure=told(error))
+        outcome = Outcome(failure=failure_from_parent(error))
     if outcome.failure is None:
         remove_file(job.folder.listing_failure)
         keep_order(job.folder.manifest, [job.folder.environment_ready])

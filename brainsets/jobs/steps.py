@@ -26,7 +26,7 @@ from brainsets.shared.locks import current_run, lock_asset
 from brainsets.shared.state import sentinels
 from brainsets.shared.text.lines import asset_title
 from brainsets.shared.version import VERSION
-from brainsets.supervision.failures import say_error, told
+from brainsets.supervision.failures import failure_from_parent, say_error
 from brainsets.supervision.run import Interrupted, Outcome
 
 __all__ = ["download_asset", "process_asset"]
@@ -86,7 +86,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
         say_error(f"{attempt.step}: stopped by {interruption}")
         return 128 + interruption.signum
     except (BrainsetError, OSError) as error:
-        failure = told(error)
+        failure = failure_from_parent(error)
     attempt.fail(failure)
     return 1
 
@@ -223,7 +223,7 @@ def _inspected(attempt: Attempt, staging: Staging) -> Outcome:
         if is_quickly_inspected(staging.folder):
             return Outcome(inspected_outputs(staging.folder))
     except (BrainsetError, OSError) as error:
-        return Outcome(failure=told(error))
+        return Outcome(failure=failure_from_parent(error))
     # In a child as well: opening a broken file can crash the HDF5 library.
     inspect = partial(inspected_outputs, staging.folder)
     outcome = attempt.supervised("inspect", inspect, "checking what was written")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_end
-from brainsets.supervision.hidden_secrets import hidden
+from brainsets.supervision.hidden_secrets import mask_secrets
 
 __all__ = ["StatusTracker"]
 
@@ -50,7 +50,7 @@ class StatusTracker:
     def shown(status: object) -> str:
         """Return a status as others may see it."""
         # A word on what is being done is looked at by everybody, every second.
-        return cut_end(hidden(str(status)[:_MOST_READ]), MAX_LINE_LENGTH)
+        return cut_end(mask_secrets(str(status)[:_MOST_READ]), MAX_LINE_LENGTH)
 
     def flush(self) -> None:
         """Write down the last status, if that had to wait."""

@@ -12,16 +12,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from brainsets.supervision.failures import described
+from brainsets.supervision.failures import failure_from_exception
 from brainsets.supervision.forking import end_interpreter
 
 __all__ = [
     "MARK",
-    "Distrust",
-    "be_child",
-    "be_guardian",
-    "end_marked",
+    "RunAgain",
     "flush_streams",
+    "kill_marked",
+    "run_child",
+    "run_guardian",
     "write_all",
 ]
 
@@ -29,11 +29,11 @@ MARK = "BRAINSETS_STEP"
 """The environment variable by which all programs of a step are found."""
 
 
-class Distrust(BaseException):
+class RunAgain(BaseException):
     """What a function has done must be done again elsewhere; says why."""
 
 
-def be_child(
+def run_child(
     results: int,
     start: int,
     task: Callable[[], tuple[Callable[[], Any], str]],
@@ -61,10 +61,10 @@ def be_child(
         faulthandler.enable()
         try:
             report = {"result": function()}
-        except Distrust as reason:
+        except RunAgain as reason:
             report = {"again": str(reason)}
         except BaseException as error:
-            report = {"failure": described(error)}
+            report = {"failure": failure_from_exception(error)}
         flush_streams()
         # The line's end says that the report is whole: its pipe may be held open by
         # processes that the function has forked and left behind.
@@ -75,7 +75,7 @@ def be_child(
     end(status)
 
 
-def end_marked(mark: str) -> None:
+def kill_marked(mark: str) -> None:
     """Kill programs that the child started and that have left its process group.
 
     They carry the mark in their environment, which Linux shows; elsewhere they cannot
@@ -95,7 +95,7 @@ def end_marked(mark: str) -> None:
             continue
 
 
-def be_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None:
+def run_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None:
     """Wait for the parent's end or its all-clear; on the former, kill the group."""
     try:
         os.setsid()
@@ -112,7 +112,7 @@ def be_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None:
             try:
                 os.killpg(group, signal.SIGKILL)
             finally:
-                end_marked(mark)
+                kill_marked(mark)
     finally:
         os._exit(0)
 

@@ -1,4 +1,4 @@
-"""A failure as a person is told of it: what, why, and whether it may pass."""
+"""Failures as records: what failed, why, and whether it may pass by itself."""
 
 import contextlib
 import os
@@ -9,26 +9,32 @@ from typing import Any, TextIO
 
 from brainsets.errors import BrainsetError
 from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_middle
-from brainsets.supervision.hidden_secrets import hidden
+from brainsets.supervision.hidden_secrets import mask_secrets
 
-__all__ = ["described", "failure_of_kind", "say", "say_error", "told"]
+__all__ = [
+    "failure_from_exception",
+    "failure_from_parent",
+    "make_failure",
+    "say",
+    "say_error",
+]
 
 _TRACEBACK_LINES = 20
 # What goes into a sentinel of an error that prints a whole array; the log has more.
-_LONGEST_TEXT = 4000
-_LONGEST_IN_LOG = 100_000
+_MAX_TEXT_LENGTH = 4000
+_MAX_LOGGED_LENGTH = 100_000
 
 
-def told(error: Exception) -> dict[str, Any]:
-    """Return an error of the parent's own as a failure."""
-    return failure_of_kind(type(error).__name__, str(error))
+def failure_from_parent(error: Exception) -> dict[str, Any]:
+    """Return an error that the supervising process itself has raised as a failure."""
+    return make_failure(type(error).__name__, str(error))
 
 
-def failure_of_kind(error: str, message: str) -> dict[str, Any]:
+def make_failure(error: str, message: str) -> dict[str, Any]:
     """Return a failure of a kind that no exception stands for."""
     return {
         "error": cut_middle(error, MAX_LINE_LENGTH),
-        "message": _cut(hidden(message)),
+        "message": _cut(mask_secrets(message)),
         "traceback": "",
         "signal": None,
         "timeout_s": None,
@@ -64,24 +70,24 @@ def say_error(text: str) -> None:
     say(text, sys.stderr)
 
 
-def described(error: BaseException) -> dict[str, Any]:
+def failure_from_exception(error: BaseException) -> dict[str, Any]:
     """Return an exception as a failure, and print it to the log."""
     name = type(error).__name__
     try:
-        failure = failure_of_kind(name, _message(error))
+        failure = make_failure(name, _message(error))
         failure["transient"] = _looks_transient(error)
         if isinstance(error, BrainsetError):
-            say_error(_fit_for_log(hidden(str(error))))
+            say_error(_fit_for_log(mask_secrets(str(error))))
         else:
             cut = _own_frames_cut(error)
             text = "".join(traceback.format_exception(type(error), error, cut))
-            text = hidden(text)
+            text = mask_secrets(text)
             say_error(_fit_for_log(text).removesuffix("\n"))
             last = "\n".join(text.splitlines()[-_TRACEBACK_LINES:])
             failure["traceback"] = _cut(last)
     except Exception:
         # An error whose own text fails.
-        return failure_of_kind(name, "it cannot say what happened; see the log")
+        return make_failure(name, "it cannot say what happened; see the log")
     return failure
 
 
@@ -103,15 +109,15 @@ def _message(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."
+    return text if len(text) <= _MAX_TEXT_LENGTH else f"{text[:_MAX_TEXT_LENGTH]} ..."
 
 
 def _fit_for_log(text: str) -> str:
     """Return what a log should hold of a text: where it begins, and where it ends."""
-    more = len(text) - _LONGEST_IN_LOG
+    more = len(text) - _MAX_LOGGED_LENGTH
     if more <= 0:
         return text
-    half = _LONGEST_IN_LOG // 2
+    half = _MAX_LOGGED_LENGTH // 2
     return f"{text[:half]}\n... {more:,} characters left out ...\n{text[-half:]}"
 
 

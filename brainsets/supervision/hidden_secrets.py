@@ -17,13 +17,19 @@ from brainsets.errors import PipelineError
 from brainsets.shared.inputs.arguments import literal_secrets, secret_reference
 from brainsets.shared.text.secrets import MASK, without_secrets
 
-__all__ = ["UsageError", "hidden", "pickled", "revealed", "unpickled"]
+__all__ = [
+    "UsageError",
+    "mask_secrets",
+    "pickle_without_secrets",
+    "resolve_secrets",
+    "unpickle_with_secrets",
+]
 
-_LONGEST_FILE = 1 << 16
+_MAX_FILE_LENGTH = 1 << 16
 _LITERAL = "literal:"
 # What is shorter stands in many words by chance.
-_SHORT = 6
-_MOST_SEARCHED = 200_000
+_MIN_UNBOUNDED_LENGTH = 6
+_MAX_SEARCHED_LENGTH = 200_000
 
 _values: dict[str, str] = {}
 
@@ -32,7 +38,7 @@ class UsageError(PipelineError):
     """The pipeline's arguments are refused: by its own parser, or before it."""
 
 
-def revealed(arguments: Sequence[str]) -> list[str]:
+def resolve_secrets(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with secrets in the place of what says where they are.
 
     Raises
@@ -76,7 +82,7 @@ def _content(where: str, name: str) -> str:
         if not os.path.isfile(path):
             raise OSError("there is no such file")
         with open(path, encoding="utf-8") as file:
-            content = file.read(_LONGEST_FILE + 1)
+            content = file.read(_MAX_FILE_LENGTH + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(
@@ -84,27 +90,27 @@ def _content(where: str, name: str) -> str:
             "pipeline's folder; write literal:file:... for that text itself."
         ) from None
     content = content.strip("\r\n")
-    if not content or len(content) > _LONGEST_FILE:
+    if not content or len(content) > _MAX_FILE_LENGTH:
         size = "too long for a secret" if content else "empty"
         raise UsageError(f"{where}: {path} is {size}.")
     return content
 
 
-def hidden(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """Return text without secrets: those of the arguments, and what looks like one."""
     for value in sorted(_values.values(), key=len, reverse=True):
         for form in _forms(value):
             if form not in text:
                 continue
             pattern = re.escape(form)
-            if len(form) < _SHORT:
+            if len(form) < _MIN_UNBOUNDED_LENGTH:
                 pattern = rf"(?<!\w){pattern}(?!\w)"
             text = re.sub(pattern, MASK, text)
-    if len(text) <= 2 * _MOST_SEARCHED:
+    if len(text) <= 2 * _MAX_SEARCHED_LENGTH:
         return without_secrets(text)
     # Of a text as long as that, nobody shows more than both its ends.
-    first, last = text[:_MOST_SEARCHED], text[-_MOST_SEARCHED:]
-    rest = text[_MOST_SEARCHED:-_MOST_SEARCHED]
+    first, last = text[:_MAX_SEARCHED_LENGTH], text[-_MAX_SEARCHED_LENGTH:]
+    rest = text[_MAX_SEARCHED_LENGTH:-_MAX_SEARCHED_LENGTH]
     return without_secrets(first) + rest + without_secrets(last)
 
 
@@ -141,7 +147,7 @@ class _Unpickler(pickle.Unpickler):
         return "".join(p if isinstance(p, str) else _values[p[0]] for p in parts)
 
 
-def pickled(value: Any) -> bytes:
+def pickle_without_secrets(value: Any) -> bytes:
     """Return a pickle in which only names of secrets stand, as texts or in them."""
     if not _values:
         return pickle.dumps(value)
@@ -150,6 +156,6 @@ def pickled(value: Any) -> bytes:
     return content.getvalue()
 
 
-def unpickled(payload: bytes) -> Any:
+def unpickle_with_secrets(payload: bytes) -> Any:
     """Return what was pickled, with the secrets of this process."""
     return _Unpickler(io.BytesIO(payload)).load()

@@ -20,18 +20,18 @@ from functools import partial
 from typing import Any, Protocol
 
 from brainsets.supervision.child import (
-    be_child,
-    be_guardian,
-    end_marked,
     flush_streams,
+    kill_marked,
+    run_child,
+    run_guardian,
     write_all,
 )
-from brainsets.supervision.failures import failure_of_kind
+from brainsets.supervision.failures import make_failure
 from brainsets.supervision.forking import fork
 from brainsets.supervision.process_tree import adopt_orphans, has_other_children
 
 __all__ = [
-    "Ended",
+    "ChildExit",
     "Forker",
     "Interrupted",
     "Outcome",
@@ -70,7 +70,7 @@ class Outcome:
 
 
 @dataclass
-class Ended:
+class ChildExit:
     """The end of a child: its wait status, None if nobody knows it, and what it cost.
 
     `cpu_s` in seconds, `max_rss_mb` in MB, as in `Outcome`. `was_alone` is true if
@@ -83,7 +83,7 @@ class Ended:
     was_alone: bool = False
 
     @classmethod
-    def of(cls, status: int, usage: Any, known: Collection[int]) -> "Ended":
+    def of(cls, status: int, usage: Any, known: Collection[int]) -> "ChildExit":
         """Return the end of a child as `os.wait4` tells it.
 
         `known` are the other children of this process.
@@ -98,7 +98,7 @@ class Forker(Protocol):
     """Another process that forks a child for this one, having imported much before.
 
     `fork` takes the descriptors that the child gets and returns its pid, None if the
-    other process is gone. The child calls `be_child`, and finds its task, pickled, at
+    other process is gone. The child calls `run_child`, and finds its task, pickled, at
     `start`. `guard` makes sure that the child's group and all that is marked are killed
     if this process is. `ended` returns None while the child lives; `wait` returns
     when it may have ended, at the latest after some seconds. `close` is called when it
@@ -109,7 +109,7 @@ class Forker(Protocol):
 
     def guard(self, mark: str) -> None: ...
 
-    def ended(self) -> Ended | None: ...
+    def ended(self) -> ChildExit | None: ...
 
     def wait(self, seconds: float) -> None: ...
 
@@ -138,12 +138,12 @@ class _OwnForker:
 
     def guard(self, mark: str) -> None:
         ends = self._watched, self._lifeline
-        self.guardian = fork(partial(be_guardian, self.pid, mark, *ends))
+        self.guardian = fork(partial(run_guardian, self.pid, mark, *ends))
         os.close(self._watched)
 
-    def ended(self) -> Ended | None:
+    def ended(self) -> ChildExit | None:
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-        return Ended.of(status, usage, {self.guardian}) if pid else None
+        return ChildExit.of(status, usage, {self.guardian}) if pid else None
 
     def wait(self, seconds: float) -> None:
         time.sleep(min(seconds, 0.002))
@@ -165,7 +165,7 @@ class _Child:
     received: bytearray = field(default_factory=bytearray)
     closed: bool = False
     overstayed: bool = False
-    end: Ended | None = None
+    end: ChildExit | None = None
 
     def poll(self) -> bool:
         """Whether the child has ended; reaps it."""
@@ -197,7 +197,7 @@ def run_supervised(
     function: Callable[[], Any],
     *,
     timeout_s: float | None = None,
-    born: Callable[[int], None] | None = None,
+    on_fork: Callable[[int], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
     heartbeat_s: float = 30.0,
     forker: Forker | None = None,
@@ -210,7 +210,7 @@ def run_supervised(
         Takes nothing, returns what JSON can hold.
     timeout_s : float, optional
         Seconds after which the child's whole process group is killed.
-    born : callable, optional
+    on_fork : callable, optional
         Called by the parent with the child's pid before the child does anything.
     heartbeat : callable, optional
         Called by the parent every `heartbeat_s` seconds while the child lives.
@@ -231,8 +231,8 @@ def run_supervised(
     try:
         child = _fork(function, previous, forker)
         try:
-            if born is not None:
-                born(child.pid)
+            if on_fork is not None:
+                on_fork(child.pid)
             child.begin(function)
             timed_out = _attend(child, caught, timeout_s, heartbeat, heartbeat_s)
         finally:
@@ -261,7 +261,7 @@ def _fork(
             os.close(start_w)
             for signum, handler in handlers.items():
                 signal.signal(signum, handler)
-            be_child(results_w, start_r, lambda: (function, mark))
+            run_child(results_w, start_r, lambda: (function, mark))
 
         forker = _OwnForker(begin)
         pid = forker.fork(results_w, start_r, mark)
@@ -347,14 +347,14 @@ def _put_away(child: _Child) -> None:
     # What the child started and left behind ends with it.
     child.kill_group(signal.SIGKILL)
     if child.end is None or not child.end.was_alone:
-        end_marked(child.mark)
+        kill_marked(child.mark)
     os.close(child.results)
     child.forker.close()
 
 
 def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
     # A child that even SIGKILL has not ended, as on a disk that hangs, has no end.
-    end = child.end or Ended(None)
+    end = child.end or ChildExit(None)
     outcome = Outcome(cpu_s=end.cpu_s, max_rss_mb=end.max_rss_mb)
     try:
         report = json.loads(bytes(child.received))
@@ -362,7 +362,7 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
         report = {}
     code = None if end.status is None else os.waitstatus_to_exitcode(end.status)
     if timeout_s is not None:
-        outcome.failure = failure_of_kind(
+        outcome.failure = make_failure(
             "Timeout", f"ran longer than its timeout of {timeout_s:g} s"
         )
         outcome.failure["timeout_s"] = timeout_s
@@ -371,7 +371,7 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
     elif "failure" in report:
         outcome.failure = report["failure"]
     elif child.overstayed and "result" in report:
-        outcome.failure = failure_of_kind(
+        outcome.failure = make_failure(
             "UnexpectedExit",
             f"did not end within {_EXIT_GRACE_S} s after it had finished "
             "(a thread that still runs?)",
@@ -380,16 +380,16 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
         name = _signal_name(-code)
         hint = {"SIGKILL": "; out of memory?", "SIGSEGV": " (a crash in C code)"}
         late = " after it had finished, while closing" if report else ""
-        outcome.failure = failure_of_kind(
+        outcome.failure = make_failure(
             "Killed", f"killed by {name}{hint.get(name, '')}{late}"
         )
         outcome.failure["signal"] = name
     elif child.end is not None and code is None:
-        outcome.failure = failure_of_kind(
+        outcome.failure = make_failure(
             "Killed", "the warm process that had started it was killed; out of memory?"
         )
     elif "result" not in report or code != 0:
-        outcome.failure = failure_of_kind(
+        outcome.failure = make_failure(
             "UnexpectedExit",
             f"ended with exit status {code} before it had finished (os._exit?)",
         )

@@ -16,16 +16,17 @@ from collections.abc import Callable
 from brainsets.supervision.forking import end_interpreter
 from brainsets.warm.fork_safety import open_descriptors
 
-__all__ = ["quick_end"]
+__all__ = ["fast_exit"]
 
 
-def quick_end(before: dict[int, tuple[int, int]]) -> Callable[[int], None]:
+def fast_exit(before: dict[int, tuple[int, int]]) -> Callable[[int], None]:
     """Return a function that ends this process.
 
     Parameters
     ----------
     before : dict
-        The descriptors that were open before the step, see `fitness.identities`.
+        The descriptors that were open before the step, with their identities, see
+        `brainsets.warm.fork_safety`.
     """
 
     def end(status: int) -> None:

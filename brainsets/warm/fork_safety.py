@@ -26,8 +26,8 @@ from typing import Any
 from brainsets.jobs.code.imported_modules import is_below
 
 __all__ = [
-    "Fitness",
-    "identities",
+    "ForkSafety",
+    "descriptor_identities",
     "open_descriptors",
     "seeded_random",
     "unseeded_numpy",
@@ -41,7 +41,7 @@ _HARMLESS_THREADS = {"jemalloc_bg_thd"}
 _BLOCKS = 64
 _WORDS_OF_BLOCK = 624
 # Seeds that a person types are shorter than those that the system gives.
-_LONGEST_TYPED_SEED = 2**64
+_MAX_TYPED_SEED = 2**64
 # Their changes are noticed anyway, or they are no files.
 _CODE = (".py", ".pyc", ".so")
 _NO_FILES = ("/proc/", "/sys/", "/dev/")
@@ -55,10 +55,10 @@ def open_descriptors() -> dict[int, tuple[int, int]]:
     OSError
         This system does not show them.
     """
-    return identities(map(int, os.listdir("/proc/self/fd")))
+    return descriptor_identities(map(int, os.listdir("/proc/self/fd")))
 
 
-def identities(descriptors: Iterable[int]) -> dict[int, tuple[int, int]]:
+def descriptor_identities(descriptors: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Return device and inode of those descriptors that are open."""
     found = {}
     for number in descriptors:
@@ -71,7 +71,7 @@ def identities(descriptors: Iterable[int]) -> dict[int, tuple[int, int]]:
     return found
 
 
-class Fitness:
+class ForkSafety:
     """What was there before an import, to compare with what is there after it."""
 
     def __init__(self) -> None:
@@ -241,7 +241,7 @@ def _generator(folder: Path) -> str | None:
             return f"{name} is a random.Random of which nobody knows the seed"
         generator = getattr(value, "bit_generator", None)
         entropy = getattr(_seed_sequence(generator), "entropy", None)
-        if isinstance(entropy, int) and entropy > _LONGEST_TYPED_SEED:
+        if isinstance(entropy, int) and entropy > _MAX_TYPED_SEED:
             return f"{name} is a generator of random numbers without a seed"
     return None
 

@@ -7,6 +7,6 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-    from brainsets.warm.server import keep
+    from brainsets.warm.server import run_server
 
-    keep(int(sys.argv[1]), sys.argv[2])
+    run_server(int(sys.argv[1]), sys.argv[2])

@@ -18,10 +18,10 @@ from pathlib import Path
 from brainsets.jobs.code.imported_modules import imported_since, remembered_packages
 from brainsets.warm.surroundings import OWN
 
-__all__ = ["learn", "lessons"]
+__all__ = ["imported_by_step", "preload"]
 
 
-def lessons(whole_packages: bool) -> list[str]:
+def imported_by_step(whole_packages: bool) -> list[str]:
     """Return what this process has imported since it was forked, in that order.
 
     Those of Python and of installed packages only. What lies beside the pipeline is the
@@ -39,7 +39,7 @@ def lessons(whole_packages: bool) -> list[str]:
     return [name for name in names if name.partition(".")[0] in there]
 
 
-def learn(names: Iterable[str]) -> None:
+def preload(names: Iterable[str]) -> None:
     """Import what a step has imported."""
     for name in names:
         try:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from brainsets.jobs.job import Job, parse_job
 
-__all__ = ["Request", "Unfit"]
+__all__ = ["Request", "RunCold"]
 
 
-class Unfit(Exception):
+class RunCold(Exception):
     """Why a step has to run cold."""
 
 
@@ -47,4 +47,4 @@ class Request:
         try:
             return parse_job(self.command[self.script + 1 :])
         except (StopIteration, SystemExit) as error:
-            raise Unfit("its command cannot be understood") from error
+            raise RunCold("its command cannot be understood") from error

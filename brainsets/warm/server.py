@@ -22,19 +22,19 @@ from pathlib import Path
 from brainsets.jobs.job import Job
 from brainsets.shared.processes import start_time
 from brainsets.supervision.forking import fork
-from brainsets.warm.requests import Request, Unfit
-from brainsets.warm.worker import STEPS, answer, assign, be_worker
-from brainsets.warm.zygote import be_zygote
-from brainsets.warm.zygote_handle import Readiness
+from brainsets.warm.requests import Request, RunCold
+from brainsets.warm.worker import STEPS, answer, assign, run_worker
+from brainsets.warm.zygote import run_zygote
+from brainsets.warm.zygote_handle import ZygoteHandle
 
-__all__ = ["keep"]
+__all__ = ["run_server"]
 
 _KINDS = ("download", "process", "again", "inspect")
 # Whatever comes later imports anew, which takes a second or two; memory is free.
-_LONGEST_IDLE_S = 120
+_IDLE_TIMEOUT_S = 120
 _TICK_S = 1.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-_LONGEST_REQUEST = 1 << 22
+_MAX_REQUEST_BYTES = 1 << 22
 
 
 @dataclass
@@ -53,7 +53,7 @@ class _Worker:
     client: _Client | None = None
 
 
-def keep(listener: int, path: str) -> None:
+def run_server(listener: int, path: str) -> None:
     """Serve the clients that connect to a socket, until the run has ended.
 
     Parameters
@@ -64,7 +64,7 @@ def keep(listener: int, path: str) -> None:
         Its path; the name begins with pid and start time of the run's main process.
     """
     _remove_leftovers(Path(path).parent)
-    _Keeper(socket.socket(fileno=listener), Path(path)).serve()
+    _Server(socket.socket(fileno=listener), Path(path)).serve()
     os._exit(0)
 
 
@@ -79,13 +79,13 @@ def _remove_leftovers(folder: Path) -> None:
                     path.unlink()
 
 
-class _Keeper:
+class _Server:
     def __init__(self, listener: socket.socket, path: Path) -> None:
         self._listener: socket.socket | None = listener
         self._path = path
         self._clients: dict[int, _Client] = {}
         self._workers: dict[int, _Worker] = {}
-        self._zygote: Readiness | None = None
+        self._zygote: ZygoteHandle | None = None
         self._main, self._main_start = map(int, path.name.split("-")[:2])
         self._last_work = time.monotonic()
         self._woken, self._waking = os.pipe()
@@ -137,7 +137,7 @@ class _Keeper:
     def _is_idle(self) -> bool:
         if self._clients:
             self._last_work = time.monotonic()
-        return time.monotonic() - self._last_work > _LONGEST_IDLE_S
+        return time.monotonic() - self._last_work > _IDLE_TIMEOUT_S
 
     def _close_listener(self) -> None:
         """Serve those that are there, and nobody else."""
@@ -188,7 +188,7 @@ class _Keeper:
                 client.request = Request.parsed(client.received)
             except ValueError:
                 self._forget(client)
-            if len(client.received) > _LONGEST_REQUEST:
+            if len(client.received) > _MAX_REQUEST_BYTES:
                 self._forget(client)
 
     def _forget(self, client: _Client) -> None:
@@ -225,10 +225,10 @@ class _Keeper:
                 if not self._zygote.is_settled:
                     return
                 if client.request.rule not in STEPS:
-                    raise Unfit("its command is no step of an asset")
+                    raise RunCold("its command is no step of an asset")
                 self._zygote.check(client.request, job)
                 self._employ(client, job)
-            except (Unfit, OSError) as reason:
+            except (RunCold, OSError) as reason:
                 self._refuse(client, str(reason))
 
     def _employ(self, client: _Client, job: Job) -> None:
@@ -245,7 +245,7 @@ class _Keeper:
         def work() -> None:
             ours.close()
             self._let_go()
-            be_worker(theirs, self._zygote.forkers)
+            run_worker(theirs, self._zygote.forkers)
 
         pid = fork(work)
         theirs.close()
@@ -276,7 +276,7 @@ class _Keeper:
             for ours, _ in ends.values():
                 ours.close()
             theirs = {kind: end for kind, (_, end) in ends.items()}
-            be_zygote(job, theirs, told, os.memfd_create("printed"))
+            run_zygote(job, theirs, told, os.memfd_create("printed"))
 
         pid = fork(be_first)
         with contextlib.suppress(OSError):
@@ -286,7 +286,7 @@ class _Keeper:
         for _, theirs in ends.values():
             theirs.close()
         channels = {kind: ours for kind, (ours, _) in ends.items()}
-        self._zygote = Readiness(job, channels, pid, life)
+        self._zygote = ZygoteHandle(job, channels, pid, life)
 
     def _let_go(self) -> None:
         """Close, in a process that was forked, what belongs to this one."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 __all__ = ["Succession"]
 
 # Most steps import the same things; a pipeline whose steps never do is not followed.
-_MOST = 4
+_MAX_SUCCESSORS = 4
 
 
 class Succession:
@@ -46,7 +46,7 @@ class Succession:
 
     def is_exhausted(self, kind: str) -> bool:
         """Whether there will be no more successors for a kind of step."""
-        return self._numbers[kind] >= _MOST
+        return self._numbers[kind] >= _MAX_SUCCESSORS
 
     def has_left(self, kind: str) -> bool:
         """Whether another process serves a kind of step."""
@@ -82,7 +82,7 @@ class Succession:
         if os.read(tie, 1):
             self._left.add(kind)
         else:
-            self._numbers[kind] = _MOST
+            self._numbers[kind] = _MAX_SUCCESSORS
             self._left.discard(kind)
             del self.ties[tie]
             os.close(tie)

@@ -29,7 +29,7 @@ OWN = {"__main__", "__mp_main__", "threading", "brainsets"}
 # Options stand in dictionaries of dictionaries, and in attributes of objects.
 _DEPTH = 4
 # What holds more is data, or a cache.
-_MOST_INNER = 1000
+_MAX_INNER = 1000
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
@@ -299,7 +299,7 @@ def _contents(
         return
     seen.add(id(value))
     yield value, content
-    if depth > 1 and len(content) <= _MOST_INNER:
+    if depth > 1 and len(content) <= _MAX_INNER:
         for each in _inner(content):
             yield from _contents(each, seen, depth - 1)
 

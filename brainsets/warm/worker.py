@@ -17,7 +17,7 @@ from brainsets.jobs.outputs.staging import reused_folders
 from brainsets.shared.locks import release_locks
 from brainsets.supervision.child import flush_streams
 
-__all__ = ["STEPS", "answer", "assign", "be_worker"]
+__all__ = ["STEPS", "answer", "assign", "run_worker"]
 
 STEPS: dict[str, Callable[..., int]] = {
     "download_asset": steps.download_asset,
@@ -25,7 +25,7 @@ STEPS: dict[str, Callable[..., int]] = {
     "download_batch": batches.download_batch,
     "process_batch": batches.process_batch,
 }
-_LONGEST_REQUEST = 1 << 18
+_MAX_REQUEST_BYTES = 1 << 18
 
 
 def assign(worker: socket.socket, client: socket.socket, *task: object) -> None:
@@ -48,7 +48,7 @@ def answer(client: socket.socket, content: bytes) -> None:
         pass
 
 
-def be_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
+def run_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
     """Run steps until nobody can ask for one, in a process of its own.
 
     Parameters
@@ -66,7 +66,7 @@ def be_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
 def _is_step_run(requests: socket.socket, forkers: dict[str, partial]) -> bool:
     """Run one step; return whether this process may run another."""
     message, descriptors, _, _ = socket.recv_fds(
-        requests, _LONGEST_REQUEST, 1, socket.MSG_CMSG_CLOEXEC
+        requests, _MAX_REQUEST_BYTES, 1, socket.MSG_CMSG_CLOEXEC
     )
     if not message:
         return False

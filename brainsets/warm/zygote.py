@@ -29,34 +29,34 @@ from brainsets.jobs.job import Job
 from brainsets.jobs.process_setup import set_up_process
 from brainsets.shared.manifest import know_columns
 from brainsets.shared.processes import die_with_parent
-from brainsets.supervision.child import Distrust, be_child, end_marked
+from brainsets.supervision.child import RunAgain, kill_marked, run_child
 from brainsets.supervision.forking import fork
 from brainsets.supervision.process_tree import adopt_orphans
-from brainsets.supervision.run import Ended
-from brainsets.warm.fast_exit import quick_end
+from brainsets.supervision.run import ChildExit
+from brainsets.warm.fast_exit import fast_exit
 from brainsets.warm.fork_safety import (
-    Fitness,
-    identities,
+    ForkSafety,
+    descriptor_identities,
     open_descriptors,
     seeded_random,
     unseeded_numpy,
 )
-from brainsets.warm.preload import learn, lessons
+from brainsets.warm.preload import imported_by_step, preload
 from brainsets.warm.succession import Succession
 from brainsets.warm.surroundings import Surroundings, random_states
 from brainsets.warm.zygote_forker import DESCRIPTORS, END, PID
 
-__all__ = ["be_zygote"]
+__all__ = ["run_zygote"]
 
 # Kinds of steps whose imports are learned. A download waits most of its time, and is
 # not to be begun twice.
 _LEARNERS = {"process", "inspect"}
-_LONGEST_LESSON = 1 << 20
+_MAX_LESSON_BYTES = 1 << 20
 # In case a library has taken the signal of an ended child for itself.
-_LONGEST_WAIT_MS = 2000
+_POLL_TIMEOUT_MS = 2000
 
 
-def be_zygote(
+def run_zygote(
     job: Job, channels: Mapping[str, socket.socket], life: int, printed: int
 ) -> None:
     """Import the pipeline of a job, then fork whenever asked, until nobody can ask.
@@ -137,7 +137,7 @@ class _Zygote:
         """Import the pipeline; say whether steps can be forked from here."""
         die_with_parent(True)
         set_up_process(self._job)
-        fitness, numbers = Fitness(), random.getstate()
+        safety, numbers = ForkSafety(), random.getstate()
         try:
             stamp = keep_in_memory(self._job.pipeline)
             sys.stdout.flush()
@@ -145,7 +145,7 @@ class _Zygote:
         except BaseException as error:
             self._tell(obstacle=f"its import failed ({type(error).__name__})")
             return False
-        obstacle = fitness.obstacle(self._folder)
+        obstacle = safety.obstacle(self._folder)
         if obstacle:
             self._tell(
                 obstacle=f"after the import of the pipeline, {obstacle}, which steps "
@@ -156,7 +156,7 @@ class _Zygote:
         self._settle()
         # From now on, steps may need it although its keeper was killed.
         die_with_parent(False)
-        self._tell(stamp=stamp, files=self._files(fitness.read))
+        self._tell(stamp=stamp, files=self._files(safety.read))
         return True
 
     def _settle(self) -> None:
@@ -199,7 +199,7 @@ class _Zygote:
                 if channel.fileno() in ready:
                     self._take(kind, channel)
             if self._taught.fileno() in ready:
-                self._succeed(*json.loads(self._taught.recv(_LONGEST_LESSON)))
+                self._succeed(*json.loads(self._taught.recv(_MAX_LESSON_BYTES)))
 
     def _own_channels(self) -> dict[str, socket.socket]:
         left = self._succession.has_left
@@ -212,7 +212,7 @@ class _Zygote:
         poll = select.poll()
         for descriptor in waiting:
             poll.register(descriptor, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll(_LONGEST_WAIT_MS)}
+        ready = {descriptor for descriptor, _ in poll.poll(_POLL_TIMEOUT_MS)}
         return ready or {self._woken}
 
     def _reap(self) -> None:
@@ -225,7 +225,9 @@ class _Zygote:
                 return
             step = self._steps.pop(pid, None)
             if step is not None:
-                end = Ended.of(status, usage, {*self._steps, *self._succession.pids})
+                end = ChildExit.of(
+                    status, usage, {*self._steps, *self._succession.pids}
+                )
                 content = (status, end.cpu_s, end.max_rss_mb, end.was_alone)
                 _send(step.news, END.pack(*content))
                 step.news.close()
@@ -238,7 +240,7 @@ class _Zygote:
             os.killpg(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
-        end_marked(step.mark)
+        kill_marked(step.mark)
 
     def _take(self, kind: str, channel: socket.socket) -> None:
         """Take one request, and fork."""
@@ -287,7 +289,7 @@ class _Zygote:
             os.close(stream)
         for set_generator in self._generators:
             set_generator()
-        end = quick_end(self._descriptors | identities((1, 2, results)))
+        end = fast_exit(self._descriptors | descriptor_identities((1, 2, results)))
 
         def teach(status: int) -> None:
             self._teach(kind)
@@ -299,14 +301,14 @@ class _Zygote:
                 function, mark = pickle.load(file)
             return partial(self._believed, kind, function), mark
 
-        be_child(results, start, task, teach)
+        run_child(results, start, task, teach)
 
     def _believed(self, kind: str, function: Callable[[], Any]) -> Any:
         """Run a step; whatever its end, make sure that it can be believed.
 
         Raises
         ------
-        Distrust
+        RunAgain
             It has changed what the imports of others may depend on.
         """
         self._surroundings.watch()
@@ -323,12 +325,12 @@ class _Zygote:
         if self._learned and kind != "inspect":
             if change := self._surroundings.change(self._learned):
                 self._tell_teacher(kind, None)
-                raise Distrust(change)
+                raise RunAgain(change)
 
     def _teach(self, kind: str) -> None:
         """Tell what a step has imported, if others may import the same."""
         if kind in _LEARNERS and not self._succession.is_exhausted(kind):
-            names = lessons(whole_packages=kind == "inspect")
+            names = imported_by_step(whole_packages=kind == "inspect")
             if names and not self._surroundings.change():
                 self._tell_teacher(kind, names)
 
@@ -385,22 +387,22 @@ class _Zygote:
         for descriptor in (1, 2):
             os.dup2(null, descriptor)
         os.close(null)
-        fitness = Fitness()
+        safety = ForkSafety()
         had_numpy = "numpy.random" in sys.modules
         self._surroundings.watch()
         states = random_states()
-        learn(names)
+        preload(names)
         has_drawn = random_states() != states
         if not had_numpy:
             self._generators += unseeded_numpy()
         change = has_drawn or self._surroundings.change()
-        if change or fitness.obstacle(self._folder):
+        if change or safety.obstacle(self._folder):
             # Each step goes on importing it by itself.
             return
-        self._read |= fitness.read
+        self._read |= safety.read
         self._learned = {*self._learned, *(name.partition(".")[0] for name in names)}
         self._settle()
-        self._tell(files=self._files(fitness.read))
+        self._tell(files=self._files(safety.read))
         self._succession.is_ready()
         self.serve()
 

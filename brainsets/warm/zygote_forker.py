@@ -4,7 +4,7 @@ import select
 import socket
 import struct
 
-from brainsets.supervision.run import Ended
+from brainsets.supervision.run import ChildExit
 
 __all__ = ["DESCRIPTORS", "END", "PID", "WarmForker"]
 
@@ -14,7 +14,7 @@ DESCRIPTORS = 5
 """How many come with a request: for news, results and start, and two streams."""
 
 # A process with much memory is forked in milliseconds; this one is not well.
-_LONGEST_FORK_S = 60
+_FORK_TIMEOUT_S = 60
 
 
 class WarmForker:
@@ -40,14 +40,14 @@ class WarmForker:
             return None
         finally:
             theirs.close()
-        self._news.settimeout(_LONGEST_FORK_S)
+        self._news.settimeout(_FORK_TIMEOUT_S)
         message = self._received()
         return PID.unpack(message)[0] if message else None
 
     def guard(self, mark: str) -> None:
         """Do nothing: the zygote guards the child, as long as this process lives."""
 
-    def ended(self) -> Ended | None:
+    def ended(self) -> ChildExit | None:
         """Return the end of the child, None while it lives."""
         self._news.settimeout(0)
         try:
@@ -55,8 +55,8 @@ class WarmForker:
         except BlockingIOError:
             return None
         if not message:
-            return Ended(None)
-        return Ended(*END.unpack(message))
+            return ChildExit(None)
+        return ChildExit(*END.unpack(message))
 
     def wait(self, seconds: float) -> None:
         """Wait for news of the child."""

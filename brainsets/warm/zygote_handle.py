@@ -15,20 +15,20 @@ from functools import partial
 
 from brainsets.jobs.job import Job
 from brainsets.shared.inputs.code import code_stamp
-from brainsets.warm.requests import Request, Unfit
+from brainsets.warm.requests import Request, RunCold
 from brainsets.warm.zygote_forker import WarmForker
 
-__all__ = ["Readiness"]
+__all__ = ["ZygoteHandle"]
 
-_LONGEST_IMPORT_S = 120
+_IMPORT_TIMEOUT_S = 120
 # A look at all imported files takes milliseconds, on a network disk much longer.
 _BETWEEN_LOOKS_S = 1.0
 _SHARE_OF_LOOKS = 0.02
 # A shell sets the first for itself; Python sets the last where the locale is C.
-_OF_NO_CONCERN = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}
+_IGNORED_VARIABLES = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}
 
 
-class Readiness:
+class ZygoteHandle:
     """Whether steps can be forked from a zygote.
 
     Parameters
@@ -82,7 +82,7 @@ class Readiness:
 
     def limit_import(self) -> None:
         """End an import that takes too long."""
-        limit = min(_LONGEST_IMPORT_S, self._job.timeout_s or _LONGEST_IMPORT_S)
+        limit = min(_IMPORT_TIMEOUT_S, self._job.timeout_s or _IMPORT_TIMEOUT_S)
         if not self.is_settled and time.monotonic() - self._started > limit:
             self._obstacle = f"its import took longer than {limit:g} s"
             os.killpg(self.pid, signal.SIGKILL)
@@ -114,18 +114,18 @@ class Readiness:
 
         Raises
         ------
-        Unfit
+        RunCold
             It has to run cold; says why.
         """
         self.look_at_files()
         if self._obstacle:
-            raise Unfit(self._obstacle)
-        for name in {*self._environment, *request.environment} - _OF_NO_CONCERN:
+            raise RunCold(self._obstacle)
+        for name in {*self._environment, *request.environment} - _IGNORED_VARIABLES:
             given, ours = request.environment.get(name), self._environment.get(name)
             if given != ours and _normal(name, given) != _normal(name, ours):
-                raise Unfit(f"{name} in its environment is not that of other jobs")
+                raise RunCold(f"{name} in its environment is not that of other jobs")
         if code_stamp(job.pipeline) != self._stamp:
-            raise Unfit("the pipeline's code has changed since it was imported")
+            raise RunCold("the pipeline's code has changed since it was imported")
 
 
 def _normal(name: str, value: str | None) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from brainsets.jobs.code.loading import UsageError, parsed_args
 from brainsets.shared.inputs.arguments import literal_secrets, named_files, recorded
 from brainsets.supervision import hidden_secrets as hidden
-from brainsets.supervision.failures import described
+from brainsets.supervision.failures import failure_from_exception
 
 LITERAL = "hunter2-of-mine"
 
@@ -156,7 +156,7 @@ def test_what_is_told_of_an_error_shows_no_secret(monkeypatch, capsys):
     try:
         raise ValueError(f"{args.token} {args!r} a%2Fb%20c%27d")
     except ValueError as error:
-        failure = described(error)
+        failure = failure_from_exception(error)
     printed = capsys.readouterr()
     for text in (str(failure), printed.err, printed.out):
         assert "a/b" not in text and "a%2Fb" not in text
@@ -167,13 +167,13 @@ def test_a_handoff_holds_the_name_of_a_secret_and_gives_the_secret_of_then(monke
     monkeypatch.setenv("MY_TOKEN", LITERAL)
     args = parsed_args(pipeline(), ["--token", "env:MY_TOKEN"])
     value = {"args": args, "head": f"Bearer {args.token}", args.token: ["x", 1, b"y"]}
-    payload = hidden.pickled(value)
+    payload = hidden.pickle_without_secrets(value)
     assert LITERAL.encode() not in payload
-    assert hidden.unpickled(payload) == value
+    assert hidden.unpickle_with_secrets(payload) == value
     monkeypatch.setenv("MY_TOKEN", "renewed")
     parsed_args(pipeline(), ["--token", "env:MY_TOKEN"])
-    assert hidden.unpickled(payload)["head"] == "Bearer renewed"
+    assert hidden.unpickle_with_secrets(payload)["head"] == "Bearer renewed"
     hidden._values.clear()
     with pytest.raises(KeyError):
-        hidden.unpickled(payload)
-    assert hidden.unpickled(pickle.dumps(value)) == value
+        hidden.unpickle_with_secrets(payload)
+    assert hidden.unpickle_with_secrets(pickle.dumps(value)) == value

@@ -19,7 +19,7 @@ pytest.importorskip("requests", reason="downloads are done with requests")
 from brainsets.archives.downloads import RETRIES, download_file
 from brainsets.archives.physionet import file_url, read_listing
 from brainsets.errors import DownloadError
-from brainsets.supervision.failures import described
+from brainsets.supervision.failures import failure_from_exception
 from tests.helpers.workspace import ROOT
 
 CONTENT = random.Random(7).randbytes(1_000_000)
@@ -54,7 +54,7 @@ def path(tmp_path):
 
 def is_transient(error):
     """Whether the job's FAILED sentinel would say that it may pass."""
-    return described(error)["transient"]
+    return failure_from_exception(error)["transient"]
 
 
 def nothing_in(folder):

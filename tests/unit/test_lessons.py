@@ -9,8 +9,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from brainsets.jobs.code import imported_modules as modules
-from brainsets.supervision.child import Distrust
-from brainsets.warm.preload import lessons
+from brainsets.supervision.child import RunAgain
+from brainsets.warm.preload import imported_by_step
 from brainsets.warm.succession import Succession
 from brainsets.warm.zygote import _Zygote
 
@@ -38,8 +38,8 @@ def test_parts_of_installed_packages_are_learned_and_whole_ones_where_asked_for(
         monkeypatch.setitem(sys.modules, name, module)
         if number == 0:
             modules.remember_modules()
-    assert lessons(whole_packages=False) == ["lab_there.part"]
-    assert lessons(whole_packages=True) == ["lab_there.part", "lab_whole"]
+    assert imported_by_step(whole_packages=False) == ["lab_there.part"]
+    assert imported_by_step(whole_packages=True) == ["lab_there.part", "lab_whole"]
 
 
 @pytest.mark.parametrize("ending", [None, ValueError, SystemExit, KeyboardInterrupt])
@@ -55,7 +55,7 @@ def test_whatever_the_end_of_a_step_it_is_not_believed_after_a_change(ending):
         if ending is not None:
             raise ending
 
-    with pytest.raises(Distrust, match="a change"):
+    with pytest.raises(RunAgain, match="a change"):
         zygote._believed("process", step)
     assert told == [("process", None)]
 

@@ -131,16 +131,18 @@ def test_file_that_is_written_over_keeps_its_room(tmp_path):
 
 def test_log_that_cannot_be_written_is_no_error():
     text = (
-        "from brainsets.supervision.failures import described, say\n"
+        "from brainsets.supervision.failures import failure_from_exception, say\n"
         "say('words')\n"
-        "assert described(ValueError('of data'))['message'] == 'of data'\n"
+        "assert failure_from_exception(ValueError('of data'))['message'] == 'of data'\n"
     )
     with open("/dev/full", "w") as full:
         run = subprocess.run(
             [sys.executable, "-c", text], stdout=full, stderr=full, cwd=ROOT
         )
     assert run.returncode == 0
-    assert failures.described(ValueError("of data"))["message"] == "of data"
+    assert (
+        failures.failure_from_exception(ValueError("of data"))["message"] == "of data"
+    )
 
 
 ENDS = {

@@ -11,7 +11,11 @@ from brainsets.errors import PipelineError
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.pipeline import BrainsetPipeline
 from brainsets.shared.state.status import BrainsetStatus, failure_text
-from brainsets.supervision.failures import described, failure_of_kind, told
+from brainsets.supervision.failures import (
+    failure_from_exception,
+    failure_from_parent,
+    make_failure,
+)
 
 LONG = "x" * 10_000_000
 
@@ -24,11 +28,11 @@ def test_long_message_makes_neither_log_nor_sentinel_long(monkeypatch, kind, tex
     try:
         raise kind(text)
     except kind as error:
-        failure = described(error)
+        failure = failure_from_exception(error)
     assert len(failure["message"]) < 5000 and len(failure["traceback"]) < 5000
     assert len(log.getvalue()) < 110_000
     assert "characters left out" in log.getvalue()
-    for failure in (told(OSError(text)), failure_of_kind("Killed", text)):
+    for failure in (failure_from_parent(OSError(text)), make_failure("Killed", text)):
         assert len(failure["message"]) < 5000
 
 

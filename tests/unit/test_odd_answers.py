@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from brainsets.archives.answers import retry_after_s
 from brainsets.archives.downloads import RETRIES, download_file
 from brainsets.errors import DownloadError
-from brainsets.supervision.failures import described
+from brainsets.supervision.failures import failure_from_exception
 from tests.helpers.archive_server import ArchiveServer
 
 CONTENT = bytes(range(256)) * 4
@@ -196,7 +196,7 @@ def test_what_an_answer_names_and_does_not_keep_is_tried_again(path, kind):
     waits = []
     got, server = fetched([MAY_PASS[kind]], path, report=waits.append)
     assert isinstance(got, DownloadError), path.read_bytes()
-    assert described(got)["transient"] and got.__cause__ is not None
+    assert failure_from_exception(got)["transient"] and got.__cause__ is not None
     assert len(server.requests) == RETRIES + 1 and len(waits) == RETRIES
     assert str(got).isprintable() and len(str(got)) < 500
     assert nothing_in(path.parent)
@@ -208,7 +208,7 @@ def test_what_an_answer_names_and_does_not_keep_is_tried_again(path, kind):
 def test_what_will_not_be_the_file_is_refused(path, kind):
     got, server = fetched([REFUSED[kind]], path)
     assert isinstance(got, DownloadError), path.read_bytes()
-    assert got.__cause__ is None and not described(got)["transient"]
+    assert got.__cause__ is None and not failure_from_exception(got)["transient"]
     assert len(server.requests) <= (21 if kind in ROUND else 2)
     assert str(got).isprintable() and len(str(got)) < 500
     assert nothing_in(path.parent)
@@ -331,7 +331,7 @@ def test_server_that_drips_is_left(path, kind, monkeypatch):
     answers = [dripping(DRIPS[kind], drip, wait_s) for _ in range(2)]
     got, _ = fetched(answers, path, sha256=SHA256, report=told.append)
     assert "less than 100 bytes arrive in a second" in str(got)
-    assert "less than 100 bytes" in told[0] and described(got)["transient"]
+    assert "less than 100 bytes" in told[0] and failure_from_exception(got)["transient"]
 
 
 def test_server_that_says_nothing_more_is_left(path, monkeypatch):
@@ -339,7 +339,7 @@ def test_server_that_says_nothing_more_is_left(path, monkeypatch):
     monkeypatch.setattr("brainsets.archives.downloads.RETRIES", 1)
     silent = [itertools.islice(dripping(CUT, b"", 0.8), 2) for _ in range(2)]
     got, _ = fetched(silent, path)
-    assert isinstance(got, DownloadError) and described(got)["transient"]
+    assert isinstance(got, DownloadError) and failure_from_exception(got)["transient"]
 
 
 def test_slow_server_that_goes_on_is_waited_for(path, monkeypatch):
@@ -360,7 +360,7 @@ def test_header_without_an_end_is_left(path, monkeypatch):
     monkeypatch.setattr("brainsets.archives.downloads.RETRIES", 0)
     endless = itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
     got, _ = fetched([endless], path)
-    assert isinstance(got, DownloadError) and described(got)["transient"]
+    assert isinstance(got, DownloadError) and failure_from_exception(got)["transient"]
 
 
 def test_byte_a_try_is_no_progress(path):
@@ -368,7 +368,7 @@ def test_byte_a_try_is_no_progress(path):
     bytewise += [rest(LENGTH, n, CONTENT[n : n + 1]) for n in range(1, 30)]
     got, server = fetched(bytewise, path, sha256=SHA256)
     assert len(server.requests) == RETRIES + 1
-    assert described(got)["transient"]
+    assert failure_from_exception(got)["transient"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from brainsets.warm.requests import Request, Unfit
-from brainsets.warm.zygote_handle import Readiness
+from brainsets.warm.requests import Request, RunCold
+from brainsets.warm.zygote_handle import ZygoteHandle
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm processes")
 
@@ -25,7 +25,7 @@ def zygote(tmp_path):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     life, told = os.pipe()
     job = SimpleNamespace(pipeline=pipeline, timeout_s=None)
-    readiness = Readiness(job, {"process": ours}, os.getpid(), life)
+    readiness = ZygoteHandle(job, {"process": ours}, os.getpid(), life)
     yield SimpleNamespace(
         readiness=readiness, job=job, channel=theirs, told=told, imported=imported
     )
@@ -54,7 +54,7 @@ def asked(zygote, **environment):
 
 def refusal(zygote, **environment):
     request = asked(zygote, **environment)
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(RunCold) as caught:
         zygote.readiness.check(request, zygote.job)
     return str(caught.value)
 

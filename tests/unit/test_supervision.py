@@ -179,7 +179,7 @@ def test_an_exception_is_told_with_its_message_and_traceback(start):
     assert found["error"] == "ValueError"
     assert found["message"] == "no such\nsession é"
     assert "in inner" in found["traceback"]
-    assert "in be_child" not in found["traceback"]
+    assert "in run_child" not in found["traceback"]
     assert found["traceback"].endswith("ValueError: no such\nsession é")
     assert (found["signal"], found["timeout_s"], found["transient"]) == (
         None,
@@ -551,7 +551,7 @@ def test_child_whose_birth_cannot_be_written_down_does_nothing(start):
 
         born = []
         try:
-            run_supervised(run, born=full)
+            run_supervised(run, on_fork=full)
         except OSError as error:
             born.append(error.errno)
         # Nobody but this process waits for it.

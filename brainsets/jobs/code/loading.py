@@ -14,7 +14,11 @@ from brainsets.errors import PipelineError
 from brainsets.jobs.code import outside_modules
 from brainsets.shared.inputs.arguments import recorded, without_repeat_flags
 from brainsets.shared.inputs.code import code_hash, code_stamp
-from brainsets.supervision.hidden_secrets import UsageError, hidden, revealed
+from brainsets.supervision.hidden_secrets import (
+    UsageError,
+    mask_secrets,
+    resolve_secrets,
+)
 
 __all__ = [
     "UsageError",
@@ -144,7 +148,7 @@ def _parsed(pipeline: Any, arguments: list[str]) -> Namespace | None:
                 f"{' '.join(recorded(arguments, None))!r}."
             )
         return None
-    given = revealed(arguments)
+    given = resolve_secrets(arguments)
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
@@ -154,4 +158,4 @@ def _parsed(pipeline: Any, arguments: list[str]) -> Namespace | None:
         text = printed.getvalue().strip() or f"its parser ended with {error.code}"
         if "No such file or directory" in text:
             text += f" (relative paths start at {os.getcwd()})"
-        raise UsageError(hidden(text)) from error
+        raise UsageError(mask_secrets(text)) from error

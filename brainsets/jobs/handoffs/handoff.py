@@ -20,7 +20,11 @@ from brainsets.jobs.handoffs import old_handoff
 from brainsets.jobs.handoffs.raw_files import RawData, raw_data
 from brainsets.shared.files import write_atomically
 from brainsets.shared.inputs.raw_data import first_change
-from brainsets.supervision.hidden_secrets import hidden, pickled, unpickled
+from brainsets.supervision.hidden_secrets import (
+    mask_secrets,
+    pickle_without_secrets,
+    unpickle_with_secrets,
+)
 
 __all__ = ["Handoff", "handoff_key", "read_handoff", "write_handoff"]
 
@@ -138,7 +142,7 @@ class Handoff:
         if self.payload is None:
             raise HandoffError("what download returned could not be kept")
         try:
-            output, attributes = unpickled(self.payload)
+            output, attributes = unpickle_with_secrets(self.payload)
             return output, dict(attributes)
         except Exception as error:
             raise HandoffError(_error_text(error)) from error
@@ -207,8 +211,8 @@ def write_handoff(
 def _pickled(value: Any) -> tuple[bytes | None, str | None]:
     """Return a value as a pickle that can be read again, or why there is none."""
     try:
-        payload = pickled(value)
-        unpickled(payload)
+        payload = pickle_without_secrets(value)
+        unpickle_with_secrets(payload)
         return payload, None
     except Exception as error:
         # Whatever a class of the pipeline does when it is pickled: process will call
@@ -218,7 +222,7 @@ def _pickled(value: Any) -> tuple[bytes | None, str | None]:
 
 def _error_text(error: Exception) -> str:
     try:
-        return hidden(f"{type(error).__name__}: {error}")[:_MAX_REASON_LENGTH]
+        return mask_secrets(f"{type(error).__name__}: {error}")[:_MAX_REASON_LENGTH]
     except Exception:
         return type(error).__name__
 
