@@ -56,6 +56,7 @@ def _page(pager: list[str], texts: Iterator[str]) -> None:
     # Colours are shown by less only if it is told so.
     environment = {"LESS": "-R", **os.environ}
     process = subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment)
+    assert process.stdin is not None
     encoding = sys.stdout.encoding
     # Ctrl-C is for the pager, which ends when it is told to.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,27 +1,32 @@
-"""``status --watch``: the picture of a run, drawn from the sentinels alone."""
+"""``status --watch``: the live view of a run, from the sentinels alone."""
 
 import sys
 import time
 from collections.abc import Callable
 
 from brainsets.display.rates import WriteRates
-from brainsets.display.screens import LineScreen, LiveScreen, can_redraw, console
+from brainsets.display.screens import (
+    LineScreen,
+    LiveScreen,
+    can_redraw,
+    console,
+    pause_s,
+)
 from brainsets.display.status_table import outcome
-from brainsets.display.ticker import pause_s
-from brainsets.display.units import age_s, clock
+from brainsets.display.units import clock
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifests
 from brainsets.shared.state.sentinels import DONE, FAILED, RUNNING
-from brainsets.shared.state.status import BrainsetStatus, brainset_status, failure_text
+from brainsets.shared.state.status import BrainsetStatus, brainset_status
 from brainsets.shared.text.lines import asset_title, single_line
 
 __all__ = ["watch"]
 
 _REFRESH_S = 1.0
-# Of one core; a look at 50,000 assets takes some tenths of a second.
-_SHARE = 0.1
-# Failures of before are told when it starts, but not a thousand of them.
-_MOST_FAILURES = 10
+# Of one core; reading the state of 50,000 assets takes some tenths of a second.
+_MAX_CPU_SHARE = 0.1
+# Shown when it starts, of those that there are by then.
+_MAX_FAILURES = 10
 
 
 def watch(find: Callable[[], list[BrainsetFolder]]) -> int:
@@ -51,7 +56,7 @@ class _Watcher:
         self._find = find
         self._manifests = Manifests()
         self._rates = WriteRates()
-        self._told: dict[tuple[str, str], tuple] | None = None
+        self._failures: dict[tuple[str, str], tuple] | None = None
         self._lines: dict[str, str] = {}
         # When a brainset was seen first, and how much of it was finished then.
         self._first: dict[str, tuple[float, int]] = {}
@@ -71,7 +76,7 @@ class _Watcher:
             else:
                 self._tell_counts()
             cost_s = time.process_time() - began
-            time.sleep(pause_s(cost_s, _REFRESH_S, share=_SHARE))
+            time.sleep(pause_s(cost_s, _REFRESH_S, share=_MAX_CPU_SHARE))
 
     def _tell_failures(self) -> None:
         failures = {
@@ -83,23 +88,21 @@ class _Watcher:
             key: (failure.get("step"), failure.get("attempts"), failure.get("message"))
             for key, failure in failures.items()
         }
-        known = self._told
+        known = self._failures
         fresh = [key for key, mark in marks.items() if (known or {}).get(key) != mark]
-        if known is None and len(fresh) > _MOST_FAILURES:
+        if known is None and len(fresh) > _MAX_FAILURES:
             self.screen.tell(
                 f"{len(fresh):,} failures so far, of which the last "
-                f"{_MOST_FAILURES}; all of them: 'python -m brainsets status --failed'"
+                f"{_MAX_FAILURES}; all of them: 'python -m brainsets status --failed'"
             )
-            fresh = fresh[-_MOST_FAILURES:]
+            fresh = fresh[-_MAX_FAILURES:]
         for key in fresh:
             failure, (brainset, asset) = failures[key], key
             what = f"{single_line(brainset)} {asset_title(asset)}"
             if failure.get("asset"):
                 what += f" ({failure['step']})"
-            self.screen.tell(f"FAILED {what}: {failure_text(failure)}", "red")
-            if failure.get("log"):
-                self.screen.tell(f"       log: {single_line(failure['log'])}")
-        self._told = marks
+            self.screen.tell_failure(what, failure)
+        self._failures = marks
 
     def _tell_counts(self) -> None:
         for status in self.statuses:
@@ -115,7 +118,7 @@ class _Watcher:
                 self.screen.tell(f"{clock(time.time())} {line}")
 
     def _draw(self) -> None:
-        from brainsets.display.live_view import AssetLine, BrainsetBar
+        from brainsets.display.live_view import BrainsetBar, asset_lines
 
         now = time.time()
         bars = [
@@ -129,23 +132,11 @@ class _Watcher:
             )
             for status in self.statuses
         ]
-        running = [
-            (status.brainset, told)
-            for status in self.statuses
-            for told in status.running
-        ]
-        rates = self._rates.measure(told for _, told in running)
-        assets = [
-            AssetLine(
-                brainset,
-                told["asset"],
-                str(told["step"]),
-                str(told["status"]),
-                age_s(told["started"], now),
-                rates.get(told["pid"]),
-            )
-            for brainset, told in running
-        ]
+        assets = asset_lines(
+            [(s.brainset, record) for s in self.statuses for record in s.running],
+            self._rates,
+            now,
+        )
         self.screen.draw(bars, assets, 0)
 
     def _left_s(self, status: BrainsetStatus, now: float) -> float | None:

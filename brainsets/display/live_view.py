@@ -4,16 +4,18 @@ It is drawn as text of known width, not as a table of Rich's, which would take s
 times as long, many times a minute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from brainsets.display.units import duration, rate
+from brainsets.display.rates import WriteRates
+from brainsets.display.units import age_s, duration, rate
 from brainsets.shared.text.lines import MAX_LINE_LENGTH, asset_title, single_line
 
-__all__ = ["AssetLine", "BrainsetBar", "picture"]
+__all__ = ["AssetLine", "BrainsetBar", "asset_lines", "picture"]
 
 # Told apart by shape as well as by colour: not everybody has, or wants, colours.
 _MARKS = {"done": "━", "failed": "×", "left": "╌", "cut": "…"}
@@ -45,6 +47,25 @@ class AssetLine:
     status: str
     age_s: float | None = None
     rate: float | None = None
+
+
+def asset_lines(
+    running: Iterable[tuple[str, dict[str, Any]]], rates: WriteRates, now: float
+) -> list[AssetLine]:
+    """Return the lines of assets, from their brainsets and RUNNING sentinels."""
+    running = list(running)
+    rate_by_pid = rates.measure(record for _, record in running)
+    return [
+        AssetLine(
+            brainset,
+            record["asset"],
+            str(record.get("step")),
+            str(record.get("status")),
+            age_s(record.get("started"), now),
+            rate_by_pid.get(record.get("pid", 0)),
+        )
+        for brainset, record in running
+    ]
 
 
 def picture(

@@ -23,14 +23,14 @@ from brainsets.shared.state.sentinels import (
 )
 from brainsets.shared.state.status import failure_summary
 
-__all__ = ["BrainsetProgress", "Happening"]
+__all__ = ["BrainsetProgress", "AssetEvent"]
 
 # Nobody reads more lines than this, and each costs the reading of a file.
-_MOST_RUNNING = 40
+_MAX_RUNNING = 40
 
 
 @dataclass(frozen=True)
-class Happening:
+class AssetEvent:
     """Something that became of one asset.
 
     `state` is DOWNLOADED, DONE or FAILED; `failure` what a FAILED sentinel says, with
@@ -76,7 +76,7 @@ class BrainsetProgress:
         self._before: dict[str, int] = {}
         # Sentinels that have no more to say.
         self._settled: set[str] = set()
-        self._told: dict[str, tuple[int, float]] = {}
+        self._failures_read: dict[str, tuple[int, float]] = {}
         self._failed_steps: dict[str, Any] = {}
 
     @property
@@ -125,13 +125,13 @@ class BrainsetProgress:
         """Return how many seconds are left, None if that is not known."""
         return self.pace.left_s(self.remaining(), now)
 
-    def finish(self, name: str, step: str) -> Happening | None:
+    def finish(self, name: str, step: str) -> AssetEvent | None:
         """Take over that a step of an asset has succeeded, as Snakemake says."""
         state = DOWNLOADED if step == "download" else DONE
         self._before.pop(f"{name}.{state}", None)
         return self._become(name, state)
 
-    def fail(self, name: str, begun: float) -> tuple[bool, Happening | None]:
+    def fail(self, name: str, begun: float) -> tuple[bool, AssetEvent | None]:
         """Take over that a job of an asset has failed, as Snakemake says.
 
         Parameters
@@ -145,30 +145,33 @@ class BrainsetProgress:
         -------
         is_known : bool
             Whether the asset's sentinel says why.
-        happening : Happening or None
+        event : AssetEvent or None
             What it says, unless a look has found it before.
         """
         written = self._written(f"{name}.{FAILED}")
         if written is None or written == self._before.get(f"{name}.{FAILED}"):
             return False, None
-        told, at = self._told.get(name, (None, 0.0))
+        told, at = self._failures_read.get(name, (None, 0.0))
         if told == written:
             return at >= begun, None
-        happening = self._read_failure(name, written)
-        return happening is not None, happening
+        event = self._read_failure(name, written)
+        return event is not None, event
 
     def has_failed_since(self, assets: Iterable[str], began: float) -> bool:
         """Whether one of these assets, by id, is known to have failed since a time."""
         names = (self._names.get(asset, "") for asset in assets)
-        return any(self._told.get(name, (0, 0.0))[1] >= began for name in names)
+        return any(
+            self._failures_read.get(name, (0, 0.0))[1] >= began for name in names
+        )
 
-    def look(self) -> list[Happening]:
+    def look(self) -> list[AssetEvent]:
         """Look at the sentinels; return what became of assets since the last look."""
         try:
             found = set(os.listdir(self.folder.status))
         except OSError:
             found = set()
-        happened, running = [], []
+        events: list[AssetEvent] = []
+        running = []
         for file in found - self._settled:
             name, _, state = file.rpartition(".")
             if name not in self._assets:
@@ -176,11 +179,11 @@ class BrainsetProgress:
             elif state == RUNNING:
                 running.append(name)
             else:
-                happened += self._news(name, state, file)
+                events += self._news(name, state, file)
         self._gather(running)
-        return happened
+        return events
 
-    def _news(self, name: str, state: str, file: str) -> Iterator[Happening]:
+    def _news(self, name: str, state: str, file: str) -> Iterator[AssetEvent]:
         if state not in (DONE, DOWNLOADED, FAILED):
             self._settled.add(file)
             return
@@ -190,18 +193,18 @@ class BrainsetProgress:
             if written is None or written == before:
                 return
             if state == FAILED:
-                if self._told.get(name, (None, 0.0))[0] != written:
-                    happening = self._read_failure(name, written)
-                    if happening is not None:
-                        yield happening
+                if self._failures_read.get(name, (None, 0.0))[0] != written:
+                    event = self._read_failure(name, written)
+                    if event is not None:
+                        yield event
                 return
             del self._before[file]
         self._settled.add(file)
-        happening = self._become(name, state)
-        if happening is not None:
-            yield happening
+        event = self._become(name, state)
+        if event is not None:
+            yield event
 
-    def _become(self, name: str, state: str) -> Happening | None:
+    def _become(self, name: str, state: str) -> AssetEvent | None:
         was = self._states.get(name)
         if name not in self._assets or was in (state, DONE):
             return None
@@ -218,13 +221,13 @@ class BrainsetProgress:
             self.failed -= 1
             if state == DOWNLOADED and self._goal == DONE:
                 self._to_process.add(name)
-        return Happening(self.brainset, self._assets[name], state)
+        return AssetEvent(self.brainset, self._assets[name], state)
 
-    def _read_failure(self, name: str, written: int) -> Happening | None:
+    def _read_failure(self, name: str, written: int) -> AssetEvent | None:
         record = read_sentinel(self.folder.sentinel(name, FAILED))
         if record is None or name not in self._assets:
             return None
-        self._told[name] = (written, time.time())
+        self._failures_read[name] = (written, time.time())
         if self._states.get(name) != FAILED:
             self.failed += 1
             self._states[name] = FAILED
@@ -232,18 +235,18 @@ class BrainsetProgress:
         self._to_download.discard(name)
         self._to_process.discard(name)
         asset = self._assets[name]
-        return Happening(self.brainset, asset, FAILED, failure_summary(record))
+        return AssetEvent(self.brainset, asset, FAILED, failure_summary(record))
 
     def _gather(self, names: list[str]) -> None:
         """Read what the assets that are being worked on say of themselves."""
         records = []
-        for name in sorted(names)[:_MOST_RUNNING]:
+        for name in sorted(names)[:_MAX_RUNNING]:
             state, record = asset_state(self.folder, name, {f"{name}.{RUNNING}"})
             # One whose process is gone was left by a run that was killed.
             if state == RUNNING:
                 records.append({**record, "asset": self._assets[name]})
         self.running = records
-        self.more_running = max(len(names) - _MOST_RUNNING, 0)
+        self.more_running = max(len(names) - _MAX_RUNNING, 0)
 
     def _written(self, file: str) -> int | None:
         try:

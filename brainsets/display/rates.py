@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["WriteRates"]
 
 # A pipeline may call wget or aws, which may call others.
-_MOST_PROCESSES = 8
+_MAX_PROCESSES = 8
 
 
 class WriteRates:
@@ -25,13 +25,13 @@ class WriteRates:
 
     def measure(self, running: Iterable[dict[str, Any]]) -> dict[int, float]:
         """Return the rates since the last call, by the pid of each running download."""
-        rates, latest = {}, {}
+        rates: dict[int, float] = {}
+        latest: dict[int, tuple[float, int]] = {}
         for record in running:
             pid = record.get("pid")
             if record.get("step") != "download" or record.get("host") != self._host:
                 continue
-            written = _written(pid) if isinstance(pid, int) else None
-            if written is None:
+            if not isinstance(pid, int) or (written := _written(pid)) is None:
                 continue
             now = time.monotonic()
             latest[pid] = (now, written)
@@ -46,7 +46,7 @@ class WriteRates:
 def _written(pid: int) -> int | None:
     """Return the bytes that a process and its descendants have written so far."""
     total, waiting, seen = None, [pid], 0
-    while waiting and seen < _MOST_PROCESSES:
+    while waiting and seen < _MAX_PROCESSES:
         process = waiting.pop()
         seen += 1
         try:

@@ -1,9 +1,14 @@
-"""Where a run is shown: a terminal that is drawn anew, or plain lines."""
+"""Where a run is shown, and how often: a terminal that is redrawn, or plain lines."""
 
 import os
+import threading
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from brainsets.shared.state.status import failure_text
+from brainsets.shared.text.lines import single_line
 from brainsets.shared.text.streams import escape_controls, make_safe
 
 if TYPE_CHECKING:
@@ -11,7 +16,18 @@ if TYPE_CHECKING:
 
     from brainsets.display.live_view import AssetLine, BrainsetBar
 
-__all__ = ["LineScreen", "LiveScreen", "can_redraw", "console"]
+__all__ = [
+    "LineScreen",
+    "LiveScreen",
+    "Screen",
+    "Ticker",
+    "can_redraw",
+    "console",
+    "pause_s",
+]
+
+# Of one core, in the process that also plans and starts all jobs.
+_MAX_CPU_SHARE = 0.01
 
 
 def can_redraw(stream: TextIO) -> bool:
@@ -34,7 +50,36 @@ def console(stream: TextIO, **options: Any) -> "Console":
     return SafeConsole(file=stream, highlight=False, **options)
 
 
-class LineScreen:
+class Screen(ABC):
+    """What both kinds of screen can do; `is_live` is whether bars are drawn."""
+
+    is_live: bool
+
+    @abstractmethod
+    def tell(self, line: str, style: str = "") -> None:
+        """Write a line."""
+
+    def tell_failure(
+        self, what: str, failure: dict[str, Any], *, with_type: bool = True
+    ) -> None:
+        """Write why something failed, and where its log is."""
+        text = failure_text(failure, with_type=with_type)
+        self.tell(f"FAILED {what}: {text}", "red")
+        if failure.get("log"):
+            self.tell(f"       log: {single_line(failure['log'])}")
+
+    @abstractmethod
+    def draw(
+        self, bars: "Sequence[BrainsetBar]", assets: "Sequence[AssetLine]", more: int
+    ) -> None:
+        """Draw bars and lines anew; `more` assets at work have no line."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave the terminal as it was found."""
+
+
+class LineScreen(Screen):
     """Plain lines, for pipes, files and terminals that can do no more."""
 
     is_live = False
@@ -49,10 +94,7 @@ class LineScreen:
         self._stream.flush()
 
     def draw(
-        self,
-        bars: "Sequence[BrainsetBar]",
-        assets: "Sequence[AssetLine]",
-        more: int,
+        self, bars: "Sequence[BrainsetBar]", assets: "Sequence[AssetLine]", more: int
     ) -> None:
         """Draw nothing: what was written stays."""
 
@@ -60,8 +102,8 @@ class LineScreen:
         """Leave everything as it is."""
 
 
-class LiveScreen:
-    """A picture at the foot of a terminal, and lines that scroll by above it."""
+class LiveScreen(Screen):
+    """Bars and lines at the foot of a terminal, and lines that scroll by above it."""
 
     is_live = True
 
@@ -98,10 +140,7 @@ class LiveScreen:
         self._console.print(self._text(line, style=style))
 
     def draw(
-        self,
-        bars: "Sequence[BrainsetBar]",
-        assets: "Sequence[AssetLine]",
-        more: int,
+        self, bars: "Sequence[BrainsetBar]", assets: "Sequence[AssetLine]", more: int
     ) -> None:
         """Draw the picture anew."""
         size = self._console.size
@@ -119,3 +158,43 @@ class LiveScreen:
     def close(self) -> None:
         """Remove the picture."""
         self._live.stop()
+
+
+def pause_s(cost_s: float, least_s: float, *, share: float = _MAX_CPU_SHARE) -> float:
+    """Return how long to wait after something that took so many CPU seconds.
+
+    So long that it takes no more than `share` of one core, and at least `least_s`.
+    """
+    return max(least_s, cost_s * (1 / share - 1))
+
+
+class Ticker(threading.Thread):
+    """Calls a function in a thread of its own until it is told to stop.
+
+    The longer a call takes, the longer is the pause after it.
+
+    Parameters
+    ----------
+    function : callable
+        Called without arguments. It must not raise.
+    least_s : float
+        Seconds between two calls, at least.
+    """
+
+    def __init__(self, function: Callable[[], None], least_s: float) -> None:
+        super().__init__(name="brainsets-display", daemon=True)
+        self._function = function
+        self._least_s = least_s
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Call the function until `stop`."""
+        wait_s = 0.0
+        while not self._stopped.wait(wait_s):
+            began = time.thread_time()
+            self._function()
+            wait_s = pause_s(time.thread_time() - began, self._least_s)
+
+    def stop(self) -> None:
+        """Have it call no more; what is under way is finished."""
+        self._stopped.set()

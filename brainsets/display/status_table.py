@@ -30,11 +30,11 @@ _STYLES = {
     "DOWNLOADED": "blue",
 }
 # Columns for these only where there are any: the table must fit 80 characters.
-_SELDOM = ("INTERRUPTED", "DOWNLOADED")
-_MOST_FAILURES = 50
-_MOST_RUNNING = 20
-_MOST_INTERRUPTED = 10
-_MOST_ORPHANS = 5
+_RARE_STATES = ("INTERRUPTED", "DOWNLOADED")
+_MAX_FAILURES = 50
+_MAX_RUNNING = 20
+_MAX_INTERRUPTED = 10
+_MAX_ORPHANS = 5
 
 
 def show_outcome(
@@ -84,7 +84,8 @@ def outcome(
     shown = [
         state
         for state in STATES
-        if state not in _SELDOM or any(status.counts.get(state) for status in statuses)
+        if state not in _RARE_STATES
+        or any(status.counts.get(state) for status in statuses)
     ]
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     table.add_column("brainset", overflow="fold")
@@ -116,13 +117,13 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
         )
     for broken in status.broken:
         lines += _failure(status, broken, str(broken.get("step")), whole=True)
-    for failure in _most(status.failures, _MOST_FAILURES, is_whole):
+    for failure in _first(status.failures, _MAX_FAILURES, is_whole):
         title = f"{asset_title(failure['asset'])} ({failure['step']})"
         lines += _failure(status, failure, title, whole=False)
     if not is_whole:
-        more = len(status.failures) - _MOST_FAILURES
+        more = len(status.failures) - _MAX_FAILURES
         lines += _rest(status, more, "FAILED", "--failed")
-    for running in _most(status.running, _MOST_RUNNING, is_whole):
+    for running in _first(status.running, _MAX_RUNNING, is_whole):
         lines.append(
             f"[cyan]RUNNING[/] {_safe(status.brainset)} "
             f"{_safe(asset_title(running['asset']))} ({_safe(running['step'])}), "
@@ -130,9 +131,9 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
             f"since {_safe(running['started'])}"
         )
     if not is_whole:
-        more = len(status.running) - _MOST_RUNNING
+        more = len(status.running) - _MAX_RUNNING
         lines += _rest(status, more, "RUNNING", "--asset '*'")
-    for stopped in _most(status.interrupted, _MOST_INTERRUPTED, is_whole):
+    for stopped in _first(status.interrupted, _MAX_INTERRUPTED, is_whole):
         lines.append(
             f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
             f"{_safe(asset_title(stopped['asset']))} ({_safe(stopped['step'])}), "
@@ -140,22 +141,24 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
         )
         lines.append(f"       log: {_safe(stopped['log'])}")
     if not is_whole:
-        more = len(status.interrupted) - _MOST_INTERRUPTED
+        more = len(status.interrupted) - _MAX_INTERRUPTED
         lines += _rest(status, more, "INTERRUPTED", "--pending")
     if status.orphaned:
         named = ", ".join(
-            _safe(asset_title(asset)) for asset in status.orphaned[:_MOST_ORPHANS]
+            _safe(asset_title(asset)) for asset in status.orphaned[:_MAX_ORPHANS]
         )
-        more = ", ..." if len(status.orphaned) > _MOST_ORPHANS else ""
+        rest = ", ..." if len(status.orphaned) > _MAX_ORPHANS else ""
         lines.append(
             f"{_safe(status.brainset)}: prepared, but no longer in the manifest: "
-            f"{named}{more}"
+            f"{named}{rest}"
         )
     return lines
 
 
-def _most(told: list, most: int, is_whole: bool) -> list:
-    return told if is_whole else told[:most]
+def _first(
+    entries: list[dict[str, Any]], count: int, is_whole: bool
+) -> list[dict[str, Any]]:
+    return entries if is_whole else entries[:count]
 
 
 def _rest(status: BrainsetStatus, more: int, state: str, option: str) -> list[str]:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from brainsets.display.eta import Pace
 from brainsets.display.live_view import AssetLine, BrainsetBar, picture
 from brainsets.display.progress import BrainsetProgress
-from brainsets.display.ticker import pause_s
+from brainsets.display.screens import pause_s
 from brainsets.display.units import duration, rate
 from brainsets.planning.pending import Pending
 from brainsets.shared.folders import BrainsetFolder
