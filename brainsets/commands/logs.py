@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from brainsets.errors import SettingsError
-from brainsets.shared.files import is_plain
+from brainsets.shared.files import is_regular
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.text.streams import escape_controls_in_parts, print_to_stderr
@@ -92,7 +92,7 @@ def latest_log(folders: Iterable[BrainsetFolder], asset: str) -> Path:
         )
     [(folder, name)] = found
     logs = [folder.log(rule, name) for rule in _RULES]
-    logs = [log for log in logs if is_plain(log)]
+    logs = [log for log in logs if is_regular(log)]
     if not logs:
         raise SettingsError(
             f"--log: {asset!r} of {folder.root.name} has no log yet; nothing of it "

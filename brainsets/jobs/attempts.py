@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brainsets.jobs.edits import code_unless_edited, current_code, is_same_download
-from brainsets.jobs.full_disk import write_in_little_room
+from brainsets.jobs.edits import is_same_download
+from brainsets.jobs.full_disk import write_on_full_disk
 from brainsets.jobs.handoffs import handoff
 from brainsets.jobs.job import Job
 from brainsets.jobs.tracker import StatusTracker
@@ -28,7 +28,7 @@ from brainsets.supervision.run import Forker, Outcome, run_supervised
 __all__ = ["Attempt", "Forkers"]
 
 Forkers = Mapping[str, Callable[[], Forker]]
-"""Makes who forks the child of a step, by kind: download, process, inspect."""
+"""Factories of a step's forkers, by kind of child: download, process, inspect."""
 
 _ATTEMPTS_KEPT = 20
 
@@ -117,8 +117,8 @@ class Attempt:
         }
 
     @property
-    def was_something_else(self) -> bool:
-        """Whether raw files may be those of another row or of other arguments."""
+    def has_other_inputs(self) -> bool:
+        """Whether the raw files may be of another row or of other arguments."""
         known = handoff.handoff_key(self.folder.handoff(self.name))
         if known is None:
             known = self.read(sentinels.DONE) or self.failed
@@ -126,14 +126,6 @@ class Attempt:
             return False
         known = {key: known.get(key) for key in self.key}
         return not is_same_download(self.job, known, self.key)
-
-    def look_at_code(self) -> tuple[str, str]:
-        """Return stamp and hash of the code as it lies on disk at this moment."""
-        return current_code(self.job)
-
-    def code_of(self, stamp: str, code: str) -> str:
-        """Return the hash of the code that this step has run; see `code_seen`."""
-        return code_unless_edited(self.job, stamp, code)
 
     @property
     def may_have_truncated(self) -> bool:
@@ -178,14 +170,13 @@ class Attempt:
         try:
             sentinels.write_sentinel(path, record)
         except OSError:
-            # A full disk: what this attempt has written is for nobody, and RUNNING has
-            # room of its own.
+            # The disk is full: this attempt's output is useless, and RUNNING has room.
             shutil.rmtree(self.folder.staging(self.name), ignore_errors=True)
-            write_in_little_room(path, record, running)
+            write_on_full_disk(path, record, running)
         self._remove(sentinels.RUNNING)
 
-    def withdraw(self, *states: str) -> None:
-        """Remove what says that the asset is finished, as it is going to be made anew.
+    def remove_sentinels(self, *states: str) -> None:
+        """Remove sentinels of success before the asset is made again.
 
         Snakemake does so with the files that a rule leaves, but knows nothing of those
         of a batch's members, nor that a download will be followed by processing.
@@ -194,7 +185,7 @@ class Attempt:
             self._remove(state)
 
     def keep_order(self) -> None:
-        """Make sure that nothing that this step has needed is newer than its result."""
+        """Make the inputs of this step no newer than its result."""
         needed = [self.folder.manifest, self.folder.environment_ready]
         if self.step == "process":
             needed.append(self.folder.sentinel(self.name, sentinels.DOWNLOADED))
@@ -204,7 +195,7 @@ class Attempt:
         remove_file(self.folder.sentinel(self.name, state))
 
     def already_done(self) -> bool:
-        """Whether somebody has finished the same thing while this attempt waited."""
+        """Whether another attempt has finished the same while this one waited."""
         record = self.read(self.success)
         wanted = {k: self.identity[k] for k in ("row", "args", "code")}
         if self.step == "download":
@@ -212,27 +203,27 @@ class Attempt:
         return all(record.get(key) == value for key, value in wanted.items())
 
     def __getstate__(self) -> dict[str, Any]:
-        # A child starts none of its own, and knows no end.
+        # A child starts no children of its own, and has no outcome yet.
         return {**vars(self), "_forkers": {}, "outcome": None}
 
-    def supervised(
+    def run_in_child(
         self, kind: str, function: Callable[[], Any], status: str = "starting"
     ) -> Outcome:
-        """Run a function in a child, which RUNNING speaks of from its beginning.
+        """Run a function in a child process, announced by RUNNING from its start.
 
-        It must bear to run twice: see `brainsets.warm.preload`.
+        It may be run twice: see `brainsets.warm.preload`.
         """
-        outcome = self._in_child(kind, function, status)
+        outcome = self._run_once(kind, function, status)
         if outcome.again is not None:
             print(
                 f"{kind}: once more, without what earlier steps have imported, as it "
                 f"changes what an import may depend on ({outcome.again})",
                 flush=True,
             )
-            outcome = self._in_child("again", function, status)
+            outcome = self._run_once("again", function, status)
         return outcome
 
-    def _in_child(self, kind: str, function: Callable[[], Any], status: str) -> Outcome:
+    def _run_once(self, kind: str, function: Callable[[], Any], status: str) -> Outcome:
         running = self.folder.sentinel(self.name, sentinels.RUNNING)
 
         def beat() -> None:
@@ -243,7 +234,7 @@ class Attempt:
 
         outcome = run_supervised(
             function,
-            on_fork=lambda pid: self._announce(pid, status),
+            on_fork=lambda pid: self._write_running(pid, status),
             timeout_s=self.job.timeout_s,
             heartbeat=beat,
             heartbeat_s=HEARTBEAT_S,
@@ -252,7 +243,7 @@ class Attempt:
         self.running = self.read(sentinels.RUNNING)
         return outcome
 
-    def _announce(self, pid: int, status: str) -> None:
+    def _write_running(self, pid: int, status: str) -> None:
         """Write RUNNING for the process that works on the asset."""
         self.running = {
             **self.identity,
@@ -266,9 +257,9 @@ class Attempt:
         sentinels.write_sentinel(path, self.running)
 
     def make_tracker(self) -> StatusTracker:
-        """Return what the child tells its status."""
+        """Return the tracker with which the child reports its status."""
         if self.running.get("pid") != os.getpid():
-            # It was forked before its parent could write this down.
+            # The child was forked before its parent wrote the sentinel.
             self.running = self.read(sentinels.RUNNING)
 
         def write(status: str) -> None:

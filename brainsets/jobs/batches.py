@@ -1,10 +1,9 @@
 """A job that runs a step of several assets, one after the other.
 
-Each asset has a child, a log and sentinels of its own, as it would have alone, so
-whatever happens to it happens to it alone. The job goes on after a failure, and stops
-when the run is stopped. Where an asset takes the job itself down, the next attempt
-begins with the others. It runs nothing that has been finished since the batch was
-planned, by an attempt that was cut off or by a job of a run that was killed.
+Each asset has a child process, a log and sentinels of its own, as in a job for one
+asset. The job goes on after a failure, and stops when the run is stopped. If an asset
+kills the job itself, the next attempt begins with the others. Assets that were finished
+since the batch was planned, by an earlier attempt or a killed run, are skipped.
 """
 
 import os
@@ -27,7 +26,7 @@ from brainsets.supervision.failures import say, say_error
 
 __all__ = ["download_batch", "process_batch"]
 
-# What a step returns that was interrupted, beside the number of the signal.
+# An interrupted step returns this plus the number of the signal.
 _SIGNALLED = 128
 
 
@@ -91,7 +90,7 @@ def _exit_status(
 def _download(batch: "_Batch") -> int:
     failed = [m for m in batch.members if not batch.is_downloaded(m)]
     for trial in range(1 + batch.retries):
-        # If nothing works, it is up to Snakemake to try again.
+        # If all fail, Snakemake retries the job.
         if not failed or (trial and len(failed) == len(batch.members)):
             break
         if trial:
@@ -178,7 +177,7 @@ class _Batch:
         if os.getppid() != self._parent:
             raise BatchError("whoever has started this job was killed, so this ends.")
         if not self._plan_file.exists():
-            # It was removed by a later run, and reading it says so.
+            # A later run has removed it: this raises the error that says so.
             read_plan(self._plan_file)
         job = replace(self.job, asset=member["name"])
         self._write_to_log(member)
@@ -209,7 +208,7 @@ class _Batch:
             log.parent.mkdir(parents=True, exist_ok=True)
             stream = os.open(log, flags, 0o666)
         except OSError as error:
-            # Then the log of this job has it, and the others have their turn.
+            # Its output goes to the log of this job, and the other assets still run.
             self.say(member, f"has no log: {error}")
             return
         for number in (1, 2):
@@ -220,7 +219,7 @@ class _Batch:
         say(f"{asset_title(member['asset'])} {what} ({self._log(member)})")
 
     def finish(self, state: str, failed: Sequence[Member]) -> None:
-        """Write down that this job is over."""
+        """Write the sentinel of the finished job."""
         record = {
             "assets": [member["asset"] for member in self.members],
             "failed": [member["asset"] for member in failed],

@@ -1,9 +1,9 @@
-"""What to put into a manifest in place of a value that a table cannot hold."""
+"""Advice on what to store instead of a value that a manifest cannot hold."""
 
 import sys
 from typing import Any
 
-__all__ = ["instead_of"]
+__all__ = ["replacement_advice"]
 
 _AS_TEXT = "text (`str(...)`)"
 _AS_LIST = "a list (`list(...)`)"
@@ -11,7 +11,7 @@ _AS_PLAIN_LIST = "a list (`.tolist()`)"
 _SECONDS = "its seconds, as a number (`.total_seconds()`)"
 _NAME = "its name, as text (`.__name__`)"
 
-# From types, by name, so that nothing is imported for it, to advice; the first counts.
+# Advice by the names of types, as their modules may not be imported; first match wins.
 _ADVICE = {
     "datetime.timedelta": _SECONDS,
     "numpy.timedelta64": 'its seconds, as a number (`... / np.timedelta64(1, "s")`)',
@@ -61,11 +61,10 @@ _ADVICE = {
 }
 
 
-def instead_of(value: Any) -> str:
+def replacement_advice(value: Any) -> str:
     """Return what a table can hold in place of a value.
 
-    Objects may do anything when they are looked at; whoever cannot say more gives the
-    advice that is never wrong.
+    Objects may raise anything when inspected; then the advice is a general one.
     """
     try:
         return _advice(value)
@@ -84,7 +83,7 @@ def _advice(value: Any) -> str:
     if hasattr(kind, "__dataclass_fields__"):
         return "a dict (`dataclasses.asdict(...)`)"
     if hasattr(kind, "tolist"):
-        # Arrays of all makes, and what stands for one in pandas.
+        # Arrays of any library, and those of pandas.
         return _AS_PLAIN_LIST
     if hasattr(kind, "__array__"):
         return "a list (`numpy.asarray(...).tolist()`)"

@@ -1,7 +1,7 @@
-"""What a step has seen of code and arguments, which may be edited while it runs.
+"""Notice edits of code and argument files while a step runs.
 
-Who knows when what was read takes it for no version at all, so the next run does the
-step again.
+Which version the step has read is then unknown, so it is recorded as none of them, and
+the next run does the step again.
 """
 
 from typing import Any
@@ -19,11 +19,11 @@ __all__ = [
 ]
 
 EDITED = "edited while the step ran"
-"""What is written down of what was edited: no version of it."""
+"""Recorded instead of a hash of what was edited."""
 
 
 def current_code(job: Job) -> tuple[str, str]:
-    """Return stamp and hash of the code as it lies on disk at this moment."""
+    """Return stamp and hash of the code that is on disk now."""
     stamp = code_stamp(job.pipeline)
     code = job.code if stamp == job.code_stamp else code_hash(job.pipeline)
     return stamp, code
@@ -35,18 +35,17 @@ def code_unless_edited(job: Job, stamp: str, code: str) -> str:
     Parameters
     ----------
     job : Job
-        Of which it is a step.
+        The job that runs the step.
     stamp, code : str
-        Those of the code before it was imported.
+        Stamp and hash of the code before it was imported.
 
     Returns
     -------
     str
-        The hash; of no code at all if somebody edited the code since. What was
-        imported, and when, is not known then, so it must not be taken for one of
-        the versions: the next run does the step again.
+        The hash; `EDITED` if the code was edited since, as it is unknown then which
+        version was imported.
     """
-    # The code of a published package has no stamp, as nobody edits it.
+    # The code of a published package has no stamp, as it is not edited.
     if not job.code_stamp:
         return job.code
     now, code_now = current_code(job)
@@ -57,9 +56,9 @@ def code_unless_edited(job: Job, stamp: str, code: str) -> str:
 
 
 def args_unless_edited(job: Job, before: list[str]) -> list[str]:
-    """Return the arguments that a step has run with, files that they name included.
+    """Return the recorded arguments of a step, marked if a file that they name changed.
 
-    `before` are those of its beginning.
+    `before` are those at its beginning.
     """
     if job.recorded_args() == before:
         return before
@@ -71,10 +70,10 @@ def args_unless_edited(job: Job, before: list[str]) -> list[str]:
 
 
 def is_same_download(job: Job, known: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether two keys of downloads are of the same one.
+    """Whether two keys stand for the same download.
 
-    Those of earlier versions say nothing of files that arguments name. Planning, which
-    knows when they were written, takes them for outdated where it has to.
+    Keys of earlier versions have no hashes of files that arguments name; planning
+    decides by their dates whether these are outdated.
     """
     if known == now:
         return True

@@ -1,4 +1,4 @@
-"""A failure that is written down although the disk is full."""
+"""Write FAILED although the disk is full."""
 
 import errno
 import json
@@ -9,15 +9,15 @@ from typing import Any
 
 from brainsets.shared.files import write_atomically, write_over
 
-__all__ = ["write_in_little_room"]
+__all__ = ["write_on_full_disk"]
 
-# Others that fail meanwhile give back what they had.
+# Other attempts that fail meanwhile free their space.
 _WAITS_S = (0.0, 0.2, 0.5, 1.0)
-_MAY_PASS = {errno.ENOSPC, errno.EDQUOT}
+_TEMPORARY_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 _SHORT_TEXT = 300
 
 
-def write_in_little_room(path: Path, record: dict[str, Any], own: Path) -> None:
+def write_on_full_disk(path: Path, record: dict[str, Any], own: Path) -> None:
     """Write a FAILED, shortened where it does not fit.
 
     Parameters
@@ -46,7 +46,7 @@ def write_in_little_room(path: Path, record: dict[str, Any], own: Path) -> None:
                 return
             except OSError as error:
                 reason = error
-        if reason.errno not in _MAY_PASS:
+        if reason.errno not in _TEMPORARY_ERRORS:
             break
     raise reason
 

@@ -1,4 +1,4 @@
-"""What a rule tells its wrapper, parsed from the command line."""
+"""One job of the workflow, parsed from its command line."""
 
 import argparse
 import json
@@ -56,7 +56,7 @@ class Job:
     def recorded_args(
         self, arguments: Sequence[str] | None = None, *, with_files: bool = True
     ) -> list[str]:
-        """Return arguments, by default the job's, as they are written down now."""
+        """Return arguments, by default the job's, as they are recorded now."""
         # The folder of a published pipeline is not there yet when a run is planned.
         folder = self.pipeline.parent if self.code_stamp else None
         given = self.arguments if arguments is None else arguments

@@ -9,7 +9,7 @@ from typing import Any
 from brainsets.errors import BrainsetError, ManifestError, PipelineError
 from brainsets.jobs.code.loading import load_pipeline, parsed_args
 from brainsets.jobs.code.outside_modules import hash_outside_modules
-from brainsets.jobs.column_advice import instead_of
+from brainsets.jobs.column_advice import replacement_advice
 from brainsets.jobs.edits import args_unless_edited, code_unless_edited, current_code
 from brainsets.jobs.job import Job
 from brainsets.jobs.process_setup import set_up_process
@@ -83,7 +83,7 @@ def _list_in_child(job: Job) -> int:
     args = parsed_args(pipeline, job.arguments)
     frame = pipeline.get_manifest(raw_dir=job.raw_dir, args=args)
     columns, lines, assets = table(frame)
-    # What is wrong with the selection is known before anything else starts.
+    # Fail on a wrong selection before any asset is started.
     job.selection.apply(job.brainset, assets)
     listing = {
         "format": FORMAT,
@@ -102,10 +102,10 @@ def _list_in_child(job: Job) -> int:
 
 
 def _follow_names(folder: BrainsetFolder, assets: list[str]) -> None:
-    """Rename what belongs to assets whose name in file names has changed.
+    """Rename the files of assets whose name in file names has changed.
 
-    That happens to an id when another one that differs from it only in case comes in or
-    goes; what was prepared of it stays what it is.
+    The name of an id changes when an id that differs from it only in case is added or
+    removed.
     """
     try:
         existing = set(os.listdir(folder.status))
@@ -193,7 +193,7 @@ def _column(title: str, values: list[Any], assets: list[str]) -> tuple[str, list
         except cells.CellError as error:
             raise ManifestError(
                 f"{where} {error}, which a table cannot hold; "
-                f"store {error.advice or instead_of(error.value)} instead."
+                f"store {error.advice or replacement_advice(error.value)} instead."
             ) from error
         except RecursionError as error:
             raise ManifestError(

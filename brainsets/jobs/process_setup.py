@@ -23,7 +23,7 @@ _THREADS = (
 
 
 def set_up_process(job: Job) -> None:
-    """Set up what a pipeline expects around it: folders, programs, no questions."""
+    """Make its folders, and set environment variables and standard streams."""
     _make("raw_dir", job.raw_dir)
     _make("processed_dir", job.folder.root)
     if job.isolated:
@@ -31,20 +31,20 @@ def set_up_process(job: Job) -> None:
         os.environ["VIRTUAL_ENV"] = sys.prefix
         scripts = f"{os.path.dirname(sys.executable)}{os.pathsep}"
         path = os.environ.get("PATH", "")
-        # A process that watches the steps of many assets comes here for each.
+        # A warm process does this for each step.
         if not path.startswith(scripts):
             os.environ["PATH"] = f"{scripts}{path}"
         for name in ("PYTHONPATH", "PYTHONHOME"):
             os.environ.pop(name, None)
     for name in _THREADS:
-        # A download has none, which not every library understands.
+        # A download has 0 threads, which some libraries refuse.
         if os.environ.get(name) == "0":
             os.environ[name] = "1"
     null = os.open(os.devnull, os.O_RDONLY)
     if null:
         os.dup2(null, 0)
         os.close(null)
-    # A process that is killed does not flush: what it printed must be in the log.
+    # A killed process does not flush its buffers.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")

@@ -1,7 +1,7 @@
-"""Whether a step has done its work, judged by what it returned.
+"""Refuse return values that stand for work that was never done.
 
-A function with a `yield` in it, or an `async def`, returns at once with nothing done;
-so has one that only says what would have to be computed.
+A generator function or an `async def` returns at once without having run, and a delayed
+computation only describes what would be computed.
 """
 
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -11,7 +11,7 @@ from brainsets.errors import OutputError
 
 __all__ = ["check_download_has_run", "check_process_has_run"]
 
-_MEND = {
+_ADVICE = {
     "a generator": "a function with a yield runs only while somebody loops over it, "
     "and nobody does; write the files in process, without yield",
     "a coroutine": "an async function runs only when it is awaited, and nobody does "
@@ -26,33 +26,35 @@ _MEND = {
 
 
 def check_process_has_run(returned: Any) -> None:
-    """Refuse what a `process` returns that has not done its work.
+    """Refuse the return value of a `process` that has not run.
 
     Raises
     ------
     OutputError
-        It, or a member of a list of it, is still to be run.
+        The value, or a member of a list, is work still to be run.
     """
     values = returned if isinstance(returned, (list, tuple, set)) else [returned]
     for value in values:
-        if kind := _unrun(value):
-            raise OutputError(f"process returned {kind}: {_MEND[kind]}.")
+        if kind := _unfinished_work(value):
+            raise OutputError(f"process returned {kind}: {_ADVICE[kind]}.")
 
 
 def check_download_has_run(returned: Any) -> None:
-    """Refuse a `download` that never ran; a generator is left to `process` to use.
+    """Refuse the return value of a `download` that has not run.
+
+    A generator is allowed, as `process` may iterate over it.
 
     Raises
     ------
     OutputError
-        It returned a coroutine, or something else to be awaited.
+        It is a coroutine, or something else to be awaited.
     """
-    if (kind := _unrun(returned)) in ("a coroutine", "a future"):
-        raise OutputError(f"download returned {kind}: {_MEND[kind]}.")
+    if (kind := _unfinished_work(returned)) in ("a coroutine", "a future"):
+        raise OutputError(f"download returned {kind}: {_ADVICE[kind]}.")
 
 
-def _unrun(value: Any) -> str | None:
-    """Return what a value is if it stands for work that nobody has done."""
+def _unfinished_work(value: Any) -> str | None:
+    """Return what a value is if it stands for work not done, else None."""
     kind = type(value)
     if issubclass(kind, (GeneratorType, AsyncGeneratorType)):
         return "a generator"
@@ -60,7 +62,7 @@ def _unrun(value: Any) -> str | None:
         return "a future"
     if issubclass(kind, CoroutineType) or hasattr(kind, "__await__"):
         return "a coroutine"
-    # What contextlib makes of a function with a yield; files, too, can be entered.
+    # From contextlib.contextmanager; other objects with __enter__, as files, are fine.
     if kind.__module__ == "contextlib" and hasattr(value, "gen"):
         return "a context manager"
     if issubclass(kind, (map, filter, zip)):

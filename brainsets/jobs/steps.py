@@ -12,9 +12,19 @@ from brainsets.jobs.attempts import Attempt, Forkers
 from brainsets.jobs.code.imported_modules import versions
 from brainsets.jobs.code.loading import code_in_memory, load_pipeline, parsed_args
 from brainsets.jobs.code.outside_modules import hash_outside_modules
-from brainsets.jobs.edits import args_unless_edited, is_same_download
+from brainsets.jobs.edits import (
+    args_unless_edited,
+    code_unless_edited,
+    current_code,
+    is_same_download,
+)
 from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
-from brainsets.jobs.handoffs.instance_state import Absent, changes, restore, snapshot
+from brainsets.jobs.handoffs.instance_state import (
+    MissingAttributes,
+    changes,
+    restore,
+    snapshot,
+)
 from brainsets.jobs.job import Job
 from brainsets.jobs.outputs.inspection import inspected_outputs, is_quickly_inspected
 from brainsets.jobs.outputs.publishing import publish
@@ -40,7 +50,7 @@ def download_asset(job: Job, forkers: Forkers | None = None) -> int:
     job : Job
         The job.
     forkers : mapping, optional
-        Makes those who fork its children; this process does where there is none.
+        Factories of the forkers of its children; without, this process forks them.
 
     Returns
     -------
@@ -76,7 +86,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
         )
         record = step(attempt)
         if record is not None:
-            record["code"] = attempt.code_of(*record["code"])
+            record["code"] = code_unless_edited(job, *record["code"])
             record["args"] = args_unless_edited(job, attempt.args)
             attempt.succeed(record)
             return 0
@@ -92,7 +102,7 @@ def _run(attempt: Attempt, step: Callable[[Attempt], dict[str, Any] | None]) -> 
 
 
 def _wait_for_lock(attempt: Attempt) -> bool:
-    """Make sure that nobody else works on the asset; return whether that took time."""
+    """Wait until no other process works on the asset; return whether one did."""
     if lock_asset(attempt.folder.lock, attempt.name, wait=False):
         attempt.run = current_run(attempt.folder.lock)
         return False
@@ -108,17 +118,17 @@ def _wait_for_lock(attempt: Attempt) -> bool:
 
 
 def _download(attempt: Attempt) -> dict[str, Any] | None:
-    kept = _kept(attempt)
-    redownload = attempt.may_have_truncated or attempt.was_something_else
+    kept = _earlier_handoff(attempt)
+    redownload = attempt.may_have_truncated or attempt.has_other_inputs
     is_repeat = False
     if kept is not None:
         is_repeat = has_failed_later(attempt.failed, kept.run)
-        # To fetch what is missing has not helped: what is there may be at fault.
+        # Fetching the missing files did not help: those that are there may be broken.
         is_useless = is_repeat and kept.is_repeat and _misses_a_file(attempt)
         redownload = redownload or is_useless or _has_changed(kept, attempt)
-    attempt.withdraw(sentinels.DOWNLOADED, sentinels.DONE)
+    attempt.remove_sentinels(sentinels.DOWNLOADED, sentinels.DONE)
     staging = fresh_staging(attempt.folder, attempt.name)
-    attempt.outcome = attempt.supervised(
+    attempt.outcome = attempt.run_in_child(
         "download",
         partial(_download_in_child, attempt, staging.folder, redownload, is_repeat),
     )
@@ -130,7 +140,7 @@ def _download(attempt: Attempt) -> dict[str, Any] | None:
     return record
 
 
-def _kept(attempt: Attempt) -> Handoff | None:
+def _earlier_handoff(attempt: Attempt) -> Handoff | None:
     """Return what is known of an earlier download of the asset."""
     try:
         return Handoff.read(attempt.folder.handoff(attempt.name))
@@ -139,7 +149,7 @@ def _kept(attempt: Attempt) -> Handoff | None:
 
 
 def _has_changed(kept: Handoff, attempt: Attempt) -> bool:
-    """Whether raw files that an earlier attempt has fetched are not what they were."""
+    """Whether raw files of an earlier attempt have changed since."""
     return _is_here(kept, attempt) and kept.change() is not None
 
 
@@ -148,9 +158,9 @@ def _misses_a_file(attempt: Attempt) -> bool:
 
 
 def _is_here(kept: Handoff, attempt: Attempt) -> bool:
-    """Whether a handoff speaks of the raw folder as it is set now.
+    """Whether a handoff was written for the present raw folder.
 
-    In another one, files may be that the handoff does not know.
+    Another folder may hold files that the handoff does not know of.
     """
     return kept.raw_dir in (None, str(attempt.job.raw_dir))
 
@@ -158,7 +168,7 @@ def _is_here(kept: Handoff, attempt: Attempt) -> bool:
 def _download_in_child(
     attempt: Attempt, staging: Path, redownload: bool, is_repeat: bool
 ) -> dict[str, Any]:
-    instance, row = _instance(attempt, staging, redownload)
+    instance, row = _make_instance(attempt, staging, redownload)
     before = snapshot(instance)
     output = instance.download(row)
     check_download_has_run(output)
@@ -192,21 +202,21 @@ def _download_in_child(
 
 
 def _process(attempt: Attempt) -> dict[str, Any] | None:
-    attempt.withdraw(sentinels.DONE)
+    attempt.remove_sentinels(sentinels.DONE)
     staging = fresh_staging(attempt.folder, attempt.name)
-    attempt.outcome = attempt.supervised(
+    attempt.outcome = attempt.run_in_child(
         "process", partial(_process_in_child, attempt, staging)
     )
     if missed := (attempt.outcome.result or {}).get("missed"):
         names = ", ".join(f"self.{name}" for name in missed)
         print(f"fetching again, as process needs {names} of its download", flush=True)
         staging = fresh_staging(attempt.folder, attempt.name)
-        attempt.outcome = attempt.supervised(
+        attempt.outcome = attempt.run_in_child(
             "process", partial(_process_in_child, attempt, staging, fetch=True)
         )
     record: dict[str, Any] | None = attempt.outcome.result
     if record is not None:
-        # What was written elsewhere stays there, to be looked at: no removal before.
+        # Checked before removal: files written elsewhere are kept for inspection.
         staging.check("process")
         inspected = _inspected(attempt, staging)
         if inspected.failure is None:
@@ -224,10 +234,10 @@ def _inspected(attempt: Attempt, staging: Staging) -> Outcome:
             return Outcome(inspected_outputs(staging.folder))
     except (BrainsetError, OSError) as error:
         return Outcome(failure=failure_from_parent(error))
-    # In a child as well: opening a broken file can crash the HDF5 library.
+    # In a child process: opening a broken file can crash the HDF5 library.
     inspect = partial(inspected_outputs, staging.folder)
-    outcome = attempt.supervised("inspect", inspect, "checking what was written")
-    # That may have taken a while.
+    outcome = attempt.run_in_child("inspect", inspect, "checking what was written")
+    # Again, as the inspection may have taken a while.
     staging.check("process")
     return outcome
 
@@ -252,19 +262,19 @@ def _process_in_child(
     Returns
     -------
     dict
-        What the sentinel says; or ``missed``, the attributes of the download that
-        process has asked for and that were not kept.
+        The content of the sentinel; or ``missed``: attributes set by download that
+        process has used and that could not be kept.
     """
-    # Where this runs once more, the first has left something.
+    # On a second run, the first has left files.
     staging.empty()
-    instance, row = _instance(attempt, staging.folder, False)
-    absent = Absent(instance, ())
+    instance, row = _make_instance(attempt, staging.folder, False)
+    absent = MissingAttributes(instance, ())
     try:
         if fetch:
             output = instance.download(row)
             check_download_has_run(output)
         else:
-            output, absent = _handed_over(attempt, instance)
+            output, absent = _restore_download(attempt, instance)
     except HandoffError as reason:
         print(f"fetching again before processing: {reason}", flush=True)
         if attempt.may_have_truncated or not isinstance(reason, _NotKept):
@@ -291,10 +301,10 @@ def _process_in_child(
 
 
 class _NotKept(HandoffError):
-    """What was downloaded is not handed over, although nothing is wrong with it."""
+    """The raw files are intact, but the return value of download was not kept."""
 
 
-def _handed_over(attempt: Attempt, instance: Any) -> tuple[Any, Absent]:
+def _restore_download(attempt: Attempt, instance: Any) -> tuple[Any, MissingAttributes]:
     """Return what download returned, with the instance as download has left it."""
     kept = Handoff.read(attempt.folder.handoff(attempt.name), with_payload=True)
     if not is_same_download(attempt.job, kept.key, attempt.key):
@@ -308,19 +318,19 @@ def _handed_over(attempt: Attempt, instance: Any) -> tuple[Any, Absent]:
     fresh = instance.args
     restore(instance, attributes)
     if instance.args is not fresh:
-        # What asks for a repetition is not of the download.
+        # Flags that ask for a repetition come from this step, not from the download.
         for name in ("redownload", "reprocess"):
             if hasattr(fresh, name):
                 setattr(instance.args, name, getattr(fresh, name))
-    return output, Absent(instance, kept.left_out)
+    return output, MissingAttributes(instance, kept.left_out)
 
 
-def _instance(
+def _make_instance(
     attempt: Attempt, processed_dir: Path, redownload: bool
 ) -> tuple[Any, Any]:
     """Return the pipeline's instance for one asset, and the asset's row."""
     job = attempt.job
-    attempt.code_before = code_in_memory(job.pipeline) or attempt.look_at_code()
+    attempt.code_before = code_in_memory(job.pipeline) or current_code(job)
     pipeline = load_pipeline(job.pipeline)
     args = parsed_args(pipeline, job.arguments)
     if redownload:

@@ -1,4 +1,4 @@
-"""The status of a running step, where others can see it."""
+"""The status that a running step reports."""
 
 import time
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from brainsets.supervision.hidden_secrets import mask_secrets
 
 __all__ = ["StatusTracker"]
 
-# A pipeline may report inside a tight loop; nobody can read faster than this.
-_SHORTEST_INTERVAL_S = 0.1
-# Of a status; more than is shown, so that no part of a secret is left at the end.
-_MOST_READ = 100_000
+# A pipeline may report inside a tight loop.
+_MIN_INTERVAL_S = 0.1
+# More than is shown, so that no secret is cut before it is masked.
+_MAX_STATUS_LENGTH = 100_000
 
 
 class StatusTracker:
-    """Tells others the status of one asset; made in the process that runs the step.
+    """Reports the status of one asset, from the process that runs the step.
 
     It answers ``update_status(asset, status)`` and, as a Ray actor's handle would,
     ``update_status.remote(asset, status)``.
@@ -24,7 +24,7 @@ class StatusTracker:
     Parameters
     ----------
     write : callable
-        Writes a status down.
+        Writes a status.
     """
 
     def __init__(self, write: Callable[[str], None]) -> None:
@@ -35,32 +35,32 @@ class StatusTracker:
         self.may_be_copied = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Workers that process starts get copies of a pipeline, to call its methods. In
-        # what download hands over, a copy would be of another attempt.
+        # Worker processes get copies of the pipeline instance, whose methods they call.
+        # In a handoff, a copy would belong to another attempt.
         if not self.may_be_copied:
             raise TypeError("cannot pickle what tells the status of a step")
         return StatusTracker, (_unheard,)
 
     def _update_status(self, asset: object, status: object) -> None:
         self._status, self._is_written = self.shown(status), False
-        if time.monotonic() - self._written >= _SHORTEST_INTERVAL_S:
+        if time.monotonic() - self._written >= _MIN_INTERVAL_S:
             self.flush()
 
     @staticmethod
     def shown(status: object) -> str:
         """Return a status as others may see it."""
-        # A word on what is being done is looked at by everybody, every second.
-        return cut_end(mask_secrets(str(status)[:_MOST_READ]), MAX_LINE_LENGTH)
+        # Status displays read it every second.
+        return cut_end(mask_secrets(str(status)[:_MAX_STATUS_LENGTH]), MAX_LINE_LENGTH)
 
     def flush(self) -> None:
-        """Write down the last status, if that had to wait."""
+        """Write the last status, if it is not written yet."""
         if not self._is_written:
             self._written, self._is_written = time.monotonic(), True
             self._write(self._status)
 
 
 def _unheard(status: str) -> None:
-    """Write nothing down: only the step itself tells its status."""
+    """Ignore the status of a copy: only the step itself reports."""
 
 
 class _Remote:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from brainsets.shared.files import is_plain, move_aside, remove_file
+from brainsets.shared.files import is_regular, move_aside, remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest_schema import schema_path
 from brainsets.shared.text.lines import single_line
@@ -80,10 +80,10 @@ def _obstacles_to_files(folder: BrainsetFolder) -> Iterator[Path]:
         folder.summary,
     )
     read = [folder.status, folder.batches, folder.workflow / "handoff"]
-    odd = [path for path in whole if os.path.lexists(path) and not is_plain(path)]
+    odd = [path for path in whole if os.path.lexists(path) and not is_regular(path)]
     for place in read:
         # A link to a file is one that a version control keeps.
-        odd += [path for path in _entries(place) if not is_plain(path)]
+        odd += [path for path in _entries(place) if not is_regular(path)]
     # A shell writes logs, through whatever link is there.
     odd += _entries(folder.workflow / "logs", folders=True)
     for step in _STEPS:

@@ -26,7 +26,7 @@ from brainsets.planning.cleanup import (
 from brainsets.planning.environment_needs import EnvironmentNeeds
 from brainsets.planning.pending import Pending, needs_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings
-from brainsets.shared.files import is_plain
+from brainsets.shared.files import is_regular
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.inputs.raw_folder import why_unusable
 from brainsets.shared.locks import conflicting_run, lock_run
@@ -237,7 +237,7 @@ class Run:
             pending or not folder.summary.exists() or self._summary_is_old(folder)
         ):
             targets.append(str(folder.summary))
-            if os.path.lexists(folder.summary) and not is_plain(folder.summary):
+            if os.path.lexists(folder.summary) and not is_regular(folder.summary):
                 force(targets[-1:])
         return targets
 

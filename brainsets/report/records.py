@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import ManifestError
-from brainsets.shared.files import is_plain, read_regular
+from brainsets.shared.files import is_regular, read_regular
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.manifest_schema import read_listing
@@ -173,7 +173,7 @@ def _latest(records: Iterable[dict[str, Any]], key: str) -> Any:
 
 def _docstring(pipeline: Any) -> tuple[str, str]:
     """Return the first line of a pipeline's docstring, and its first paragraph."""
-    if not pipeline or not is_plain(str(pipeline)):
+    if not pipeline or not is_regular(str(pipeline)):
         return "", ""
     try:
         with tokenize.open(str(pipeline)) as file:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "is_plain",
+    "is_regular",
     "move_aside",
     "read_object",
     "read_regular",
@@ -197,7 +197,7 @@ def move_aside(path: str | os.PathLike[str]) -> str | None:
     return aside
 
 
-def is_plain(path: str | os.PathLike[str]) -> bool:
+def is_regular(path: str | os.PathLike[str]) -> bool:
     """Whether a regular file is at a path, or a link to one."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)

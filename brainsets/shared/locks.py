@@ -56,7 +56,7 @@ def _descriptor(path: Path) -> int:
     return _descriptors[path]
 
 
-def _take(path: Path, byte: int, *, wait: bool = False, length: int = 1) -> bool:
+def _lock_bytes(path: Path, byte: int, *, wait: bool = False, length: int = 1) -> bool:
     flags = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     try:
         fcntl.lockf(_descriptor(path), flags, length, byte)
@@ -81,8 +81,8 @@ def lock_run(path: Path) -> dict[str, Any] | None:
     """
     for attempt in range(_TRIES):
         try:
-            _clear(path)
-            if _take(path, _RUN_BYTE):
+            _remove_non_file(path)
+            if _lock_bytes(path, _RUN_BYTE):
                 if _is_in_place(path):
                     break
                 os.close(_descriptors.pop(path))
@@ -98,7 +98,7 @@ def lock_run(path: Path) -> dict[str, Any] | None:
         # Somebody who only looks holds the lock for an instant.
         time.sleep(0.05 * attempt)
     else:
-        return _holder(path)
+        return _lock_owner(path)
     record = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -110,7 +110,7 @@ def lock_run(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _clear(path: Path) -> None:
+def _remove_non_file(path: Path) -> None:
     """Remove what stands in place of the file, which nobody can have locked."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -134,7 +134,7 @@ def conflicting_run(path: Path) -> dict[str, Any] | None:
     if not path.exists() or path in _descriptors:
         return None
     try:
-        return None if _take(path, _RUN_BYTE) else _holder(path)
+        return None if _lock_bytes(path, _RUN_BYTE) else _lock_owner(path)
     except OSError:
         # Not ours to write, so not ours to run: whoever tries is told by lock_run.
         return None
@@ -148,11 +148,11 @@ def current_run(path: Path) -> str | None:
 
     None if there is none, as in a step that is run by itself.
     """
-    since = _holder(path).get("since")
+    since = _lock_owner(path).get("since")
     return since if isinstance(since, str) else None
 
 
-def _holder(path: Path) -> dict[str, Any]:
+def _lock_owner(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(os.pread(_descriptor(path), 4096, 0))
     except (OSError, RecursionError, ValueError):
@@ -173,7 +173,7 @@ def lock_publishing(path: Path) -> None:
 
     The lock ends with this process, which has only its sentinel to write after that.
     """
-    _take(path, _PUBLISHING_BYTE, wait=True)
+    _lock_bytes(path, _PUBLISHING_BYTE, wait=True)
 
 
 def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
@@ -188,7 +188,7 @@ def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     byte = _FIRST_ASSET_BYTE + int.from_bytes(digest[:5], "big")
-    return _take(path, byte, wait=wait)
+    return _lock_bytes(path, byte, wait=wait)
 
 
 def lock_listing(path: Path, *, wait: bool) -> bool:
@@ -202,7 +202,7 @@ def lock_listing(path: Path, *, wait: bool) -> bool:
     bool
         Whether the lock was got; always so with `wait`.
     """
-    return _take(path, _LISTING_BYTE, wait=wait)
+    return _lock_bytes(path, _LISTING_BYTE, wait=wait)
 
 
 def lock_building(path: Path, *, wait: bool) -> bool:
@@ -217,4 +217,4 @@ def lock_building(path: Path, *, wait: bool) -> bool:
         Whether the lock was got; always so with `wait`.
     """
     length = _BUILDING_BYTE + 1 - _FIRST_ASSET_BYTE
-    return _take(path, _FIRST_ASSET_BYTE, wait=wait, length=length)
+    return _lock_bytes(path, _FIRST_ASSET_BYTE, wait=wait, length=length)

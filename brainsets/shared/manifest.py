@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import ManifestError
-from brainsets.shared.files import is_plain, read_regular
+from brainsets.shared.files import is_regular, read_regular
 from brainsets.shared.manifest_schema import Column, read_columns, schema_path
 from brainsets.shared.text import cells
 from brainsets.shared.text.asset_names import AssetNames, asset_name, decoded_id
@@ -29,7 +29,7 @@ __all__ = [
     "RowText",
     "find_row",
     "is_broken",
-    "know_columns",
+    "prepare_row_class",
     "make_row",
     "read_manifest",
 ]
@@ -98,7 +98,7 @@ def is_broken(path: Path) -> bool:
     What a crash leaves is empty or holds zeros. An edit that went wrong is told, with
     its line, and not undone.
     """
-    if not is_plain(path):
+    if not is_regular(path):
         return True
     try:
         start = read_regular(path, max_bytes=_FIRST_PART)
@@ -340,7 +340,7 @@ def _row_class(columns: tuple[str, ...]) -> Any:
     return type("Pandas", (base,), members)
 
 
-def know_columns(path: Path) -> None:
+def prepare_row_class(path: Path) -> None:
     """Make the class of a manifest's rows, for processes forked from this one."""
     try:
         columns = read_columns(path)

@@ -12,9 +12,9 @@ SHORT_FOLDER = "/tmp"
 """Where a socket is whose path would be too long elsewhere; each Linux has it."""
 
 # The kernel's limit is 108 bytes.
-_LONGEST_PATH = 107
+_MAX_PATH_BYTES = 107
 # Where something else has the name of the folder, as anybody may make it there.
-_NAMES = ("", "-1", "-2", "-3")
+_SUFFIXES = ("", "-1", "-2", "-3")
 
 
 def socket_path(last: str) -> str:
@@ -36,15 +36,15 @@ def socket_path(last: str) -> str:
     # longer than that.
     name = f"{os.getpid()}-{started}-{last}"
     for place in (tempfile.gettempdir(), SHORT_FOLDER):
-        for more in _NAMES:
+        for more in _SUFFIXES:
             folder = f"{place}/brainsets-{os.getuid()}{more}"
-            is_short = len(os.fsencode(f"{folder}/{name}")) <= _LONGEST_PATH
-            if is_short and _is_free(folder):
+            is_short = len(os.fsencode(f"{folder}/{name}")) <= _MAX_PATH_BYTES
+            if is_short and _is_usable(folder):
                 return f"{folder}/{name}"
     return ""
 
 
-def _is_free(folder: str) -> bool:
+def _is_usable(folder: str) -> bool:
     """Whether a folder of this user alone is there, or can be made."""
     try:
         status = os.lstat(folder)

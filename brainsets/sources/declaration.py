@@ -25,7 +25,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from brainsets.errors import PipelineError
-from brainsets.shared.inputs.code_files import BLOCK, blocks, files_in_block, named_in
+from brainsets.shared.inputs.code_files import (
+    BLOCK,
+    files_in_block,
+    matching_files,
+    metadata_blocks,
+)
 from brainsets.shared.text.suggestions import did_you_mean
 
 __all__ = ["Declaration", "read_declaration"]
@@ -82,7 +87,7 @@ def read_declaration(path: Path, text: str) -> Declaration | None:
         The block is malformed, or has a key or value that is not allowed.
     """
     found = []
-    for start, content in blocks(text.splitlines()):
+    for start, content in metadata_blocks(text.splitlines()):
         if content is None:
             raise PipelineError(
                 f"{path}, line {start}: the block '# /// {BLOCK}' is not closed; "
@@ -169,7 +174,7 @@ def _files(
                 f"{where}: files has {pattern!r}; name files relative to the "
                 f"pipeline's folder, {folder}."
             )
-        if not named_in(folder, pattern):
+        if not matching_files(folder, pattern):
             raise PipelineError(
                 f"{where}: files has {pattern!r}, but there is no such file in "
                 f"{folder}, where relative paths start; mend the name, or leave it out."

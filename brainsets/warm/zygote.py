@@ -27,7 +27,7 @@ from brainsets.jobs.code.imported_modules import remember_modules
 from brainsets.jobs.code.loading import keep_in_memory
 from brainsets.jobs.job import Job
 from brainsets.jobs.process_setup import set_up_process
-from brainsets.shared.manifest import know_columns
+from brainsets.shared.manifest import prepare_row_class
 from brainsets.shared.processes import die_with_parent
 from brainsets.supervision.child import RunAgain, kill_marked, run_child
 from brainsets.supervision.forking import fork
@@ -164,7 +164,7 @@ class _Zygote:
         self._open()
         outside_modules.remember(self._job.pipeline)
         remember_modules()
-        know_columns(self._job.folder.manifest)
+        prepare_row_class(self._job.folder.manifest)
         self._surroundings = Surroundings(self._folder, self._read)
         self._descriptors = open_descriptors()
         # What is there stays there: forked processes need not look for garbage in it,

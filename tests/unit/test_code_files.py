@@ -6,7 +6,7 @@ import pytest
 
 from brainsets.errors import PipelineError
 from brainsets.shared.inputs.code import code_hash, code_stamp
-from brainsets.shared.inputs.code_files import code_files, named_files
+from brainsets.shared.inputs.code_files import code_files, declared_files
 from brainsets.sources.pipeline_file import PipelineSource
 
 
@@ -192,7 +192,7 @@ def test_files_that_the_block_names_count_by_their_content(folder, lines):
     channels = put(folder / "channels.json", "[1]")
     table = put(folder / "tables" / "a.csv", "a")
     assert PipelineSource(pipeline).declaration or len(lines) == 1
-    assert named_files(pipeline) == [channels, table]
+    assert declared_files(pipeline) == [channels, table]
     seen = {code_hash(pipeline)}
     put(channels, "[2]")
     seen.add(code_hash(pipeline))

@@ -26,7 +26,12 @@ from brainsets.jobs.handoffs.handoff import (
     read_handoff,
     write_handoff,
 )
-from brainsets.jobs.handoffs.instance_state import Absent, changes, restore, snapshot
+from brainsets.jobs.handoffs.instance_state import (
+    MissingAttributes,
+    changes,
+    restore,
+    snapshot,
+)
 from brainsets.shared.manifest import make_row
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
@@ -288,7 +293,7 @@ def missing_client():
     kind = type("Pipeline", (Computes,), {})
     instance = kind()
     instance.client = None
-    return instance, Absent(instance, {"client": "why", "lock": "why"})
+    return instance, MissingAttributes(instance, {"client": "why", "lock": "why"})
 
 
 def test_whoever_asks_for_what_was_left_out_is_noticed():

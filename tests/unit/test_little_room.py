@@ -50,7 +50,7 @@ def test_failure_takes_the_room_of_what_is_needed_no_more(tmp_path, room):
     running, failed = tmp_path / "a.RUNNING", tmp_path / "a.FAILED"
     running.write_text("{}\n" * 100)
     room(700)
-    full_disk.write_in_little_room(failed, RECORD, running)
+    full_disk.write_on_full_disk(failed, RECORD, running)
     record = read_sentinel(failed)
     [attempt] = record["attempts"]
     assert attempt["message"] == ATTEMPT["message"] and record["attempt"] == 3
@@ -68,13 +68,13 @@ def test_failure_waits_for_room_that_others_give_back(tmp_path, monkeypatch):
     monkeypatch.setattr(full_disk, "write_atomically", write)
     monkeypatch.setattr(full_disk.time, "sleep", waits.append)
     reason = errno.EDQUOT
-    full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, tmp_path / "gone")
+    full_disk.write_on_full_disk(tmp_path / "a.FAILED", RECORD, tmp_path / "gone")
     assert len(waits) == 3 and max(map(len, tries)) == len(tries[-1])
     # But not for what does not pass.
     waits.clear()
     reason = errno.EROFS
     with pytest.raises(OSError, match="Read-only"):
-        full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, tmp_path / "gone")
+        full_disk.write_on_full_disk(tmp_path / "a.FAILED", RECORD, tmp_path / "gone")
     assert len(waits) == 1
 
 
@@ -97,12 +97,12 @@ def test_failure_first_takes_the_room_of_what_the_attempt_has_written(
     def write(*arguments):
         raise OSError(errno.ENOSPC, "No space left")
 
-    def write_in_little_room(*arguments):
+    def write_on_full_disk(*arguments):
         assert not staging.exists()
         write()
 
     monkeypatch.setattr(attempts.sentinels, "write_sentinel", write)
-    monkeypatch.setattr(attempts, "write_in_little_room", write_in_little_room)
+    monkeypatch.setattr(attempts, "write_on_full_disk", write_on_full_disk)
     Attempt.fail(attempt, ATTEMPT)
     assert "cannot be written: [Errno 28] No space left" in capsys.readouterr().err
 
@@ -112,7 +112,7 @@ def test_failure_that_cannot_be_written_is_an_error_of_the_system(tmp_path, room
     running.write_text("{}")
     room(10)
     with pytest.raises(OSError):
-        full_disk.write_in_little_room(tmp_path / "a.FAILED", RECORD, running)
+        full_disk.write_on_full_disk(tmp_path / "a.FAILED", RECORD, running)
     room(resource.RLIM_INFINITY)
     assert files.why_unwritable(tmp_path) is None
     room(10)

@@ -270,10 +270,10 @@ def test_when_everything_is_fetched_anew(tmp_path, kept, failure, expected):
             folder=folder,
             failed=failure,
             may_have_truncated=False,
-            was_something_else=False,
+            has_other_inputs=False,
             job=SimpleNamespace(raw_dir=RAW_DIR, download_only=False),
-            withdraw=lambda *states: None,
-            supervised=lambda kind, task: started.append(task.args) or Outcome(),
+            remove_sentinels=lambda *states: None,
+            run_in_child=lambda kind, task: started.append(task.args) or Outcome(),
         )
     )
     assert started[0][2:] == expected

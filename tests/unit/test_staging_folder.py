@@ -338,7 +338,7 @@ def test_a_folder_that_another_asset_has_just_made_stays(tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(staging, "_identity", made_meanwhile)
-    staging._make_real(folder)
+    staging._make_folder(folder)
     assert os.listdir(folder) == ["of another"]
 
 

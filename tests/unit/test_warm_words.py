@@ -34,7 +34,7 @@ def test_temporary_folder_with_a_long_name_is_not_used(monkeypatch):
 
 @pytest.mark.parametrize("what", ["file", "link", "open to others", "of another user"])
 def test_what_has_the_name_of_the_folder_is_left_alone(monkeypatch, tmp_path, what):
-    monkeypatch.setattr(sockets, "_LONGEST_PATH", 1000)
+    monkeypatch.setattr(sockets, "_MAX_PATH_BYTES", 1000)
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     folder = tmp_path / f"brainsets-{os.getuid()}"
     if what == "file":

@@ -35,7 +35,7 @@ pickled in one process and unpickled in another."""
 
 # Where processes that a step spawns look for that module, and which pipeline it is.
 _SPAWNED = Path(__file__).parent / "spawned"
-_FILE = "BRAINSETS_PIPELINE"
+_PIPELINE_VARIABLE = "BRAINSETS_PIPELINE"
 
 _in_memory: dict[Path, tuple[Any, tuple[str, str]]] = {}
 
@@ -54,7 +54,7 @@ def load_pipeline(file: Path) -> Any:
         sys.path.insert(0, str(file.parent))
     if str(_SPAWNED) not in sys.path:
         sys.path.append(str(_SPAWNED))
-    os.environ[_FILE] = str(file)
+    os.environ[_PIPELINE_VARIABLE] = str(file)
     outside_modules.begin()
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if spec is None or spec.loader is None:
@@ -79,9 +79,11 @@ def load_in_spawned() -> None:
     ImportError
         Nothing says which that is.
     """
-    file = os.environ.get(_FILE)
+    file = os.environ.get(_PIPELINE_VARIABLE)
     if file is None:
-        raise ImportError(f"{_FILE} is not in the environment of this process.")
+        raise ImportError(
+            f"{_PIPELINE_VARIABLE} is not in the environment of this process."
+        )
     arguments = sys.argv
     # Unless it has been removed, this process works where its parent does.
     folder = os.open(".", os.O_RDONLY)

@@ -9,7 +9,7 @@ from inspect import getattr_static
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Absent", "changes", "restore", "snapshot"]
+__all__ = ["MissingAttributes", "changes", "restore", "snapshot"]
 
 _CONTAINERS = (list, dict, set, bytearray)
 # What nobody can change in its place.
@@ -106,7 +106,7 @@ def restore(instance: Any, attributes: dict[str, Any]) -> None:
             vars(instance)[name] = value
 
 
-class Absent:
+class MissingAttributes:
     """Notices whether attributes are asked for that download set, and nobody kept.
 
     What ``__init__`` has set in their place is not what download had set. The pipeline
@@ -128,7 +128,7 @@ class Absent:
         for name in self.names:
             vars(instance).pop(name, None)
             before = vars(kind).get(name)
-            setattr(kind, name, _Missing(kind, name, before, self._noticed))
+            setattr(kind, name, _MissingAttribute(kind, name, before, self._noticed))
 
     @property
     def is_noticed(self) -> bool:
@@ -148,7 +148,7 @@ class Absent:
         return False
 
 
-class _Missing:
+class _MissingAttribute:
     """Stands for an attribute on the class until somebody sets it."""
 
     def __init__(self, kind: type, name: str, before: Any, noticed: mmap.mmap) -> None:

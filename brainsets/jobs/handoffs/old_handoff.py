@@ -13,7 +13,7 @@ __all__ = ["FIRST_BYTE", "read"]
 
 FIRST_BYTE = b"\x80"
 
-_LONGEST = 1 << 30
+_MAX_BYTES = 1 << 30
 _INSTRUCTIONS = set(
     "PROTO FRAME MEMOIZE STOP MARK NONE EMPTY_DICT SETITEM SETITEMS EMPTY_LIST APPEND "
     "APPENDS SHORT_BINUNICODE BINUNICODE BINUNICODE8 SHORT_BINBYTES BINBYTES BINBYTES8 "
@@ -37,7 +37,7 @@ def read(file: BinaryIO, size: int, with_payload: bool) -> dict[str, Any]:
     # Only where there is one: it takes a while to import.
     import pickletools
 
-    if size > _LONGEST:
+    if size > _MAX_BYTES:
         raise ValueError("it is too large")
     content = file.read(size)
     for opcode, _, _ in pickletools.genops(content):

@@ -50,9 +50,9 @@ class Claims:
         self._known: dict[str, dict[str, str]] = {}
         self._new: dict[str, str] = {}
         # Where letters of different case are the same file, they are the same path.
-        self.spelled: Callable[[str], str] = str
+        self.normalize: Callable[[str], str] = str
         if os.path.lexists(folder.workflow.with_name(folder.workflow.name.upper())):
-            self.spelled = str.casefold
+            self.normalize = str.casefold
 
     @cached_property
     def _names(self) -> AssetNames:
@@ -60,7 +60,7 @@ class Claims:
 
     def owner(self, path: str) -> str | None:
         """Return the name of the asset that has claimed a path, None if none has."""
-        path, end = self.spelled(path), 0
+        path, end = self.normalize(path), 0
         while end >= 0:
             end = path.find("/", end + 1)
             owner = self._owner(path if end < 0 else path[:end])
@@ -86,7 +86,7 @@ class Claims:
             A path is another asset's, or would have to be a file and a folder.
         """
         taken: set[str] = set()
-        waiting = _members("", [*map(self.spelled, paths)])
+        waiting = _members("", [*map(self.normalize, paths)])
         while waiting:
             entry, mine = waiting.popitem()
             owner = self._owner(entry)
@@ -141,18 +141,18 @@ class Claims:
                     found |= set(_files(self._folder.root, entry))
         return {path for path in found if self.owner(path) == name}
 
-    def are_there(self) -> bool:
+    def exist(self) -> bool:
         """Whether there are any, or only what an earlier version has left."""
         return _is_folder(self._index)
 
     def remove(self) -> None:
         """Remove all of them."""
-        if self.are_there():
+        if self.exist():
             shutil.rmtree(self._index)
         self._known.clear()
         self._new.clear()
 
-    def make_anew(self) -> None:
+    def rebuild(self) -> None:
         """Make them from what assets have published, now or with an earlier version."""
         outputs = self._folder.outputs
         for folder in (outputs, self._index):
@@ -161,7 +161,7 @@ class Claims:
         os.makedirs(outputs, exist_ok=True)
         owners: dict[str, str] = {}
         for path, owner in self._all_published().items():
-            for entry in _lineage(self.spelled(path)):
+            for entry in _lineage(self.normalize(path)):
                 if owners.setdefault(entry, owner) != owner:
                     owners[entry] = _SHARED
         lines: dict[str, list[str]] = {}
@@ -215,7 +215,7 @@ class Claims:
             done = done_paths(self._folder, owner)
         paths |= done or set()
         below = f"{entry}/"
-        found = {self.spelled(path) for path in paths}
+        found = {self.normalize(path) for path in paths}
         return {p for p in found if p == entry or p.startswith(below)}, done is not None
 
     def _refusal(self, owner: str, asset: str, mine: str, theirs: str) -> str:

@@ -20,7 +20,7 @@ __all__ = ["inspected_outputs", "is_quickly_inspected"]
 _HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nwb")
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Its format allows a block of somebody else's before it: of 512 bytes, or doubled.
-_SMALLEST_USER_BLOCK = 512
+_MIN_USER_BLOCK_BYTES = 512
 _CHUNK = 1 << 20
 # Read and flushed within a fraction of a second.
 _QUICK_BYTES = 1 << 23
@@ -86,7 +86,7 @@ def _files(staging: Path) -> list[_File]:
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        _let_in(f"{staging}/{folder}")
+        _make_writable(f"{staging}/{folder}")
         with os.scandir(f"{staging}/{folder}") as entries:
             for entry in entries:
                 path = folder + entry.name
@@ -120,7 +120,7 @@ def _files(staging: Path) -> list[_File]:
     return sorted(found, key=lambda file: file.path)
 
 
-def _let_in(folder: str) -> None:
+def _make_writable(folder: str) -> None:
     mode = os.stat(folder).st_mode
     if mode & stat.S_IRWXU != stat.S_IRWXU:
         os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
@@ -163,7 +163,7 @@ def _has_hdf5_signature(path: str) -> bool:
             file.seek(offset)
             if file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE:
                 return True
-            offset = 2 * offset or _SMALLEST_USER_BLOCK
+            offset = 2 * offset or _MIN_USER_BLOCK_BYTES
     return False
 
 

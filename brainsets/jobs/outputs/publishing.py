@@ -41,26 +41,28 @@ def publish(
         where a file has to go; then nothing was moved.
     """
     new = {output["path"] for output in outputs}
-    if not Claims(folder).are_there():
+    if not Claims(folder).exist():
         lock_publishing(folder.lock)
         # Or whoever was waited for has made them.
-        if not Claims(folder).are_there():
-            Claims(folder).make_anew()
+        if not Claims(folder).exist():
+            Claims(folder).rebuild()
     recorded = read_record(folder, name)
-    known = _found_again(folder, name, new) if recorded is None else recorded
+    known = _recover_record(folder, name, new) if recorded is None else recorded
     if recorded is None or not new <= recorded:
         # Before the lock, as others need not wait for the disk.
         write_record(folder, name, asset, new | known, durable=bool(known))
     lock_publishing(folder.lock)
     try:
         claims, taken = _claimed(folder, name, asset, new)
-        spelled = {claims.spelled(path) for path in new}
+        normalized = {claims.normalize(path) for path in new}
         stale = {
             path
             for path in known | taken
-            if claims.spelled(path) not in spelled and claims.owner(path) == name
+            if claims.normalize(path) not in normalized and claims.owner(path) == name
         }
-        moves = _moves(staging, folder.root, {claims.spelled(p) for p in stale}, claims)
+        moves = _moves(
+            staging, folder.root, {claims.normalize(p) for p in stale}, claims
+        )
     except OutputError:
         # Nothing of it will be there, but perhaps something else of the same name.
         write_record(folder, name, asset, known, durable=bool(known))
@@ -69,7 +71,7 @@ def publish(
         write_record(folder, name, asset, new | known | stale, durable=True)
     claims.save()
     # What is a folder now and was a file, or the other way round, cannot wait.
-    first = _in_the_way(stale, new)
+    first = _conflicting(stale, new)
     _remove(folder.root, first)
     for path in moves:
         _move(f"{staging}/{path}", f"{folder.root}/{path}")
@@ -78,7 +80,7 @@ def publish(
         write_record(folder, name, asset, new, durable=True)
 
 
-def _found_again(folder: BrainsetFolder, name: str, new: set[str]) -> set[str]:
+def _recover_record(folder: BrainsetFolder, name: str, new: set[str]) -> set[str]:
     """Return what an asset without a record has published: nothing, most often."""
     try:
         has_claims = bool(new) and Claims(folder).owner(min(new)) == name
@@ -87,7 +89,7 @@ def _found_again(folder: BrainsetFolder, name: str, new: set[str]) -> set[str]:
     if not has_claims and not os.path.lexists(folder.record(name)):
         return set()
     lock_publishing(folder.lock)
-    return _whole(folder).on_disk(name)
+    return _readable_claims(folder).on_disk(name)
 
 
 def _claimed(
@@ -97,18 +99,18 @@ def _claimed(
         claims = Claims(folder)
         return claims, claims.claim(name, asset, new)
     except BrokenClaimsError:
-        claims = _whole(folder)
+        claims = _readable_claims(folder)
         return claims, claims.claim(name, asset, new)
 
 
-def _whole(folder: BrainsetFolder) -> Claims:
+def _readable_claims(folder: BrainsetFolder) -> Claims:
     """Return claims that can be read, all of them."""
     claims = Claims(folder)
     try:
         claims.check()
     except BrokenClaimsError:
         claims.remove()
-        claims.make_anew()
+        claims.rebuild()
     return claims
 
 
@@ -125,7 +127,7 @@ def _moves(
                 path = folder + entry.name
                 there = _mode(f"{root}/{path}")
                 is_folder = there is not None and stat.S_ISDIR(there)
-                is_stale = not is_folder and claims.spelled(path) in stale
+                is_stale = not is_folder and claims.normalize(path) in stale
                 is_free = there is None or is_stale
                 if not entry.is_dir(follow_symlinks=False):
                     if is_folder:
@@ -156,7 +158,7 @@ def _check_emptied(
         inner = os.path.relpath(parent, root)
         links = [name for name in folders if os.path.islink(f"{parent}/{name}")]
         for name in files + links:
-            if claims.spelled(f"{inner}/{name}") not in stale:
+            if claims.normalize(f"{inner}/{name}") not in stale:
                 raise _obstructed(path, root / path)
 
 
@@ -174,13 +176,13 @@ def _mode(path: str) -> int | None:
         return None
 
 
-def _in_the_way(stale: set[str], new: set[str]) -> set[str]:
+def _conflicting(stale: set[str], new: set[str]) -> set[str]:
     """Return what is stale and has the name of a new folder, or lies in a new file."""
-    folders = {folder for path in new for folder in _above(path)}
-    return {p for p in stale if p in folders or any(f in new for f in _above(p))}
+    folders = {folder for path in new for folder in _parents(path)}
+    return {p for p in stale if p in folders or any(f in new for f in _parents(p))}
 
 
-def _above(path: str) -> Iterable[str]:
+def _parents(path: str) -> Iterable[str]:
     while path := path.rpartition("/")[0]:
         yield path
 

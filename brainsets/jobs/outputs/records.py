@@ -23,7 +23,7 @@ def read_record(folder: BrainsetFolder, name: str) -> set[str] | None:
     paths = record.get("paths") if record is not None else None
     if not isinstance(paths, list):
         return None
-    possible = set(_possible(paths))
+    possible = set(_inside_folder(paths))
     return possible if len(possible) == len(paths) else None
 
 
@@ -67,10 +67,10 @@ def done_paths(folder: BrainsetFolder, name: str) -> set[str] | None:
     outputs = done.get("outputs")
     if not isinstance(outputs, list):
         return set()
-    return set(_possible(o.get("path") for o in outputs if isinstance(o, dict)))
+    return set(_inside_folder(o.get("path") for o in outputs if isinstance(o, dict)))
 
 
-def _possible(paths: Iterable[Any]) -> Iterator[str]:
+def _inside_folder(paths: Iterable[Any]) -> Iterator[str]:
     """Yield those that lie within the brainset's folder, and are not the workflow's."""
     for path in paths:
         if isinstance(path, str) and "\0" not in path:

@@ -20,7 +20,7 @@ from brainsets.shared.folders import BrainsetFolder
 __all__ = ["Staging", "fresh_staging", "reused_folders"]
 
 # What the workflow itself may put there while a step runs begins with one of these.
-_OTHERS = (
+_WORKFLOW_PREFIXES = (
     *(".", "batches", "environment", "handoff", "lock", "logs", "manifest", "outputs"),
     *("report", "staging", "status", "summary"),
 )
@@ -64,7 +64,7 @@ class Staging:
                 # What a link leads to is somebody else's.
                 return
             for name in _names(level) - {os.path.basename(inner or "")}:
-                _is_removed(f"{level}/{name}")
+                _remove(f"{level}/{name}")
 
     def check(self, step: str) -> None:
         """Make sure that it is still there, and that nothing was written beside it.
@@ -92,7 +92,7 @@ class Staging:
             for name in sorted(_names(level) - {os.path.basename(inner)}):
                 yield f"{level}/{name}"
         for name in sorted(_names(self.workflow) - self.before):
-            if not name.startswith(_OTHERS):
+            if not name.startswith(_WORKFLOW_PREFIXES):
                 yield f"{self.workflow}/{name}"
 
     def remove(self) -> None:
@@ -104,7 +104,7 @@ class Staging:
             for level in reversed(self.levels):
                 os.rmdir(level)
             return
-        _is_removed(self.levels[0])
+        _remove(self.levels[0])
 
 
 def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
@@ -116,7 +116,7 @@ def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
     """
     place = folder.staging(name)
     first, inner = str(place), os.path.relpath(folder.processed(name), place)
-    _make_real(place.parent)
+    _make_folder(place.parent)
     if not os.path.lexists(first) and (kept := _kept.pop(str(place.parent), None)):
         with contextlib.suppress(OSError):
             os.rename(kept, first)
@@ -128,7 +128,7 @@ def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
         levels = _levels(path, inner)
         if not chosen and _is_empty(levels):
             chosen = levels
-        elif _is_removed(path) and not chosen:
+        elif _remove(path) and not chosen:
             os.makedirs(levels[-1])
             chosen = levels
         elif number > _MAX_BLOCKED:
@@ -154,7 +154,7 @@ def reused_folders() -> Iterator[None]:
     finally:
         _reuses_folders = False
         while _kept:
-            _is_removed(_kept.popitem()[1])
+            _remove(_kept.popitem()[1])
 
 
 def _is_kept(folder: str) -> bool:
@@ -179,7 +179,7 @@ def _levels(place: str, inner: str) -> list[str]:
     return levels
 
 
-def _make_real(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     """Make a folder; what is not one is in its place by mistake, a link above all."""
     if _identity(folder) is None:
         # Another asset may make it at this moment; then it is a folder, and stays.
@@ -216,7 +216,7 @@ def _is_empty(levels: list[str]) -> bool:
         return False
 
 
-def _is_removed(path: str) -> bool:
+def _remove(path: str) -> bool:
     """Remove whatever stands at a path, and follow no link; return whether it is gone.
 
     Folders that may not be written to, as some tools make them, are no obstacle where
@@ -228,20 +228,20 @@ def _is_removed(path: str) -> bool:
     else:
         shutil.rmtree(path, ignore_errors=True)
         if os.path.lexists(path):
-            _open_up(path)
+            _make_all_writable(path)
             shutil.rmtree(path, ignore_errors=True)
     return not os.path.lexists(path)
 
 
-def _open_up(folder: str) -> None:
+def _make_all_writable(folder: str) -> None:
     """Let this user write to a folder and to those below it."""
-    _let_in(folder)
+    _make_writable(folder)
     for parent, folders, _ in os.walk(folder):
         for name in folders:
-            _let_in(f"{parent}/{name}")
+            _make_writable(f"{parent}/{name}")
 
 
-def _let_in(folder: str) -> None:
+def _make_writable(folder: str) -> None:
     if not os.path.islink(folder):
         with contextlib.suppress(OSError):
             os.chmod(folder, 0o700)

@@ -5,7 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from brainsets.shared.inputs.code_files import code_files, named_files
+from brainsets.shared.inputs.code_files import code_files, declared_files
 from brainsets.shared.inputs.content_hashes import content_hash
 
 __all__ = ["code_files", "code_hash", "code_stamp", "file_hash"]
@@ -53,7 +53,7 @@ def _named(path: Path) -> bytes:
     Other than code, they count as they are.
     """
     found = b""
-    for file in named_files(path):
+    for file in declared_files(path):
         content = content_hash(file) or "it cannot be read"
         found += b"file\0" + _label(file, path) + content.encode() + b"\0"
     return found

@@ -16,7 +16,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["BLOCK", "blocks", "code_files", "files_in_block", "named_files", "named_in"]
+__all__ = [
+    "BLOCK",
+    "metadata_blocks",
+    "code_files",
+    "files_in_block",
+    "declared_files",
+    "matching_files",
+]
 
 BLOCK = "brainset-pipeline"
 """The name of the block of comments in which a pipeline declares what it needs."""
@@ -62,7 +69,7 @@ def code_files(path: Path) -> list[Path]:
     found = {path, *(p for p in beside if _is_module(p))}
     unread = [*found]
     while unread and plain:
-        names = _names(_source(unread.pop()))
+        names = _named_folders(_source(unread.pop()))
         for name in sorted(names & {*plain}):
             more = {*_modules_below(plain.pop(name))} - found
             found |= more
@@ -89,7 +96,7 @@ def _source(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _names(source: bytes) -> frozenset[str]:
+def _named_folders(source: bytes) -> frozenset[str]:
     """Return the names of folders that code may mean."""
     text = _text(source).replace("\\\n", " ")
     found = set()
@@ -163,7 +170,7 @@ def _listed(folder: Path, status: os.stat_result) -> tuple[list[str], list[str]]
     return listing
 
 
-def blocks(lines: list[str]) -> Iterator[tuple[int, str | None]]:
+def metadata_blocks(lines: list[str]) -> Iterator[tuple[int, str | None]]:
     """Yield line number and content of each block of a pipeline's source.
 
     The form is that of inline script metadata (PEP 723). The content is None if the
@@ -218,19 +225,19 @@ def _unquoted(item: str) -> str:
 def _patterns(source: bytes) -> list[str]:
     if BLOCK.encode() not in source:
         return []
-    found = blocks(_text(source).splitlines())
+    found = metadata_blocks(_text(source).splitlines())
     return [p for _, content in found if content for p in files_in_block(content)]
 
 
-def named_files(path: Path) -> list[Path]:
+def declared_files(path: Path) -> list[Path]:
     """Return the files that a pipeline names in its block, in order."""
     names: set[str] = set()
     for pattern in _patterns(_source(path)):
-        names.update(named_in(path.parent, pattern))
+        names.update(matching_files(path.parent, pattern))
     return [path.parent / name for name in sorted(names)]
 
 
-def named_in(folder: Path, pattern: str) -> list[str]:
+def matching_files(folder: Path, pattern: str) -> list[str]:
     """Return the files that a pattern names, relative to a folder.
 
     A folder stands for all files in it, other than hidden ones.

@@ -24,10 +24,10 @@ HEARTBEAT_S = 30
 """How often a running step touches its RUNNING sentinel, in seconds."""
 
 # A busy network file system may show a touch late; the dead miss ten beats in a row.
-_SILENCE_S = 10 * HEARTBEAT_S
+_MAX_SILENCE_S = 10 * HEARTBEAT_S
 
 
-def _alive(path: Path, record: dict[str, Any]) -> bool:
+def _is_alive(path: Path, record: dict[str, Any]) -> bool:
     """Whether the process that a RUNNING sentinel speaks of still lives."""
     try:
         status = path.stat()
@@ -35,11 +35,11 @@ def _alive(path: Path, record: dict[str, Any]) -> bool:
         return False
     # A copy may have any time; the other one is that of its last change here.
     silent_s = time.time() - min(status.st_mtime, status.st_ctime)
-    if silent_s > _SILENCE_S:
+    if silent_s > _MAX_SILENCE_S:
         return False
     if record.get("host") != socket.gethostname():
         # A beat from the future, as before a clock was set back, would count for ever.
-        return silent_s > -_SILENCE_S
+        return silent_s > -_MAX_SILENCE_S
     try:
         pid = record.get("pid")
         # 0 stands for this process's own group.
@@ -78,7 +78,7 @@ def asset_state(
     if record is not None:
         return DONE, record
     path, running = read(RUNNING)
-    if running is not None and _alive(path, running):
+    if running is not None and _is_alive(path, running):
         return RUNNING, running
     _, record = read(FAILED)
     if record is not None:

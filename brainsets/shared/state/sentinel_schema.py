@@ -25,12 +25,12 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < _LARGEST
+    return type(value) is int and 0 <= value < _MAX_NUMBER
 
 
 def _is_number(value: Any) -> bool:
     # Neither infinite nor NaN.
-    return type(value) in (int, float) and -_LARGEST < value < _LARGEST
+    return type(value) in (int, float) and -_MAX_NUMBER < value < _MAX_NUMBER
 
 
 def _are_texts(value: Any) -> bool:
@@ -64,7 +64,7 @@ def _are_attempts(value: Any) -> bool:
     return all(
         type(each) is dict
         and all(
-            entry is None or key not in _OF_ATTEMPTS or _OF_ATTEMPTS[key](entry)
+            entry is None or key not in _ATTEMPT_TYPES or _ATTEMPT_TYPES[key](entry)
             for key, entry in each.items()
         )
         for each in value
@@ -90,9 +90,9 @@ def _is_inside(path: Any) -> bool:
     return ".." not in path or ".." not in path.split("/")
 
 
-_LARGEST = 1 << 63
+_MAX_NUMBER = 1 << 63
 _STEPS = ("download", "process", "build_environment", "write_manifest")
-_OF_ATTEMPTS: dict[str, Callable[[Any], bool]] = {
+_ATTEMPT_TYPES: dict[str, Callable[[Any], bool]] = {
     "time": _is_text,
     "error": _is_text,
     "message": _is_text,

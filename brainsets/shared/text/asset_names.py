@@ -24,15 +24,15 @@ NAME_PATTERN = r"[A-Za-z0-9_%-][A-Za-z0-9._%-]*(?:~[0-9a-f]{16})?"
 
 # 255 bytes is the limit of nearly every file system. The longest suffix
 # (".DOWNLOADED") and the prefix and suffix of temporary files must fit as well.
-_LONGEST = 200
+_MAX_NAME_LENGTH = 200
 _KEPT_OF_LONG = 120
 
 # What stands for itself in file names, as nearly all ids do.
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 # A wildcard that ends in twenty times the same is an endless recursion for Snakemake.
-_MOST_REPEATED = 19
-_REPETITION = re.compile(rf"(.+)\1{{{_MOST_REPEATED}}}$")
+_MAX_REPETITIONS = 19
+_REPETITION = re.compile(rf"(.+)\1{{{_MAX_REPETITIONS}}}$")
 
 
 def _encoded(asset: str) -> str:
@@ -47,7 +47,7 @@ def _encoded(asset: str) -> str:
 
 def _is_repetitive(encoded: str) -> bool:
     # The count is for speed: hardly any name has so many of one letter.
-    is_possible = encoded.count(encoded[-1:]) > _MOST_REPEATED
+    is_possible = encoded.count(encoded[-1:]) > _MAX_REPETITIONS
     return is_possible and _REPETITION.search(encoded) is not None
 
 
@@ -65,8 +65,8 @@ def asset_name(asset: str, *, hashed: bool = False) -> str:
     """
     encoded = _encoded(asset)
     hashed = hashed or asset.startswith(".") or _is_repetitive(encoded)
-    if hashed or len(encoded) > _LONGEST:
-        stem = encoded if len(encoded) <= _LONGEST else encoded[:_KEPT_OF_LONG]
+    if hashed or len(encoded) > _MAX_NAME_LENGTH:
+        stem = encoded if len(encoded) <= _MAX_NAME_LENGTH else encoded[:_KEPT_OF_LONG]
         digest = hashlib.sha256(asset.encode("utf-8", "surrogatepass")).hexdigest()
         return f"{stem}~{digest[:16]}"
     return encoded

@@ -47,7 +47,7 @@ __all__ = [
 
 # JSON reads an escaped pair of these as one character, which it was not.
 _SURROGATE_PAIR = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?)([+-][\d:.]+)?(?:\[(.+)\])?")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?)([+-][\d:.]+)?(?:\[(.+)\])?")
 # Python refuses to write or read an int of more than 4300 digits as text.
 _MAX_INT_BITS = 14_000
 _MAX_FIELD_SHOWN = 200
@@ -94,7 +94,7 @@ def _kind(value: Any) -> str:
     raise CellError(f"{article} {kind.__name__} object", value=value)
 
 
-def _plain(value: Any) -> Any:
+def _without_numpy(value: Any) -> Any:
     """Return a numpy scalar as the Python value it stands for, all else as it is."""
     kind = type(value)
     if kind.__module__ != "numpy" or getattr(value, "shape", None) != ():
@@ -115,7 +115,7 @@ def column_type(values: Iterable[Any]) -> str:
     """
     kinds = set()
     for value in values:
-        value = _plain(value)
+        value = _without_numpy(value)
         kind = _kind(value)
         if kind == "float" and math.isnan(value):
             kind = "nan"
@@ -157,14 +157,14 @@ def column(values: Sequence[Any]) -> tuple[str, list[str]]:
 
 def write(value: Any, kind: str) -> str:
     """Return a value as the field of a column of the type `kind`."""
-    value = _plain(value)
+    value = _without_numpy(value)
     found = _kind(value)
     if found.startswith("\\"):
         return found
     if found == "float" and kind != "float" and math.isnan(value):
         return "\\NaN"
     if kind == "mixed":
-        return _json_text(_tagged(value))
+        return _json_text(_to_json(value))
     if found != kind:
         raise CellError(f"a {type(value).__name__} in a column of {kind}")
     if kind in ("str", "path"):
@@ -172,7 +172,7 @@ def write(value: Any, kind: str) -> str:
     if kind == "float":
         return repr(value)
     if kind in ("timestamp", "datetime"):
-        return _moment_text(value)
+        return _format_time(value)
     return str(value)
 
 
@@ -209,11 +209,11 @@ def parse(field: str, kind: str) -> Any:
         if kind == "path":
             return Path(unescape(field))
         if kind in ("timestamp", "datetime"):
-            return _moment(field, kind)
+            return _parse_time(field, kind)
         if kind == "date":
             return datetime.date.fromisoformat(field)
         if kind == "mixed":
-            return _untagged(json.loads(field))
+            return _from_json(json.loads(field))
     except CellError:
         raise
     except _NO_VALUE as error:
@@ -240,7 +240,7 @@ def content(field: str, kind: str) -> tuple[str, str]:
         if isinstance(value, dict) and len(value) == 1:
             ((tag, inner),) = value.items()
             if tag in ("$str", "$path"):
-                return tag[1:], str(_or_itself(_untagged, value))
+                return tag[1:], str(_or_itself(_from_json, value))
             if tag.startswith("$") and tag[1:] in _SCALARS:
                 return tag[1:], inner
         text = _or_itself(json.dumps, value)
@@ -265,7 +265,7 @@ def _missing(field: str) -> Any:
     raise CellError(f"{field!r} is no missing value")
 
 
-def _moment_text(value: datetime.datetime) -> str:
+def _format_time(value: datetime.datetime) -> str:
     if value.tzinfo is None:
         return value.isoformat()
     zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "zone", None)
@@ -282,8 +282,8 @@ def _moment_text(value: datetime.datetime) -> str:
     return f"{iso}[{zone}]" if zone else iso
 
 
-def _moment(text: str, kind: str) -> Any:
-    match = _MOMENT.fullmatch(text)
+def _parse_time(text: str, kind: str) -> Any:
+    match = _TIME.fullmatch(text)
     if match is None or (match[3] and not match[2]):
         raise ValueError("a time is written as 2020-02-01T10:00:00+01:00[Europe/Paris]")
     wall, offset, zone = match.groups()
@@ -321,9 +321,9 @@ def _json_text(value: Any) -> str:
     )
 
 
-def _tagged(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """Return a value in terms of JSON."""
-    value = _plain(value)
+    value = _without_numpy(value)
     kind = _kind(value)
     if kind == "str" and _SURROGATE_PAIR.search(value):
         return {"$str": escape(value)}
@@ -334,18 +334,18 @@ def _tagged(value: Any) -> Any:
     if kind.startswith("\\"):
         return {"$missing": kind[1:]}
     if kind == "path":
-        return {"$path": _tagged(str(value))}
+        return {"$path": _to_json(str(value))}
     if kind in ("timestamp", "datetime"):
-        return {f"${kind}": _moment_text(value)}
+        return {f"${kind}": _format_time(value)}
     if kind == "date":
         return {"$date": value.isoformat()}
     if type(value) is list:
-        return [_tagged(item) for item in value]
+        return [_to_json(item) for item in value]
     if type(value) is tuple:
-        return {"$tuple": [_tagged(item) for item in value]}
+        return {"$tuple": [_to_json(item) for item in value]}
     if all(_is_plain_key(key) for key in value):
-        return {key: _tagged(item) for key, item in value.items()}
-    return {"$dict": [[_tagged(key), _tagged(item)] for key, item in value.items()]}
+        return {key: _to_json(item) for key, item in value.items()}
+    return {"$dict": [[_to_json(key), _to_json(item)] for key, item in value.items()]}
 
 
 def _is_plain_key(key: object) -> bool:
@@ -354,21 +354,21 @@ def _is_plain_key(key: object) -> bool:
     )
 
 
-def _untagged(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, list):
-        return [_untagged(item) for item in value]
+        return [_from_json(item) for item in value]
     if not isinstance(value, dict):
         return value
     tag = next(iter(value), "")
     if not tag.startswith("$"):
-        return {key: _untagged(item) for key, item in value.items()}
+        return {key: _from_json(item) for key, item in value.items()}
     content = value[tag]
     if tag == "$tuple":
-        return tuple(_untagged(item) for item in content)
+        return tuple(_from_json(item) for item in content)
     if tag == "$dict":
-        return {_untagged(key): _untagged(item) for key, item in content}
+        return {_from_json(key): _from_json(item) for key, item in content}
     if tag == "$missing":
         return _missing("\\" + content)
     if tag == "$path":
-        return Path(_untagged(content))
+        return Path(_from_json(content))
     return parse(content, tag[1:])
