@@ -311,8 +311,8 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.3g}"
 
 
-def _megabytes(count: float) -> str:
-    value = count / 1e6
+def _megabytes(count: float | None) -> str:
+    value = (count or 0) / 1e6
     if value >= 1 or not value:
         return f"{value:,.2f}"
     # Two digits of what is small: only an empty file is of 0.00 MB.

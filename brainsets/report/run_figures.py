@@ -123,7 +123,8 @@ def _bars(axes: Any, rows: list, pieces: list[_Piece]) -> None:
 def _clock(axes: Any, pieces: list[_Piece]) -> None:
     """Write times on the axis, and where time was cut out."""
     total = pieces[-1].place(pieces[-1].end) or 1.0
-    places, labels = [], []
+    places: list[float] = []
+    labels: list[str] = []
     for number, piece in enumerate(pieces):
         length = piece.end - piece.start
         count = max(1, min(8, round(8 * length / total)))

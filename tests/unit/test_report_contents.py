@@ -252,9 +252,10 @@ def test_a_scan_in_parts_finds_what_is_in_the_whole(case):
         assert found.flat == flat
         assert found.empty == [n for n, c in enumerate(finite) if not c.size]
     if over_time:
-        bins = np.split(values, range(found.bin_rows, len(values), found.bin_rows))
-        assert len(bins) == len(found.lows) == len(found.spread) <= 7
-        for part, low, high in zip(bins, found.lows, found.highs):
+        course = found.course
+        bins = np.split(values, range(course.bin_rows, len(values), course.bin_rows))
+        assert len(bins) == len(course.lows) == len(course.spread) <= 7
+        for part, low, high in zip(bins, course.lows, course.highs):
             np.testing.assert_array_equal(np.fmin.reduce(part), low.astype("float32"))
             np.testing.assert_array_equal(np.fmax.reduce(part), high.astype("float32"))
 

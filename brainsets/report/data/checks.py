@@ -9,7 +9,7 @@ from brainsets.report.data.statistics import Scan
 
 __all__ = ["hints"]
 
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 
 
 def hints(recording: Recording, scans: Mapping[str, Scan]) -> list[str]:
@@ -50,12 +50,12 @@ def _about_signal(signal: Signal, scan: Scan | None) -> Iterator[str]:
     if scan is not None and scan.flat:
         names = _named(signal, scan.flat)
         yield f"{signal.path}: one value all along in {names}"
-    if scan is not None and scan.empty and scan.missing < scan.count:
+    if scan is not None and scan.empty and (scan.missing or 0) < scan.count:
         names = _named(signal, scan.empty)
         yield f"{signal.path}: nothing but missing values in {names}"
-    domain = signal.values.parent.get("domain/end")
-    if signal.rate_hz and domain is not None and len(domain):
-        ends_s, says_s = signal.extent[1], float(domain[-1])
+    domain, extent = signal.values.parent.get("domain/end"), signal.extent
+    if signal.rate_hz and extent and domain is not None and len(domain):
+        ends_s, says_s = extent[1], float(domain[-1])
         if abs(ends_s - says_s) > 1.5 / signal.rate_hz:
             yield (
                 f"{signal.path}: its samples end at {ends_s:g} s, "
@@ -69,8 +69,8 @@ def _named(signal: Signal, columns: list[int]) -> str:
     if signal.n_channels == 1:
         return "the only channel"
     names = [signal.channels[c] if signal.channels else f"#{c}" for c in columns]
-    more = ", ..." if len(names) > _MOST_NAMED else ""
-    shown = ", ".join(names[:_MOST_NAMED])
+    more = ", ..." if len(names) > _MAX_NAMED else ""
+    shown = ", ".join(names[:_MAX_NAMED])
     return f"{len(columns)} of {signal.n_channels} channels ({shown}{more})"
 
 

@@ -230,9 +230,8 @@ def _interval(recording: Recording, path: str, name: str, group: h5py.Group) -> 
     starts, ends = _spans(fields["start"], fields["end"])
     events = Events(path, starts, ends, _labels(fields, len(starts)))
     if path == "domain":
-        edges = (float(starts.min()), float(ends.max())) if len(starts) else (np.nan,)
-        if np.isfinite(edges).all():
-            recording.domain = edges
+        if len(starts) and np.isfinite([starts.min(), ends.max()]).all():
+            recording.domain = float(starts.min()), float(ends.max())
     elif name in _SPLITS:
         recording.splits.append(events)
     elif name != "domain":
@@ -282,7 +281,7 @@ def _nwb(recording: Recording, path: str, group: h5py.Group) -> None:
     if kind == "Units" and {"spike_times", "spike_times_index"} <= {*fields}:
         ends = fields["spike_times_index"][:].astype(int)
         counts = np.diff(ends, prepend=0)
-        index = np.repeat(np.arange(len(ends)), counts)
+        index: np.ndarray = np.repeat(np.arange(len(ends)), counts)
         times = _times(fields["spike_times"])[: len(index)]
         recording.spikes.append(Spikes(path, times, index, len(ends)))
         recording.n_units = (recording.n_units or 0) + len(ends)
@@ -334,9 +333,9 @@ def _plain(recording: Recording, path: str, group: h5py.Group) -> None:
         if rate_hz and _is_signal(values):
             where = _join(path, name)
             signal = Signal(where, values, rate_hz, unit=unit_of(values))
-            named = channels is not None and channels.dtype.kind in "SOU"
-            if named and channels.shape == (signal.n_channels,):
-                signal.channels = texts(channels)
+            if channels is not None and channels.dtype.kind in "SOU":
+                if channels.shape == (signal.n_channels,):
+                    signal.channels = texts(channels)
             recording.signals.append(signal)
         elif values.ndim == 1 and values.dtype.kind == "f":
             _plain_times(recording, _join(path, name), name, values, fields)
@@ -370,7 +369,8 @@ def _plain_times(
         known = (fields[n] for n in _UNIT_NAMES if n in fields)
         index = next((i for i in known if i.shape == times.shape), None)
         if index is None:
-            units, numbers = 1, np.zeros(len(times), int)
+            units = 1
+            numbers: np.ndarray = np.zeros(len(times), int)
         else:
             distinct, numbers = np.unique(index[:], return_inverse=True)
             units = len(distinct)

@@ -1,21 +1,36 @@
 """Read a dataset once, in parts: what is missing, its range, its course over time."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
 
-__all__ = ["Scan", "scan"]
+__all__ = ["Course", "Scan", "scan"]
 
 # So much of a dataset is in memory at once, in bytes as it is stored.
 _BLOCK_BYTES = 16 * 2**20
 # As many as there are pixels for it in a picture.
 _BINS = 400
-_MOST_COLUMNS = 4096
-# What is larger than this and takes a hundredth on the disk is next to empty: to read
-# what was never written could take days.
-_MOST_OF_NOTHING_BYTES = 4 * 2**30
+_MAX_COLUMNS = 4096
+# A dataset that is larger, and takes less than a hundredth on the disk, was hardly
+# written to. It is not read: a dataset of some TB that nobody filled would take days.
+_MAX_UNWRITTEN_BYTES = 4 * 2**30
+
+
+@dataclass
+class Course:
+    """How the values of a dataset go over time, in bins of `bin_rows` samples.
+
+    `spread`, `lows` and `highs`, each of shape (n_bins, n_columns), are the standard
+    deviation and range in each bin, in the unit of the values.
+    """
+
+    bin_rows: int
+    spread: np.ndarray
+    lows: np.ndarray
+    highs: np.ndarray
 
 
 @dataclass
@@ -26,8 +41,6 @@ class Scan:
     and `infinite` those without end;
     `low` and `high` are the range of the others; `flat` are the columns (channels) in
     which nothing changes, `empty` those in which all is missing.
-    `spread`, `lows` and `highs`, each of shape (n_bins, n_columns), are the standard
-    deviation and range over time, in the unit of the values; `bin_rows` samples a bin.
     """
 
     count: int
@@ -38,10 +51,7 @@ class Scan:
     high: float | None = None
     flat: list[int] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)
-    bin_rows: int = 1
-    spread: np.ndarray | None = None
-    lows: np.ndarray | None = None
-    highs: np.ndarray | None = None
+    course: Course | None = None
 
 
 def scan(dataset: h5py.Dataset, *, over_time: bool = False) -> Scan:
@@ -64,7 +74,7 @@ def scan(dataset: h5py.Dataset, *, over_time: bool = False) -> Scan:
     if kind in "SU" or h5py.check_string_dtype(dataset.dtype):
         found.missing = sum(_empty_texts(part) for part in _blocks(dataset, 1))
     elif kind in "iufb":
-        found.is_numeric, found.missing = True, 0
+        found.is_numeric = True
         _scan_numbers(dataset, found, over_time and dataset.ndim <= 2)
     return found
 
@@ -72,10 +82,10 @@ def scan(dataset: h5py.Dataset, *, over_time: bool = False) -> Scan:
 def _is_hollow(dataset: h5py.Dataset) -> bool:
     size = dataset.size * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
-    return size > max(_MOST_OF_NOTHING_BYTES, 100 * stored)
+    return size > max(_MAX_UNWRITTEN_BYTES, 100 * stored)
 
 
-def _blocks(dataset: h5py.Dataset, multiple: int):
+def _blocks(dataset: h5py.Dataset, multiple: int) -> Iterator[np.ndarray]:
     """Yield parts of a dataset, each of a multiple of so many rows."""
     if not dataset.shape:
         yield np.asarray(dataset[()]).reshape(1)
@@ -93,34 +103,36 @@ def _empty_texts(part: np.ndarray) -> int:
 def _scan_numbers(dataset: h5py.Dataset, found: Scan, over_time: bool) -> None:
     rows = len(dataset) if dataset.shape else 1
     columns = math.prod(dataset.shape[1:]) if dataset.shape else 1
-    over_time = over_time and columns <= _MOST_COLUMNS
-    found.bin_rows = max(1, math.ceil(rows / _BINS)) if over_time else 1
+    over_time = over_time and columns <= _MAX_COLUMNS
+    bin_rows = max(1, math.ceil(rows / _BINS)) if over_time else 1
     spread, lows, highs = [], [], []
-    for part in _blocks(dataset, found.bin_rows):
+    missing = 0
+    for part in _blocks(dataset, bin_rows):
         values = part.reshape(len(part), -1)
         if values.dtype.kind == "f":
-            found.missing += int(np.isnan(values).sum())
+            missing += int(np.isnan(values).sum())
             found.infinite += int(np.isinf(values).sum())
         else:
             values = values.astype(float)
-        for start in range(
-            0, len(values), found.bin_rows if over_time else len(values)
-        ):
-            chunk = values[start : start + found.bin_rows] if over_time else values
+        step = bin_rows if over_time else len(values)
+        for start in range(0, len(values), step):
+            chunk = values[start : start + step]
             lows.append(_lowest(chunk))
             highs.append(-_lowest(-chunk))
             if over_time:
                 spread.append(_spread(chunk))
+    found.missing = missing
     low, high = np.fmin.reduce(lows), np.fmax.reduce(highs)
     if np.isfinite(low).any():
         found.low = float(np.nanmin(low))
         found.high = float(np.nanmax(high))
-    if rows > 1 and columns <= _MOST_COLUMNS:
+    if rows > 1 and columns <= _MAX_COLUMNS:
         found.flat = np.flatnonzero(low == high).tolist()
         found.empty = np.flatnonzero(np.isnan(low)).tolist()
     if over_time:
-        found.lows, found.highs = np.array(lows), np.array(highs)
-        found.spread = np.array(spread)
+        found.course = Course(
+            bin_rows, np.array(spread), np.array(lows), np.array(highs)
+        )
 
 
 def _lowest(values: np.ndarray) -> np.ndarray:
