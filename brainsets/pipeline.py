@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["BrainsetPipeline"]
 
-_LONGEST_STATUS = 500
+_MAX_STATUS_LENGTH = 500
 
 
 class BrainsetPipeline(ABC):
@@ -60,7 +60,7 @@ class BrainsetPipeline(ABC):
     """Parses the pipeline's own arguments; ``--redownload`` is set by the workflow
     after an attempt that may have left a truncated raw file."""
 
-    args: Namespace | None
+    args: Any  # a Namespace with what the pipeline's own parser gives; None without one
     raw_dir: Path
     processed_dir: Path
     _asset_id: str
@@ -81,8 +81,13 @@ class BrainsetPipeline(ABC):
 
     @classmethod
     @abstractmethod
-    def get_manifest(cls, raw_dir: Path, args: Namespace | None) -> pd.DataFrame:
+    def get_manifest(cls, raw_dir: Path, args: Any) -> pd.DataFrame:
         """List the assets of the dataset.
+
+        Parameters
+        ----------
+        raw_dir, args
+            As for an instance.
 
         Returns
         -------
@@ -91,7 +96,7 @@ class BrainsetPipeline(ABC):
         """
 
     @abstractmethod
-    def download(self, manifest_item: NamedTuple) -> Any:
+    def download(self, manifest_item: Any) -> Any:
         """Fetch one asset into `raw_dir`.
 
         Parameters
@@ -122,9 +127,9 @@ class BrainsetPipeline(ABC):
             self._tracker_handle.update_status.remote(self._asset_id, status)
         # A tracker of ours knows which secrets the arguments have brought.
         shown = getattr(self._tracker_handle, "shown", str)
-        print(f"[Status] {shown(status)[:_LONGEST_STATUS]}", flush=True)
+        print(f"[Status] {shown(status)[:_MAX_STATUS_LENGTH]}", flush=True)
 
-    def _run_item(self, manifest_item: NamedTuple) -> None:
+    def _run_item(self, manifest_item: Any) -> None:
         """Run both steps of one asset in this process, as the published class does."""
         self._asset_id = manifest_item.Index
         output = self.download(manifest_item)

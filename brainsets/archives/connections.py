@@ -26,7 +26,7 @@ _STALL = "BRAINSETS_STALL_S"
 _STALL_S = 60.0
 _CONNECT_S = 20.0
 # A server may say "100 Continue" and send header lines without an end.
-_LONGEST_HEADER_BYTES = 1 << 20
+_MAX_HEADER_BYTES = 1 << 20
 
 
 class TooSlow(TimeoutError):
@@ -102,7 +102,7 @@ class _Answer(HTTPResponse):
         self.fp = io.BufferedReader(self._arriving)
 
     def begin(self) -> None:
-        self._arriving.left = _LONGEST_HEADER_BYTES
+        self._arriving.left = _MAX_HEADER_BYTES
         super().begin()
         self._arriving.left = None
 

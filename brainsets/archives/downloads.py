@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from brainsets.archives.answers import MayPass, Refused, WrongBytes
 from brainsets.archives.connections import seconds
@@ -27,7 +28,7 @@ RETRIES = 6
 
 _FIRST_WAIT = "BRAINSETS_RETRY_WAIT_S"
 # With six retries and doubled waits, a file is given up after a minute or two.
-_LONGEST_WAIT_S = 120.0
+_MAX_WAIT_S = 120.0
 # Less than this is no progress: a server that gives a byte each time is asked for ever.
 _PROGRESS_BYTES = 1 << 14
 _WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html[\s>])", re.I)
@@ -144,7 +145,7 @@ def _checksum(url: str, sha256: str | None) -> str | None:
     return sha256.lower()
 
 
-def _length(url: str, size: int | None) -> int | None:
+def _length(url: str, size: Any) -> int | None:
     if size is None:
         return None
     # A column with a value missing has its numbers as floats.
@@ -236,10 +237,10 @@ def _transfer(source: Source, part: Part, report: Callable) -> str | None:
             raise _failure(
                 source, problem, f"{in_vain} times in a row; run it again to go on."
             )
-        wait_s = min(seconds(_FIRST_WAIT, 1) * 2 ** (in_vain - 1), _LONGEST_WAIT_S)
+        wait_s = min(seconds(_FIRST_WAIT, 1) * 2 ** (in_vain - 1), _MAX_WAIT_S)
         # A bit apart, so that many who were turned away do not come back at once.
         wait_s = max(wait_s * random.uniform(1, 1.5), problem.retry_after_s)
-        if problem.retry_after_s > _LONGEST_WAIT_S:
+        if problem.retry_after_s > _MAX_WAIT_S:
             asked = f"and asks to come back in {wait_s:.0f} s; run it again then."
             raise _failure(source, problem, asked, joined=" ")
         report(f"Waiting {wait_s:.1f} s: {problem}")

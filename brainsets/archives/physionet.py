@@ -269,7 +269,7 @@ def _lines(path: Path, url: str) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         refusal = f"{shown(url)} is no text ({error})."
     else:
-        refusal = None
+        refusal = ""
     if refusal:
         raise DownloadError(refusal)
     # Names may hold what splitlines() takes for the end of a line.

@@ -36,8 +36,8 @@ __all__ = ["Source", "shown"]
 # What has arrived of a piece when the connection is cut is lost with it.
 _CHUNK_BYTES = 1 << 15
 _REPORT_INTERVAL_S = 5.0
-_MOST_REDIRECTIONS = 20
-_LONGEST_TEXT = 300
+_MAX_REDIRECTIONS = 20
+_MAX_TEXT_LENGTH = 300
 _NO_CONNECTION = (
     requests.ConnectionError,
     requests.Timeout,
@@ -53,7 +53,7 @@ def shown(text: object) -> str:
     """Return text from elsewhere as part of one sentence, without its secrets."""
     line = " ".join(without_secrets(str(text)).split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
-    return line if len(line) <= _LONGEST_TEXT else f"{line[:_LONGEST_TEXT]}..."
+    return line if len(line) <= _MAX_TEXT_LENGTH else f"{line[:_MAX_TEXT_LENGTH]}..."
 
 
 class Source:
@@ -141,7 +141,7 @@ class Source:
     def _answer(self, headers: dict[str, str]) -> requests.Response:
         """Follow redirections; what is for one server is not told to the next."""
         url, secure = self.url, False
-        for _ in range(_MOST_REDIRECTIONS + 1):
+        for _ in range(_MAX_REDIRECTIONS + 1):
             options = {"headers": headers, "stream": True, "allow_redirects": False}
             if secure and not url.lower().startswith("https:"):
                 # A password that was for https is not for anybody on the way.
@@ -190,7 +190,7 @@ class Source:
 
     def _check_end(self, promise: Promise, part: Part, arrived: int, unpacked) -> None:
         """Raise if less has arrived than somebody says."""
-        missing = None
+        missing: int | str | None = None
         if promise.length is not None and arrived != promise.length:
             missing = promise.length - arrived
         elif promise.total is not None and part.size != promise.total:

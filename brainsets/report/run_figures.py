@@ -21,7 +21,7 @@ _COLOURS = {"download": "#6aa0c8", "process": "#3c7a57", "failed": "#c0392b"}
 # times this, and than so many seconds.
 _IDLE_PART, _IDLE_S = 0.1, 60.0
 _GAP_PART = 0.02
-_MOST_NAMES = 40
+_MAX_NAMES = 40
 _SHORT_S = 20
 # Fewer values than this are shown one by one.
 _FEW = 12
@@ -44,7 +44,7 @@ def timeline(assets: Sequence[Asset]) -> bytes | None:
         _clock(axes, pieces)
         # Ids that are not UTF-8 cannot be drawn.
         names = [single_line(asset.asset) for asset, _ in rows]
-        if len(rows) <= _MOST_NAMES:
+        if len(rows) <= _MAX_NAMES:
             shown = [n if len(n) <= 28 else f"{n[:27]}…" for n in names]
             axes.set_yticks(range(len(rows)), shown, fontsize=7)
         else:

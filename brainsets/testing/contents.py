@@ -34,15 +34,17 @@ class OutputFile:
     @classmethod
     def found(cls, path: Path) -> "OutputFile":
         """Read a file to its end."""
+        digest = hashlib.sha256()
         with open(path, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            while part := file.read(1 << 20):
+                digest.update(part)
         contents, unreadable = {}, ""
         try:
             contents = dict(_hdf5_contents(path))
         except (OSError, RuntimeError, ValueError) as error:
             # What h5py raises where a file is damaged depends on where it is.
             unreadable = f"{type(error).__name__}: {error}"
-        return cls(path.stat().st_size, sha256, contents, unreadable)
+        return cls(path.stat().st_size, digest.hexdigest(), contents, unreadable)
 
     def differs_in(self, other: "OutputFile") -> list[str]:
         """Return where another file holds something else; [] if nowhere."""

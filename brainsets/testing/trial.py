@@ -55,8 +55,8 @@ class Failure:
 class Run:
     """One run of Snakemake, and what there was after it."""
 
-    failure: Failure | None
-    printed: str
+    failure: Failure | None = None
+    printed: str = ""
     manifest: Manifest | None = None
     listing: bytes = b""
     downloaded: Mapping[str, Any] = field(default_factory=dict)
@@ -87,9 +87,9 @@ class Evidence:
     ----------
     asset : str
         The asset that was prepared; "" if none could be listed.
-    first, second, again, mended : Run or None
+    first, second, again, mended : Run
         An ordinary run; the same again; one that lists and processes once more; one
-        that downloads once more where raw files are cut short. None if it was not made:
+        that downloads once more where raw files are cut short. Empty if it was not made:
         the others need the first, and the last one files and a flag ``--redownload``.
     has_redownload : bool
         Whether the pipeline's parser has that flag.
@@ -104,10 +104,10 @@ class Evidence:
     """
 
     asset: str = ""
-    first: Run | None = None
-    second: Run | None = None
-    again: Run | None = None
-    mended: Run | None = None
+    first: Run = field(default_factory=Run)
+    second: Run = field(default_factory=Run)
+    again: Run = field(default_factory=Run)
+    mended: Run = field(default_factory=Run)
     has_redownload: bool = False
     raw_bytes: dict[str, int] = field(default_factory=dict)
     mended_bytes: dict[str, int] = field(default_factory=dict)
@@ -127,6 +127,8 @@ class Trial:
         As in `brainsets.testing.PipelineContract`.
     """
 
+    brainset: Brainset
+
     def __init__(
         self,
         root: Path,
@@ -140,7 +142,7 @@ class Trial:
         self.root = root
         self.evidence = Evidence(asset=asset or "")
         step = {"timeout": timeout_s}
-        self._entry = {
+        self._entry: dict[str, Any] = {
             "pipeline": pipeline,
             "args": args if isinstance(args, str) else list(map(str, args)),
             "assets": [] if asset is None else [asset],
@@ -150,7 +152,6 @@ class Trial:
             "process": step,
         }
         self._raw_dir, self._processed_dir = root / "raw", root / "processed"
-        self.brainset: Brainset | None = None
 
     def conduct(self) -> Evidence:
         """Make all runs that can be made; what went wrong is in their failures."""
@@ -202,7 +203,9 @@ class Trial:
     @property
     def name(self) -> str:
         """The asset's name in file names."""
-        return self.evidence.first.manifest.names[self.evidence.asset]
+        manifest = self.evidence.first.manifest
+        assert manifest is not None, "asked for after a listing that ended well"
+        return manifest.names[self.evidence.asset]
 
     def _config(self) -> dict[str, Any]:
         return {
@@ -224,7 +227,7 @@ class Trial:
     def _run(self, *options: str, redownload: bool = False) -> Run:
         config = self._config()
         if redownload:
-            entry = {**self._entry, "args": [*self._entry["args"], "--redownload"]}
+            entry = {**self._entry, "args": [*self.brainset.args, "--redownload"]}
             config["brainsets"] = [entry]
         file = self.root / "settings.json"
         file.write_text(json.dumps(config), encoding="utf-8")
@@ -242,10 +245,10 @@ class Trial:
             encoding="utf-8",
             errors="replace",
         )
-        return self._seen(ended.returncode, ended.stdout)
+        return self._record(ended.returncode, ended.stdout)
 
-    def _seen(self, returncode: int, printed: str) -> Run:
-        """Take down what there is after a run."""
+    def _record(self, returncode: int, printed: str) -> Run:
+        """Return what there is after a run."""
         folder = self.folder
         try:
             manifest = read_manifest(folder.manifest)
@@ -339,12 +342,11 @@ class Trial:
         published = {
             path
             for run in (self.evidence.first, self.evidence.again, self.evidence.mended)
-            if run
             for path in run.outputs
         }
-        for path, _ in _tree(self.folder.root):
-            if path.split(os.sep)[0] != WORKFLOW_FOLDER and path not in published:
-                yield f"{self.folder.root / path} was written around the workflow"
+        for name, _ in _tree(self.folder.root):
+            if name.split(os.sep)[0] != WORKFLOW_FOLDER and name not in published:
+                yield f"{self.folder.root / name} was written around the workflow"
 
 
 def _last_lines(log: Path) -> str:

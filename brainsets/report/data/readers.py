@@ -22,7 +22,7 @@ _EVENT_NAMES = ("events", "event_times", "onset", "onsets", "trial_start", "trig
 _CHANNEL_NAMES = ("channels", "channel_names", "ch_names", "labels")
 _SPLITS = ("train_domain", "valid_domain", "val_domain", "test_domain")
 _LABELS = ("label", "labels", "name", "tags", "type", "code", "id")
-_LONGEST_ABOUT = 300
+_MAX_ATTRIBUTE_LENGTH = 300
 
 
 def read_recording(file: h5py.File) -> Recording:
@@ -160,7 +160,7 @@ def _about(recording: Recording, path: str, group: h5py.Group, skipped: set) -> 
             continue
         if isinstance(value, np.ndarray) and value.size > 8:
             continue
-        found[spelled_name(key)] = _text(value)[:_LONGEST_ABOUT]
+        found[spelled_name(key)] = _text(value)[:_MAX_ATTRIBUTE_LENGTH]
     if found:
         recording.about[path or "file"] = found
 

@@ -61,7 +61,7 @@ class Signal:
     def excerpt(self, start_s: float, end_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Return times (s), shape (n,), and values (n, n_channels) of a part."""
         if self.times is not None:
-            first, last = np.searchsorted(self.times[:], np.array([start_s, end_s]))
+            first, last = self.times[:].searchsorted([start_s, end_s])
             times = self.times[first:last]
         else:
             n_samples, rate_hz = len(self.values), self.rate_hz or 1.0
