@@ -96,6 +96,7 @@ def served(folder: Path, bytes_per_s: float) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert server.stdout is not None
     try:
         yield server.stdout.readline().strip()
     finally:

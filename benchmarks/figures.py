@@ -183,7 +183,7 @@ def _figure(
 
 def planned(results: Mapping[str, Any]) -> list[Planned]:
     """Return the figures of planning, in the order in which they were measured."""
-    groups: dict[tuple, list[Mapping[str, Any]]] = {}
+    groups: dict[tuple[str, int, int], list[Mapping[str, Any]]] = {}
     for run in results.get("planning", []):
         key = (run["case"], run["assets"], run["pending"])
         groups.setdefault(key, []).append(run)
@@ -192,11 +192,10 @@ def planned(results: Mapping[str, Any]) -> list[Planned]:
     return [
         Planned(
             *key,
-            *(
-                median(run[what] for run in runs)
-                for what in ("wall_s", "cpu_s", "max_rss_mb")
-            ),
-            target=targets.get(key[0]) if key[1] == smallest else None,
+            median(run["wall_s"] for run in runs),
+            median(run["cpu_s"] for run in runs),
+            median(run["max_rss_mb"] for run in runs),
+            targets.get(key[0]) if key[1] == smallest else None,
         )
         for key, runs in groups.items()
     ]

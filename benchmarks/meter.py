@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["MeasuringError", "Usage", "measure"]
 
@@ -70,7 +71,7 @@ def measure(
     MeasuringError
         It ran longer than `limit_s`, and was killed.
     """
-    task = {
+    task: dict[str, Any] = {
         "command": [str(word) for word in command],
         "folder": str(folder),
         "log": str(log),

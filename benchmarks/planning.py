@@ -127,7 +127,7 @@ def _result(folder: BrainsetFolder, asset: str) -> Path:
 def _write_as_done(folder: BrainsetFolder, manifest: Manifest) -> None:
     first, first_name = next(iter(manifest.names.items()))
     models = {
-        state: read_sentinel(folder.sentinel(first_name, state))
+        state: read_sentinel(folder.sentinel(first_name, state)) or {}
         for state in (DOWNLOADED, DONE)
     }
     content = _result(folder, first).read_bytes()

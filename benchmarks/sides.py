@@ -154,7 +154,8 @@ class RayRunner:
     def prepare(self, workloads: Sequence[Workload]) -> dict[str, str]:
         """Build the environment with what all pipelines need; return its versions."""
         packages = {package for workload in workloads for package in workload.packages}
-        [python] = {w.source.declaration.python_version for w in workloads}
+        declared = [w.source.declaration for w in workloads]
+        [python] = {each.python_version for each in declared if each}
         folder = self._python.parents[1]
         folder.parent.mkdir(parents=True, exist_ok=True)
         log = folder.parent / "environment.log"

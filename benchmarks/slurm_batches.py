@@ -55,7 +55,7 @@ def wall_s(cluster, assets: int, batch_size: str) -> float:
         words += ["5"]
         started = time.monotonic()
         run = subprocess.run(
-            words,
+            [*map(str, words)],
             env={**os.environ, **cluster.environment, "PYTHONPATH": ""},
             capture_output=True,
             text=True,

@@ -83,7 +83,8 @@ class Workload:
     @property
     def packages(self) -> list[str]:
         """What the pipeline declares."""
-        return list(self.source.declaration.dependencies)
+        declaration = self.source.declaration
+        return list(declaration.dependencies) if declaration else []
 
 
 def waiting(sizes: Sizes) -> Workload:

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from brainsets.errors import SettingsError
 from brainsets.planning.batches import Capacity
@@ -249,7 +249,7 @@ class Invocation:
         return can
 
     def replace_output(
-        self, make: Callable[[Any, logging.Handler], logging.Handler]
+        self, make: "Callable[[Any, logging.StreamHandler[TextIO]], logging.Handler]"
     ) -> logging.Handler | None:
         """Have a log handler show what Snakemake's own would print.
 

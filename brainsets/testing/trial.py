@@ -89,7 +89,7 @@ class Evidence:
         The asset that was prepared; "" if none could be listed.
     first, second, again, mended : Run
         An ordinary run; the same again; one that lists and processes once more; one
-        that downloads once more where raw files are cut short. Empty if it was not made:
+        that downloads once more where raw files are cut short. Empty if not made:
         the others need the first, and the last one files and a flag ``--redownload``.
     has_redownload : bool
         Whether the pipeline's parser has that flag.
