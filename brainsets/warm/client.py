@@ -19,9 +19,11 @@ try:
     import _signal as signal
     import _socket as socket
     import fcntl
+
+    _LACKS_MODULES = False
 except ImportError:
     # An unusual build of Python: run cold.
-    fcntl = None
+    _LACKS_MODULES = True
 
 _FORWARDED = ("SIGTERM", "SIGINT", "SIGHUP")
 
@@ -33,7 +35,7 @@ class _Cold(Exception):
 def main(path: str, command: list[str]) -> int:
     """Run one step; return its exit status, or replace this program by `command`."""
     try:
-        if fcntl is None:
+        if _LACKS_MODULES:
             raise _Cold("this interpreter lacks a module")
         server = _connected(path, command)
         answer = _asked(server, command)

@@ -152,8 +152,8 @@ class ForkSafety:
         kept = [path for path in self._made if os.path.exists(path)]
         folders = [
             info.func
-            for finalizer, info in weakref.finalize._registry.items()
-            if info.func is tempfile.TemporaryDirectory._cleanup
+            for info in vars(weakref.finalize)["_registry"].values()
+            if info.func is getattr(tempfile.TemporaryDirectory, "_cleanup", None)
         ]
         if kept or folders:
             where = kept[0] if kept else tempfile.gettempdir()

@@ -1,22 +1,25 @@
-"""Keeps a zygote for the jobs of one brainset in one run, and runs their steps.
+"""The server that runs the steps of one brainset in one run, warm.
 
 `brainsets.warm.client` starts it. For each client it has a worker that does what the
 wrapper of a cold job does; only the children of that are forked by the zygote. This
 process itself imports no pipeline, so the workers, which are forked from it, are small.
 
-It watches its clients: when one is killed, its worker is killed like the wrapper of a
-cold job would be, and takes its children with it. It ends with the run.
+It keeps one zygote, and watches its clients: when one is killed, its worker is killed
+like the wrapper of a cold job would be, and takes its children with it. It ends with
+the run.
 """
 
 import contextlib
 import gc
 import os
-import select
+import selectors
 import signal
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from brainsets.jobs.job import Job
@@ -37,7 +40,7 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _MAX_REQUEST_BYTES = 1 << 22
 
 
-@dataclass
+@dataclass(eq=False)
 class _Client:
     connection: socket.socket
     pid: int
@@ -46,7 +49,7 @@ class _Client:
     worker: "_Worker | None" = None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
     pid: int
     socket: socket.socket
@@ -63,13 +66,15 @@ def run_server(listener: int, path: str) -> None:
     path : str
         Its path; the name begins with pid and start time of the run's main process.
     """
+    # Whoever started the run may ignore it, and then nothing could be waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _remove_leftovers(Path(path).parent)
     _Server(socket.socket(fileno=listener), Path(path)).serve()
     os._exit(0)
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the sockets of runs that have ended, and whose keeper was killed."""
+    """Remove the sockets of runs that have ended, and whose server was killed."""
     for path in folder.glob("*-*-*"):
         pid, started = path.name.split("-")[:2]
         # What is called otherwise is none of ours.
@@ -81,55 +86,44 @@ def _remove_leftovers(folder: Path) -> None:
 
 class _Server:
     def __init__(self, listener: socket.socket, path: Path) -> None:
-        self._listener: socket.socket | None = listener
+        self._listener, self._is_open = listener, True
         self._path = path
-        self._clients: dict[int, _Client] = {}
-        self._workers: dict[int, _Worker] = {}
+        self._clients: list[_Client] = []
+        self._workers: list[_Worker] = []
         self._zygote: ZygoteHandle | None = None
         self._main, self._main_start = map(int, path.name.split("-")[:2])
         self._last_work = time.monotonic()
-        self._woken, self._waking = os.pipe()
-        for descriptor in (self._woken, self._waking):
-            os.set_blocking(descriptor, False)
-        listener.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
-        signal.set_wakeup_fd(self._waking)
+        # Not epoll: processes that are forked would share it.
+        self._selector = selectors.PollSelector()
+        self._watch(listener, self._accept)
         gc.collect()
         gc.freeze()
 
     def serve(self) -> None:
-        while self._listener or self._clients:
-            for descriptor in self._ready():
-                if descriptor == self._woken:
-                    os.read(self._woken, 4096)
-                    self._reap()
-                elif self._listener and descriptor == self._listener.fileno():
-                    self._accept()
-                elif self._zygote and descriptor == self._zygote.life:
-                    self._zygote.hear()
-                elif descriptor in self._clients:
-                    self._listen_to(self._clients[descriptor])
-                elif descriptor in self._workers:
-                    self._listen_to_worker(self._workers[descriptor])
+        while self._is_open or self._clients:
+            for key, _ in self._selector.select(_TICK_S):
+                # Else it was closed by what was done for another one.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
+            # The end of a worker is the end of its socket, too.
+            self._reap()
             if self._zygote:
                 self._zygote.limit_import()
                 self._zygote.look_at_files()
             self._start_steps()
-            if self._listener and (not self._run_lives() or self._is_idle()):
+            if self._is_open and (not self._run_lives() or self._is_idle()):
                 self._close_listener()
         if self._zygote and not self._zygote.is_settled:
             os.killpg(self._zygote.pid, signal.SIGKILL)
 
-    def _ready(self) -> list[int]:
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
-        if self._listener:
-            poll.register(self._listener, select.POLLIN)
-        if self._zygote and self._zygote.life >= 0:
-            poll.register(self._zygote.life, select.POLLIN)
-        for descriptor in (*self._clients, *self._workers):
-            poll.register(descriptor, select.POLLIN)
-        return [descriptor for descriptor, _ in poll.poll(_TICK_S * 1000)]
+    def _watch(self, end: socket.socket, callback: Callable[[], None]) -> None:
+        """Call a function whenever there is something to be read."""
+        end.setblocking(False)
+        self._selector.register(end, selectors.EVENT_READ, callback)
+
+    def _close(self, end: socket.socket) -> None:
+        self._selector.unregister(end)
+        end.close()
 
     def _run_lives(self) -> bool:
         return start_time(self._main) == self._main_start
@@ -145,9 +139,9 @@ class _Server:
             self._path.unlink()
         except OSError:
             pass
-        self._listener.close()
-        self._listener = None
-        for client in [c for c in self._clients.values() if c.worker is None]:
+        self._close(self._listener)
+        self._is_open = False
+        for client in [c for c in self._clients if c.worker is None]:
             self._forget(client)
 
     def _accept(self) -> None:
@@ -161,8 +155,9 @@ class _Server:
         if uid != os.geteuid():
             connection.close()
             return
-        connection.setblocking(False)
-        self._clients[connection.fileno()] = _Client(connection, pid)
+        client = _Client(connection, pid)
+        self._clients.append(client)
+        self._watch(connection, partial(self._listen_to, client))
 
     def _listen_to(self, client: _Client) -> None:
         try:
@@ -192,8 +187,9 @@ class _Server:
                 self._forget(client)
 
     def _forget(self, client: _Client) -> None:
-        self._clients.pop(client.connection.fileno(), None)
-        client.connection.close()
+        if client in self._clients:
+            self._clients.remove(client)
+            self._close(client.connection)
 
     def _reap(self) -> None:
         while True:
@@ -203,9 +199,9 @@ class _Server:
                 return
             if not pid:
                 return
-            for worker in [w for w in self._workers.values() if w.pid == pid]:
-                del self._workers[worker.socket.fileno()]
-                worker.socket.close()
+            for worker in [w for w in self._workers if w.pid == pid]:
+                self._workers.remove(worker)
+                self._close(worker.socket)
                 if worker.client is not None:
                     if os.WIFSIGNALED(status):
                         # It could not say so itself.
@@ -215,43 +211,40 @@ class _Server:
 
     def _start_steps(self) -> None:
         """Give those clients a worker whose request is there."""
-        for client in list(self._clients.values()):
-            if client.request is None or client.worker is not None:
+        for client in [*self._clients]:
+            request = client.request
+            if request is None or client.worker is not None:
                 continue
             try:
-                job = client.request.job()
-                if self._zygote is None:
-                    self._start_zygote(job)
-                if not self._zygote.is_settled:
+                job = request.job()
+                zygote = self._zygote or self._start_zygote(job)
+                if not zygote.is_settled:
                     return
-                if client.request.rule not in STEPS:
+                if request.rule not in STEPS:
                     raise RunCold("its command is no step of an asset")
-                self._zygote.check(client.request, job)
-                self._employ(client, job)
+                zygote.check(request, job)
+                # The latest, which others may not need to be there at all.
+                free = [worker for worker in self._workers if worker.client is None]
+                worker = free[-1] if free else self._start_worker(zygote)
+                task = request.rule, job, client.pid
+                assign(worker.socket, client.connection, *task)
+                client.worker, worker.client = worker, client
             except (RunCold, OSError) as reason:
                 self._refuse(client, str(reason))
 
-    def _employ(self, client: _Client, job: Job) -> None:
-        """Give a client's step to a worker that has none, or to a new one."""
-        free = [worker for worker in self._workers.values() if worker.client is None]
-        # The latest, which others may not need to be there at all.
-        worker = free[-1] if free else self._new_worker()
-        assign(worker.socket, client.connection, client.request.rule, job, client.pid)
-        client.worker, worker.client = worker, client
-
-    def _new_worker(self) -> _Worker:
+    def _start_worker(self, zygote: ZygoteHandle) -> _Worker:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
         def work() -> None:
             ours.close()
-            self._let_go()
-            run_worker(theirs, self._zygote.forkers)
+            self._close_all()
+            run_worker(theirs, zygote.forkers)
 
-        pid = fork(work)
+        worker = _Worker(fork(work), ours)
         theirs.close()
-        ours.setblocking(False)
-        self._workers[ours.fileno()] = _Worker(pid, ours)
-        return self._workers[ours.fileno()]
+        self._workers.append(worker)
+        self._watch(ours, partial(self._listen_to_worker, worker))
+        return worker
 
     def _listen_to_worker(self, worker: _Worker) -> None:
         """Hear whether a step is over; then its worker is free."""
@@ -266,40 +259,41 @@ class _Server:
             client.worker = None
             self._forget(client)
 
-    def _start_zygote(self, job: Job) -> None:
+    def _start_zygote(self, job: Job) -> ZygoteHandle:
         ends = {kind: _channel() for kind in _KINDS}
-        life, told = os.pipe()
+        reports, reporting = os.pipe()
 
-        def be_first() -> None:
-            os.close(life)
-            self._let_go()
+        def begin() -> None:
+            os.close(reports)
+            self._close_all()
             for ours, _ in ends.values():
                 ours.close()
             theirs = {kind: end for kind, (_, end) in ends.items()}
-            run_zygote(job, theirs, told, os.memfd_create("printed"))
+            run_zygote(job, theirs, reporting, os.memfd_create("printed"))
 
-        pid = fork(be_first)
+        pid = fork(begin)
         with contextlib.suppress(OSError):
             # Here too, so that the group can be killed whoever comes first.
             os.setpgid(pid, pid)
-        os.close(told)
+        os.close(reporting)
         for _, theirs in ends.values():
             theirs.close()
         channels = {kind: ours for kind, (ours, _) in ends.items()}
-        self._zygote = ZygoteHandle(job, channels, pid, life)
+        zygote = self._zygote = ZygoteHandle(job, channels, pid, reports)
 
-    def _let_go(self) -> None:
+        def listen() -> None:
+            zygote.hear()
+            if zygote.has_ended:
+                self._selector.unregister(reports)
+
+        self._selector.register(reports, selectors.EVENT_READ, listen)
+        return zygote
+
+    def _close_all(self) -> None:
         """Close, in a process that was forked, what belongs to this one."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for descriptor in (self._woken, self._waking):
-            os.close(descriptor)
-        if self._listener:
-            self._listener.close()
-        for client in self._clients.values():
-            client.connection.close()
-        for worker in self._workers.values():
-            worker.socket.close()
+        for key in self._selector.get_map().values():
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
 
     def _refuse(self, client: _Client, reason: str) -> None:
         """Tell a client to run cold; it closes the connection when it has heard it."""

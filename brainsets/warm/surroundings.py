@@ -103,8 +103,8 @@ class Surroundings:
         for path, state in self._files.items():
             if _state(path) != state:
                 return path
-        if name := self._stand_in():
-            return f"sys.modules[{name!r}]"
+        if stand_in := self._stand_in():
+            return f"sys.modules[{stand_in!r}]"
         for package in self._attributes if packages is None else packages:
             for name, module in self._members.get(package, ()):
                 if sys.modules.get(name) is not module:
@@ -137,7 +137,7 @@ class Surroundings:
 
         They come last. To look at the names of all is to copy the memory of each.
         """
-        come = []
+        come: list[str] = []
         for name in reversed(sys.modules):
             if name == self._last_module:
                 is_all = len(sys.modules) - len(come) == len(self._modules)
@@ -158,7 +158,7 @@ def random_states() -> list[Any]:
 
 
 def _facts() -> dict[str, Any]:
-    facts = {
+    facts: dict[str, Any] = {
         "os.environ": {k: v for k, v in os.environ.items() if k != MARK},
         "the working folder": _working_folder(),
         "sys.path": list(sys.path),
@@ -245,7 +245,7 @@ def _locale() -> str | None:
 
 
 def _texts(numpy: Any) -> dict[str, str]:
-    options = getattr(numpy, "get_printoptions", dict)()
+    options: dict[str, Any] = getattr(numpy, "get_printoptions", dict)()
     return {name: str(value) for name, value in options.items()}
 
 
@@ -304,11 +304,14 @@ def _contents(
             yield from _contents(each, seen, depth - 1)
 
 
-def _inner(content: Any) -> Iterable[Any]:
+def _inner(content: Any) -> Iterator[Any]:
     if not isinstance(content, dict):
-        return content
-    # As loggers have them, which are emptied when a level changes for a moment.
-    return [value for key, value in content.items() if "cache" not in str(key)]
+        yield from content
+        return
+    for key, value in content.items():
+        # As loggers have them, which are emptied when a level changes for a moment.
+        if "cache" not in str(key):
+            yield value
 
 
 def _attributes_of(value: Any) -> dict[str, Any] | None:
@@ -344,7 +347,7 @@ def _is_kept(before: Any, now: Any) -> bool:
                 return False
             come = now - before
         elif isinstance(before, deque):
-            return now == before
+            return bool(now == before)
         else:
             if now[: len(before)] != before:
                 return False

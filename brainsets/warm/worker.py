@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from brainsets.jobs import batches, steps
+from brainsets.jobs.attempts import Forkers
 from brainsets.jobs.outputs.staging import reused_folders
 from brainsets.shared.locks import release_locks
 from brainsets.supervision.child import flush_streams
@@ -48,14 +49,14 @@ def answer(client: socket.socket, content: bytes) -> None:
         pass
 
 
-def run_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
+def run_worker(requests: socket.socket, forkers: Forkers) -> None:
     """Run steps until nobody can ask for one, in a process of its own.
 
     Parameters
     ----------
     requests : socket
         Where tasks come from. One byte is sent back when a step is over.
-    forkers : dict
+    forkers : mapping
         Makes those who fork the children of steps, see `brainsets.jobs.steps`.
     """
     with reused_folders():
@@ -63,7 +64,7 @@ def run_worker(requests: socket.socket, forkers: dict[str, partial]) -> None:
             pass
 
 
-def _is_step_run(requests: socket.socket, forkers: dict[str, partial]) -> bool:
+def _is_step_run(requests: socket.socket, forkers: Forkers) -> bool:
     """Run one step; return whether this process may run another."""
     message, descriptors, _, _ = socket.recv_fds(
         requests, _MAX_REQUEST_BYTES, 1, socket.MSG_CMSG_CLOEXEC

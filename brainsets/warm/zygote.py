@@ -41,10 +41,9 @@ from brainsets.warm.fork_safety import (
     seeded_random,
     unseeded_numpy,
 )
-from brainsets.warm.preload import imported_by_step, preload
-from brainsets.warm.succession import Succession
+from brainsets.warm.preload import Succession, imported_by_step, preload
 from brainsets.warm.surroundings import Surroundings, random_states
-from brainsets.warm.zygote_forker import DESCRIPTORS, END, PID
+from brainsets.warm.zygote_handle import DESCRIPTORS, END, PID
 
 __all__ = ["run_zygote"]
 
@@ -57,7 +56,7 @@ _POLL_TIMEOUT_MS = 2000
 
 
 def run_zygote(
-    job: Job, channels: Mapping[str, socket.socket], life: int, printed: int
+    job: Job, channels: Mapping[str, socket.socket], reports: int, printed: int
 ) -> None:
     """Import the pipeline of a job, then fork whenever asked, until nobody can ask.
 
@@ -69,7 +68,7 @@ def run_zygote(
         Any job of the brainset.
     channels : mapping
         Where requests come from, by kind of step.
-    life : int
+    reports : int
         Descriptor that gets lines of JSON, ``{"stamp": ..., "files": ...}`` or
         ``{"obstacle": ...}``, and is closed when the last zygote has ended.
     printed : int
@@ -79,7 +78,7 @@ def run_zygote(
     os.setpgid(0, 0)
     for descriptor in (1, 2):
         os.dup2(printed, descriptor)
-    zygote = _Zygote(job, dict(channels), life, printed)
+    zygote = _Zygote(job, dict(channels), reports, printed)
     if zygote.warm_up():
         zygote.serve()
 
@@ -95,12 +94,12 @@ class _Step:
 
 class _Zygote:
     def __init__(
-        self, job: Job, channels: dict[str, socket.socket], life: int, printed: int
+        self, job: Job, channels: dict[str, socket.socket], reports: int, printed: int
     ) -> None:
         self._job = job
         self._folder = job.pipeline.parent
         self._channels = channels
-        self._life, self._printed = life, printed
+        self._reports, self._printed = reports, printed
         self._generators: list[Callable[[], None]] = []
         self._succession = Succession(channels)
         # Packages of which this process has imported what only steps have asked for.
@@ -154,7 +153,7 @@ class _Zygote:
             return False
         self._generators = seeded_random(numbers) + unseeded_numpy()
         self._settle()
-        # From now on, steps may need it although its keeper was killed.
+        # From now on, steps may need it although its server was killed.
         die_with_parent(False)
         self._tell(stamp=stamp, files=self._files(safety.read))
         return True
@@ -173,7 +172,7 @@ class _Zygote:
         gc.freeze()
 
     def _tell(self, **report: Any) -> None:
-        os.write(self._life, json.dumps(report).encode() + b"\n")
+        os.write(self._reports, json.dumps(report).encode() + b"\n")
 
     def _files(self, read: set[str]) -> list[str]:
         """Return what was read, and the code that is not the pipeline's own."""
@@ -185,37 +184,32 @@ class _Zygote:
     def serve(self) -> None:
         """Fork as long as somebody may ask for it."""
         while self._channels or self._steps:
-            ready = self._ready_descriptors()
-            if self._woken in ready:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._woken, 4096)
-                self._reap()
-            for pid, step in self._steps.items():
-                if step.news.fileno() in ready:
-                    self._end_abandoned(pid, step)
-            for tie in ready & {*self._succession.ties}:
-                self._succession.hear(tie)
-            for kind, channel in self._own_channels().items():
-                if channel.fileno() in ready:
-                    self._take(kind, channel)
-            if self._taught.fileno() in ready:
-                self._succeed(*json.loads(self._taught.recv(_MAX_LESSON_BYTES)))
+            callbacks = self._callbacks()
+            poll = select.poll()
+            for descriptor in callbacks:
+                poll.register(descriptor, select.POLLIN)
+            ready = {descriptor for descriptor, _ in poll.poll(_POLL_TIMEOUT_MS)}
+            for descriptor in callbacks:
+                if descriptor in (ready or {self._woken}):
+                    callbacks[descriptor]()
 
-    def _own_channels(self) -> dict[str, socket.socket]:
-        left = self._succession.has_left
-        return {kind: end for kind, end in self._channels.items() if not left(kind)}
-
-    def _ready_descriptors(self) -> set[int]:
-        waiting = [self._woken, self._taught, *self._succession.ties]
-        waiting += self._own_channels().values()
-        waiting += [s.news for s in self._steps.values() if not s.is_abandoned]
-        poll = select.poll()
-        for descriptor in waiting:
-            poll.register(descriptor, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll(_POLL_TIMEOUT_MS)}
-        return ready or {self._woken}
+    def _callbacks(self) -> dict[int, Callable[[], None]]:
+        """Return what is to be done where there is something to read, in order."""
+        todo: dict[int, Callable[[], None]] = {self._woken: self._reap}
+        for pid, step in self._steps.items():
+            if not step.is_abandoned:
+                todo[step.news.fileno()] = partial(self._end_abandoned, pid, step)
+        for tie in self._succession.ties:
+            todo[tie] = partial(self._succession.hear, tie)
+        for kind, channel in self._channels.items():
+            if not self._succession.has_left(kind):
+                todo[channel.fileno()] = partial(self._take, kind, channel)
+        todo[self._taught.fileno()] = self._learn
+        return todo
 
     def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._woken, 4096)
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -232,9 +226,11 @@ class _Zygote:
                 _send(step.news, END.pack(*content))
                 step.news.close()
 
-    @staticmethod
-    def _end_abandoned(pid: int, step: _Step) -> None:
+    def _end_abandoned(self, pid: int, step: _Step) -> None:
         """End a step whose parent is gone: nothing may write behind its back."""
+        if pid not in self._steps:
+            # It has ended meanwhile; its number may be another's.
+            return
         step.is_abandoned = True
         try:
             os.killpg(pid, signal.SIGKILL)
@@ -283,7 +279,7 @@ class _Zygote:
         self._close()
         for channel in self._channels.values():
             channel.close()
-        os.close(self._life)
+        os.close(self._reports)
         for descriptor, stream in zip((1, 2), streams):
             os.dup2(stream, descriptor)
             os.close(stream)
@@ -344,6 +340,9 @@ class _Zygote:
             position += os.write(1, content)
         os.close(self._printed)
 
+    def _learn(self) -> None:
+        self._succeed(*json.loads(self._taught.recv(_MAX_LESSON_BYTES)))
+
     def _succeed(self, kind: str, names: list[str] | None) -> None:
         """Fork a successor that imports what a step has imported.
 
@@ -367,12 +366,10 @@ class _Zygote:
             os.close(ours)
             self._be_successor(kind, names, theirs)
 
-        try:
-            pid = fork(follow)
-        except OSError:
-            # Then this end of its tie says at once that it has ended.
-            pid = -1
-        self._succession.forked(kind, pid, ours)
+        # Where it cannot be forked, this end of its tie says at once that it has ended.
+        with contextlib.suppress(OSError):
+            self._succession.pids.add(fork(follow))
+        self._succession.ties[ours] = kind
         os.close(theirs)
 
     def _be_successor(self, kind: str, names: list[str], tie: int) -> None:

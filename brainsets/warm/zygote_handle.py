@@ -1,4 +1,4 @@
-"""What a keeper knows of the process that has imported the pipeline, its zygote.
+"""What others know of the process that has imported the pipeline, the zygote.
 
 A step can be forked from it as long as that is what an interpreter of its own would
 import: the same files, with the same environment around it.
@@ -7,25 +7,91 @@ import: the same files, with the same environment around it.
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
+import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from brainsets.jobs.job import Job
 from brainsets.shared.inputs.code import code_stamp
+from brainsets.supervision.run import ChildExit
 from brainsets.warm.requests import Request, RunCold
-from brainsets.warm.zygote_forker import WarmForker
 
-__all__ = ["ZygoteHandle"]
+__all__ = ["DESCRIPTORS", "END", "PID", "WarmForker", "ZygoteHandle"]
 
+PID = struct.Struct("=q")
+END = struct.Struct("=qdd?")
+DESCRIPTORS = 5
+"""How many come with a request: for news, results and start, and two streams."""
+
+# A process with much memory is forked in milliseconds; this one is not well.
+_FORK_TIMEOUT_S = 60
 _IMPORT_TIMEOUT_S = 120
 # A look at all imported files takes milliseconds, on a network disk much longer.
 _BETWEEN_LOOKS_S = 1.0
 _SHARE_OF_LOOKS = 0.02
 # A shell sets the first for itself; Python sets the last where the locale is C.
 _IGNORED_VARIABLES = {"_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"}
+
+
+class WarmForker:
+    """Has children forked by a zygote; one for each child.
+
+    Parameters
+    ----------
+    channel : socket
+        The end of a zygote's channel that requests go into.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    def fork(self, results: int, start: int, mark: str) -> int | None:
+        """Return the pid of a new child with our standard streams, None on failure."""
+        self._news, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        descriptors = [theirs.fileno(), results, start, 1, 2]
+        try:
+            socket.send_fds(self._channel, [mark.encode()], descriptors)
+        except OSError:
+            return None
+        finally:
+            theirs.close()
+        self._news.settimeout(_FORK_TIMEOUT_S)
+        message = self._received()
+        return PID.unpack(message)[0] if message else None
+
+    def guard(self, mark: str) -> None:
+        """Do nothing: the zygote guards the child, as long as this process lives."""
+
+    def ended(self) -> ChildExit | None:
+        """Return the end of the child, None while it lives."""
+        self._news.settimeout(0)
+        try:
+            message = self._received()
+        except BlockingIOError:
+            return None
+        if not message:
+            return ChildExit(None)
+        return ChildExit(*END.unpack(message))
+
+    def wait(self, seconds: float) -> None:
+        """Wait for news of the child."""
+        select.select([self._news], [], [], seconds)
+
+    def _received(self) -> bytes:
+        try:
+            return self._news.recv(END.size)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return b""
+
+    def close(self) -> None:
+        """Take no more news of the child."""
+        self._news.close()
 
 
 class ZygoteHandle:
@@ -37,18 +103,20 @@ class ZygoteHandle:
         Any job of the brainset.
     channels : mapping
         Where requests for a child go in, by kind of step.
-    pid, life : int
-        The zygote, and the descriptor that its reports come from; -1 once all is over.
+    pid, reports : int
+        The zygote, and the descriptor that its reports come from.
     """
 
     def __init__(
-        self, job: Job, channels: Mapping[str, socket.socket], pid: int, life: int
+        self, job: Job, channels: Mapping[str, socket.socket], pid: int, reports: int
     ) -> None:
-        self.pid, self.life = pid, life
+        self.pid, self._reports = pid, reports
         self._job = job
         self._channels = channels
         self._started = time.monotonic()
         self._environment = dict(os.environ)
+        # With all its successors.
+        self.has_ended = False
         self._heard = b""
         self._stamp: str | None = None
         self._obstacle: str | None = None
@@ -56,7 +124,7 @@ class ZygoteHandle:
         self._next_look = 0.0
 
     @property
-    def forkers(self) -> dict[str, partial]:
+    def forkers(self) -> dict[str, Callable[[], WarmForker]]:
         """Make those who fork the children of steps, by kind of step."""
         return {kind: partial(WarmForker, end) for kind, end in self._channels.items()}
 
@@ -67,7 +135,7 @@ class ZygoteHandle:
 
     def hear(self) -> None:
         """Take in what the zygote reports."""
-        content = os.read(self.life, 1 << 16)
+        content = os.read(self._reports, 1 << 16)
         *lines, self._heard = (self._heard + content).split(b"\n")
         for line in lines:
             report = json.loads(line)
@@ -75,8 +143,8 @@ class ZygoteHandle:
             self._stamp = report.get("stamp", self._stamp)
             self._files |= {file: _identity(file) for file in report.get("files", ())}
         if not content:
-            os.close(self.life)
-            self.life = -1
+            os.close(self._reports)
+            self.has_ended = True
             died = "it was killed" if self._stamp else "its import ended the process"
             self._obstacle = self._obstacle or died
 

@@ -231,7 +231,7 @@ def test_what_is_cut_off_when_it_is_made_anew_is_done_no_more(recorder):
     assert recorder.events() == ["process 's1'"]
 
 
-def test_batch_ends_at_the_next_asset_when_its_keeper_is_killed(recorder):
+def test_batch_ends_at_the_next_asset_when_its_server_is_killed(recorder):
     rows = [{"id": f"s{number}"} for number in range(4)]
     rows[1]["behave"] = "wait while told"
     recorder.write_rows(rows)
@@ -241,7 +241,7 @@ def test_batch_ends_at_the_next_asset_when_its_keeper_is_killed(recorder):
     wait_for(
         lambda: (recorder.sentinel("s1", "RUNNING") or {}).get("step") == "process"
     )
-    os.kill(keeper_of(recorder.sentinel("s1", "RUNNING")["pid"]), signal.SIGKILL)
+    os.kill(server_of(recorder.sentinel("s1", "RUNNING")["pid"]), signal.SIGKILL)
     wait.unlink()
     assert run.wait(timeout=60) == 1
     # What had begun was finished.
@@ -251,7 +251,7 @@ def test_batch_ends_at_the_next_asset_when_its_keeper_is_killed(recorder):
     assert recorder.events() == ["process 's2'", "process 's3'"]
 
 
-def keeper_of(step):
+def server_of(step):
     """Return the first of the warm processes that a step descends from."""
     pid = step
     while "warm/main.py" in Path(f"/proc/{parent(pid)}/cmdline").read_text():

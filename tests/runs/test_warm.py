@@ -656,7 +656,7 @@ def test_program_that_leaves_its_group_ends_with_a_killed_job(jobs):
     assert within(60, is_quiet)
 
 
-def keeper_of(zygote):
+def server_of(zygote):
     stat = Path(f"/proc/{zygote}/stat").read_text()
     return int(stat.rpartition(")")[2].split()[1])
 
@@ -664,13 +664,13 @@ def keeper_of(zygote):
 WAIT = "time.sleep(0 if asset != 'a' else 2)"
 
 
-def test_killed_keeper_costs_no_step(jobs):
+def test_killed_server_costs_no_step(jobs):
     made = jobs(process=WAIT)
     assert made.run("download_asset", "a")[0] == 0
     job = made.start("process_asset", "a")
     made.wait_for_step("a")
     zygote = made.found("process", "a")["imported_by"]
-    os.kill(keeper_of(zygote), signal.SIGKILL)
+    os.kill(server_of(zygote), signal.SIGKILL)
     assert job.wait(timeout=60) == 0
     assert made.workspace.sentinel("a", "DONE")
     status, log = made.both("b")

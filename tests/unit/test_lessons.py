@@ -10,8 +10,7 @@ import pytest
 
 from brainsets.jobs.code import imported_modules as modules
 from brainsets.supervision.child import RunAgain
-from brainsets.warm.preload import imported_by_step
-from brainsets.warm.succession import Succession
+from brainsets.warm.preload import Succession, imported_by_step
 from brainsets.warm.zygote import _Zygote
 
 
@@ -63,7 +62,7 @@ def test_whatever_the_end_of_a_step_it_is_not_believed_after_a_change(ending):
 def test_a_kind_of_step_is_taken_back_when_its_successor_ends():
     succession = Succession(["process", "inspect"])
     ours, theirs = succession.forking("process")
-    succession.forked("process", 1, ours)
+    succession.ties[ours] = "process"
     assert not succession.may_follow("process") and succession.may_follow("inspect")
     os.write(theirs, b".")
     succession.hear(ours)

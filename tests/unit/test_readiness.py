@@ -1,4 +1,4 @@
-"""What a keeper does when what its zygote has imported is no longer what is on disk."""
+"""What a server does when what its zygote has imported is no longer what is on disk."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def settle(zygote):
 
 
 def asked(zygote, **environment):
-    """A request with the environment of the keeper, but for what is given."""
+    """A request with the environment of the server, but for what is given."""
     ours = zygote.readiness._environment
     return Request(["python", "process_asset.py"], {**ours, **environment})
 

@@ -8,6 +8,6 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
     from brainsets.jobs.batches import download_batch
-    from brainsets.warm.batch_jobs import run_batch
+    from brainsets.warm.requests import run_batch
 
     raise SystemExit(run_batch(download_batch, sys.argv[1:]))
