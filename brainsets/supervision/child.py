@@ -20,6 +20,7 @@ __all__ = [
     "RunAgain",
     "flush_streams",
     "kill_marked",
+    "redirect_to_null",
     "run_child",
     "run_guardian",
     "write_all",
@@ -101,9 +102,7 @@ def run_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None
         os.setsid()
         os.close(parents_end)
         # Nobody who waits for the end of the log may wait for the guardian.
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
+        redirect_to_null(0, 1, 2)
         os.closerange(3, lifeline)
         os.closerange(lifeline + 1, 256)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -115,6 +114,15 @@ def run_guardian(group: int, mark: str, lifeline: int, parents_end: int) -> None
                 kill_marked(mark)
     finally:
         os._exit(0)
+
+
+def redirect_to_null(*descriptors: int) -> None:
+    """Discard what is written to descriptors from now on."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in descriptors:
+        os.dup2(null, descriptor)
+    if null not in descriptors:
+        os.close(null)
 
 
 def write_all(descriptor: int, content: bytes) -> None:

@@ -14,7 +14,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -30,17 +30,11 @@ from brainsets.supervision.failures import make_failure
 from brainsets.supervision.forking import fork
 from brainsets.supervision.process_tree import adopt_orphans, has_other_children
 
-__all__ = [
-    "ChildExit",
-    "Forker",
-    "Interrupted",
-    "Outcome",
-    "run_supervised",
-]
+__all__ = ["ChildExit", "Forker", "Interrupted", "Outcome", "run_supervised"]
 
 # After its result is in, a child only has to close files and end.
-_EXIT_GRACE_S = 120
-_TERM_GRACE_S = 5
+_EXIT_TIMEOUT_S = 120
+_TERM_TIMEOUT_S = 5
 _TICK_S = 0.5
 
 
@@ -160,11 +154,10 @@ class _Child:
     mark: str
     results: int
     start: int
-    knows_task: bool
     forker: Forker
     received: bytearray = field(default_factory=bytearray)
     closed: bool = False
-    overstayed: bool = False
+    exit_timed_out: bool = False
     end: ChildExit | None = None
 
     def poll(self) -> bool:
@@ -175,7 +168,8 @@ class _Child:
 
     def begin(self, function: Callable[[], Any]) -> None:
         """Let the child do what it is there for."""
-        task = b"" if self.knows_task else pickle.dumps((function, self.mark))
+        knows_task = isinstance(self.forker, _OwnForker)
+        task = b"" if knows_task else pickle.dumps((function, self.mark))
         with contextlib.suppress(BrokenPipeError):
             write_all(self.start, b"." + task)
         self.end_start()
@@ -187,10 +181,8 @@ class _Child:
             self.start = -1
 
     def kill_group(self, signum: int) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def run_supervised(
@@ -224,7 +216,7 @@ def run_supervised(
     """
     caught: list[int] = []
     # Before there is a child, so that no signal comes between the two.
-    previous = {
+    previous: dict[int, Any] = {
         signum: signal.signal(signum, lambda signum, frame: caught.append(signum))
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     }
@@ -234,9 +226,9 @@ def run_supervised(
             if on_fork is not None:
                 on_fork(child.pid)
             child.begin(function)
-            timed_out = _attend(child, caught, timeout_s, heartbeat, heartbeat_s)
+            timed_out = _wait_for_end(child, caught, timeout_s, heartbeat, heartbeat_s)
         finally:
-            _put_away(child)
+            _clean_up(child)
     finally:
         for signum, handler in previous.items():
             signal.signal(signum, handler)
@@ -246,37 +238,34 @@ def run_supervised(
 
 
 def _fork(
-    function: Callable[[], Any], handlers: dict[int, Any], forker: Forker | None
+    function: Callable[[], Any], handlers: Mapping[int, Any], forker: Forker | None
 ) -> _Child:
     flush_streams()
     results_r, results_w = os.pipe()
     start_r, start_w = os.pipe()
     mark = f"{os.getpid()}-{time.time_ns()}"
+
+    def begin() -> None:
+        os.close(results_r)
+        os.close(start_w)
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        run_child(results_w, start_r, lambda: (function, mark))
+
     pid = forker.fork(results_w, start_r, mark) if forker else None
-    knows_task = pid is None
-    if knows_task:
-
-        def begin() -> None:
-            os.close(results_r)
-            os.close(start_w)
-            for signum, handler in handlers.items():
-                signal.signal(signum, handler)
-            run_child(results_w, start_r, lambda: (function, mark))
-
-        forker = _OwnForker(begin)
-        pid = forker.fork(results_w, start_r, mark)
+    if forker is None or pid is None:
+        forker = own = _OwnForker(begin)
+        pid = own.fork(results_w, start_r, mark)
     os.close(results_w)
     # Both sides set the group, so that it is set whoever comes first.
-    try:
+    with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpgid(pid, pid)
-    except (PermissionError, ProcessLookupError):
-        pass
     forker.guard(mark)
     os.close(start_r)
-    return _Child(pid, mark, results_r, start_w, knows_task, forker)
+    return _Child(pid, mark, results_r, start_w, forker)
 
 
-def _attend(
+def _wait_for_end(
     child: _Child,
     caught: list[int],
     timeout_s: float | None,
@@ -293,10 +282,10 @@ def _attend(
             return False
         if timeout_s is not None and now - started > timeout_s:
             child.kill_group(signal.SIGKILL)
-            _wait(child, _TERM_GRACE_S)
+            _wait(child, _TERM_TIMEOUT_S)
             return True
-        if reported_at is not None and now - reported_at > _EXIT_GRACE_S:
-            child.overstayed = True
+        if reported_at is not None and now - reported_at > _EXIT_TIMEOUT_S:
+            child.exit_timed_out = True
             child.kill_group(signal.SIGKILL)
         if heartbeat is not None and now - last_beat > heartbeat_s:
             last_beat = now
@@ -328,12 +317,13 @@ def _receive(child: _Child, wait_s: float) -> bool:
 def _stop(child: _Child) -> None:
     """End the child because the run is being stopped: politely, then not."""
     child.kill_group(signal.SIGTERM)
-    if not _wait(child, _TERM_GRACE_S):
+    if not _wait(child, _TERM_TIMEOUT_S):
         child.kill_group(signal.SIGKILL)
-        _wait(child, _TERM_GRACE_S)
+        _wait(child, _TERM_TIMEOUT_S)
 
 
 def _wait(child: _Child, seconds: float) -> bool:
+    """Whether the child ends within some seconds."""
     end = time.monotonic() + seconds
     while not child.poll():
         if time.monotonic() > end:
@@ -342,7 +332,7 @@ def _wait(child: _Child, seconds: float) -> bool:
     return True
 
 
-def _put_away(child: _Child) -> None:
+def _clean_up(child: _Child) -> None:
     child.end_start()
     # What the child started and left behind ends with it.
     child.kill_group(signal.SIGKILL)
@@ -370,10 +360,10 @@ def _outcome(child: _Child, timeout_s: float | None) -> Outcome:
         outcome.again = report["again"]
     elif "failure" in report:
         outcome.failure = report["failure"]
-    elif child.overstayed and "result" in report:
+    elif child.exit_timed_out and "result" in report:
         outcome.failure = make_failure(
             "UnexpectedExit",
-            f"did not end within {_EXIT_GRACE_S} s after it had finished "
+            f"did not end within {_EXIT_TIMEOUT_S} s after it had finished "
             "(a thread that still runs?)",
         )
     elif code is not None and code < 0:

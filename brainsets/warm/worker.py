@@ -16,7 +16,7 @@ from brainsets.jobs import batches, steps
 from brainsets.jobs.attempts import Forkers
 from brainsets.jobs.outputs.staging import reused_folders
 from brainsets.shared.locks import release_locks
-from brainsets.supervision.child import flush_streams
+from brainsets.supervision.child import flush_streams, redirect_to_null
 
 __all__ = ["STEPS", "answer", "assign", "run_worker"]
 
@@ -97,7 +97,7 @@ def _run(step: Callable[[], int], client: socket.socket, pid: int) -> int | None
     try:
         status = step()
         flush_streams()
-        _leave_streams()
+        redirect_to_null(1, 2)
         # What could not be written is no part of the next step's log.
         flush_streams()
     except BaseException:
@@ -116,10 +116,3 @@ def _take_streams(pid: int) -> None:
         stream = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.dup2(stream, number)
         os.close(stream)
-
-
-def _leave_streams() -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (1, 2):
-        os.dup2(null, number)
-    os.close(null)

@@ -1,10 +1,10 @@
-"""A process that has imported a pipeline, and is forked for each step of an asset.
+"""The zygote: a process that has imported a pipeline, and is forked for each step.
 
 It has a socket for each kind of step, its channels. When a step has imported more than
 the pipeline's import did, the zygote forks a successor, which imports that as well and
-serves the channel of that kind of step, as long as its steps can be believed to get
-what they would get alone (see `brainsets.warm.preload`). Steps that cannot run again
-through a channel that no successor serves.
+serves the channel of that kind of step, as long as no step changes what imports may
+depend on (see `brainsets.warm.preload`). A step that does runs again, through a channel
+that no successor serves.
 """
 
 import contextlib
@@ -29,18 +29,18 @@ from brainsets.jobs.job import Job
 from brainsets.jobs.process_setup import set_up_process
 from brainsets.shared.manifest import prepare_row_class
 from brainsets.shared.processes import die_with_parent
-from brainsets.supervision.child import RunAgain, kill_marked, run_child
+from brainsets.supervision.child import (
+    RunAgain,
+    kill_marked,
+    redirect_to_null,
+    run_child,
+)
 from brainsets.supervision.forking import fork
 from brainsets.supervision.process_tree import adopt_orphans
 from brainsets.supervision.run import ChildExit
+from brainsets.warm import fork_safety
 from brainsets.warm.fast_exit import fast_exit
-from brainsets.warm.fork_safety import (
-    ForkSafety,
-    descriptor_identities,
-    open_descriptors,
-    seeded_random,
-    unseeded_numpy,
-)
+from brainsets.warm.fork_safety import ForkSafety, unseeded_numpy
 from brainsets.warm.preload import Succession, imported_by_step, preload
 from brainsets.warm.surroundings import Surroundings, random_states
 from brainsets.warm.zygote_handle import DESCRIPTORS, END, PID
@@ -115,9 +115,7 @@ class _Zygote:
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
         self._teacher.setblocking(False)
-        self._woken, self._waking = os.pipe()
-        for descriptor in (self._woken, self._waking):
-            os.set_blocking(descriptor, False)
+        self._woken, self._waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._handler = signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         signal.set_wakeup_fd(self._waking)
 
@@ -151,7 +149,7 @@ class _Zygote:
                 "cannot share; do that in download or process, or set warm: false"
             )
             return False
-        self._generators = seeded_random(numbers) + unseeded_numpy()
+        self._generators = fork_safety.seeded_random(numbers) + unseeded_numpy()
         self._settle()
         # From now on, steps may need it although its server was killed.
         die_with_parent(False)
@@ -165,7 +163,7 @@ class _Zygote:
         remember_modules()
         prepare_row_class(self._job.folder.manifest)
         self._surroundings = Surroundings(self._folder, self._read)
-        self._descriptors = open_descriptors()
+        self._descriptors = fork_safety.open_descriptors()
         # What is there stays there: forked processes need not look for garbage in it,
         # which would copy it.
         gc.collect()
@@ -217,25 +215,21 @@ class _Zygote:
                 return
             if not pid:
                 return
-            step = self._steps.pop(pid, None)
-            if step is not None:
-                end = ChildExit.of(
-                    status, usage, {*self._steps, *self._succession.pids}
-                )
+            if step := self._steps.pop(pid, None):
+                known = {*self._steps, *self._succession.pids}
+                end = ChildExit.of(status, usage, known)
                 content = (status, end.cpu_s, end.max_rss_mb, end.was_alone)
                 _send(step.news, END.pack(*content))
                 step.news.close()
 
     def _end_abandoned(self, pid: int, step: _Step) -> None:
         """End a step whose parent is gone: nothing may write behind its back."""
-        if pid not in self._steps:
+        if self._steps.get(pid) is not step:
             # It has ended meanwhile; its number may be another's.
             return
         step.is_abandoned = True
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         kill_marked(step.mark)
 
     def _take(self, kind: str, channel: socket.socket) -> None:
@@ -267,11 +261,9 @@ class _Zygote:
             # No memory, say; whoever asked is told by the end of the socket.
             step.news.close()
             return
-        try:
+        with contextlib.suppress(PermissionError, ProcessLookupError):
             # Here too, so that the group is there when its parent hears of it.
             os.setpgid(pid, pid)
-        except (PermissionError, ProcessLookupError):
-            pass
         self._steps[pid] = step
         _send(step.news, PID.pack(pid))
 
@@ -285,7 +277,8 @@ class _Zygote:
             os.close(stream)
         for set_generator in self._generators:
             set_generator()
-        end = fast_exit(self._descriptors | descriptor_identities((1, 2, results)))
+        own = fork_safety.descriptor_identities((1, 2, results))
+        end = fast_exit(self._descriptors | own)
 
         def teach(status: int) -> None:
             self._teach(kind)
@@ -295,28 +288,22 @@ class _Zygote:
             self._repeat_printed()
             with open(start, "rb", closefd=False) as file:
                 function, mark = pickle.load(file)
-            return partial(self._believed, kind, function), mark
+            return partial(self._run_checked, kind, function), mark
 
         run_child(results, start, task, teach)
 
-    def _believed(self, kind: str, function: Callable[[], Any]) -> Any:
-        """Run a step; whatever its end, make sure that it can be believed.
-
-        Raises
-        ------
-        RunAgain
-            It has changed what the imports of others may depend on.
-        """
+    def _run_checked(self, kind: str, function: Callable[[], Any]) -> Any:
+        """Run a step; raise RunAgain if it changes what imports of others depend on."""
         self._surroundings.watch()
         try:
             result = function()
         except BaseException:
-            self._distrust(kind)
+            self._check(kind)
             raise
-        self._distrust(kind)
+        self._check(kind)
         return result
 
-    def _distrust(self, kind: str) -> None:
+    def _check(self, kind: str) -> None:
         # To look at what was written runs none of the pipeline's code.
         if self._learned and kind != "inspect":
             if change := self._surroundings.change(self._learned):
@@ -380,10 +367,7 @@ class _Zygote:
             # Or whoever asks there would wait, should the first zygote be killed.
             other.close()
         self._channels = {kind: channel}
-        null = os.open(os.devnull, os.O_WRONLY)
-        for descriptor in (1, 2):
-            os.dup2(null, descriptor)
-        os.close(null)
+        redirect_to_null(1, 2)
         safety = ForkSafety()
         had_numpy = "numpy.random" in sys.modules
         self._surroundings.watch()

@@ -55,7 +55,7 @@ def test_whatever_the_end_of_a_step_it_is_not_believed_after_a_change(ending):
             raise ending
 
     with pytest.raises(RunAgain, match="a change"):
-        zygote._believed("process", step)
+        zygote._run_checked("process", step)
     assert told == [("process", None)]
 
 

@@ -314,7 +314,7 @@ def test_a_thread_that_runs_on_does_not_keep_the_step_for_ever(start):
     found = failure(
         start,
         "import threading; threading.Thread(target=time.sleep, args=[60]).start()",
-        before="supervision._EXIT_GRACE_S = 0.3",
+        before="supervision._EXIT_TIMEOUT_S = 0.3",
     )
     assert found["error"] == "UnexpectedExit"
     assert "did not end within 0.3 s" in found["message"]
@@ -330,7 +330,7 @@ def test_a_worker_that_runs_on_does_not_keep_the_step_for_ever(start):
         )
         worker.start()
         """,
-        before="supervision._EXIT_GRACE_S = 0.3",
+        before="supervision._EXIT_TIMEOUT_S = 0.3",
     )
     assert "did not end within 0.3 s" in found["message"]
 
@@ -339,7 +339,7 @@ def test_a_function_that_closes_every_file_is_not_taken_for_finished(start):
     # As a library does that makes a daemon; the report cannot be given any more.
     script = start(
         'os.closerange(3, 256); time.sleep(1.5); (here / "through").touch()',
-        before="supervision._EXIT_GRACE_S = 0.3",
+        before="supervision._EXIT_TIMEOUT_S = 0.3",
     )
     assert script.end()["failure"]["error"] == "UnexpectedExit"
     assert (script.folder / "through").exists()
@@ -512,7 +512,7 @@ def test_a_function_that_is_stopped_may_clean_up(start):
 def test_a_function_that_will_not_stop_is_killed(start):
     script = start(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); hold(); time.sleep(60)",
-        before="supervision._TERM_GRACE_S = 0.3",
+        before="supervision._TERM_TIMEOUT_S = 0.3",
     )
     script.wait_for_hold()
     script.process.terminate()
