@@ -23,11 +23,11 @@ def write_on_full_disk(path: Path, record: dict[str, Any], own: Path) -> None:
     Parameters
     ----------
     path : Path
-        Where it belongs.
+        The path of the sentinel.
     record : dict
-        What it says.
+        Its content.
     own : Path
-        A file beside it that is needed no more, whose room it may take if it is there.
+        A file beside it that is no longer needed; if it exists, its blocks are reused.
 
     Raises
     ------

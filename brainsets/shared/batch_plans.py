@@ -1,4 +1,4 @@
-"""The plan of a batch: the assets that one job runs, as the main process has them."""
+"""The plan of a batch: the assets that one job runs, written when a run is planned."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ __all__ = ["Member", "Plan", "read_plan"]
 
 
 class Member(TypedDict):
-    """An asset of a batch; `seen` are times of sentinels that speak of something else.
+    """An asset of a batch; `seen` are the times of its outdated sentinels, in ns.
 
-    A later one is that of an attempt which has finished since it was planned.
+    A sentinel of another time was written by an attempt since the batch was planned.
     """
 
     asset: str
@@ -25,7 +25,7 @@ class Member(TypedDict):
 
 
 class Plan(TypedDict):
-    """The members of a batch, why they are run, and how often a failed one is again."""
+    """The members of a batch, why they are run, and how often each is retried."""
 
     members: list[Member]
     reason: str
@@ -38,7 +38,7 @@ def read_plan(path: Path) -> Plan:
     Raises
     ------
     BatchError
-        No run that may still be going has planned it, or it is broken.
+        It was removed by a later run, or is broken.
     """
     record = read_object(path)
     if record is None or not _is_plan(record):
@@ -64,7 +64,7 @@ def _is_member(member: Any) -> bool:
         return False
     if any(type(member.get(key)) is not str for key in ("asset", "name", "row")):
         return False
-    # It becomes part of paths.
+    # The name becomes part of paths.
     if "/" in member["name"] or "\0" in member["name"] or not member["name"]:
         return False
     seen = member.get("seen")

@@ -1,8 +1,7 @@
-"""Read and write files that somebody else may have put something odd in the place of.
+"""Read and write files that may have been replaced by anything, such as a pipe or link.
 
-A crash, an editor, a program that tidies up, another user: whatever stands where one of
-our files belongs, to read it ends at once, with its content or an `OSError` that says
-what it is; and to write it never reaches through a link to somewhere else.
+Reading ends at once, with the content or an `OSError` that names what is there instead
+of a file; writing never follows a link.
 """
 
 import contextlib
@@ -25,7 +24,7 @@ __all__ = [
     "write_over",
 ]
 
-# A record of a million outputs is half of that; what is larger is none of ours.
+# A record of a million outputs has half of that.
 _MAX_BYTES = 1 << 28
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -44,7 +43,7 @@ def read_regular(path: str | os.PathLike[str], max_bytes: int | None = None) -> 
         It is not there, is something else than a file, or has more than `max_bytes`.
     """
     try:
-        # Else the opening of a named pipe waits for somebody who writes into it.
+        # Not blocking, as opening a named pipe would wait for a writer.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except ValueError as error:
         raise OSError(errno.EINVAL, f"is no name of a file: {error}", path) from None
@@ -54,7 +53,7 @@ def read_regular(path: str | os.PathLike[str], max_bytes: int | None = None) -> 
             raise OSError(errno.EINVAL, f"it is {_kind(status.st_mode)}", path)
         if max_bytes is not None and status.st_size > max_bytes:
             raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes", path)
-        # One more, to see the end at once.
+        # One byte more, to detect the end without another call.
         content = os.read(file, status.st_size + 1)
         if len(content) < status.st_size:
             # A single call reads at most two gigabytes.
@@ -121,12 +120,12 @@ def _reopened(file: Path) -> int:
 
 
 def write_over(old: Path, path: Path, content: bytes) -> None:
-    """Turn an own file into another one, in the room that it has on a full disk.
+    """Overwrite and rename a file of ours, which needs no free blocks of the disk.
 
     Raises
     ------
     OSError
-        It has not so much room, or cannot be written.
+        Its blocks are not enough, or it cannot be written.
     """
     descriptor = _reopened(old)
     if descriptor < 0:
@@ -138,9 +137,9 @@ def write_over(old: Path, path: Path, content: bytes) -> None:
 
 
 def why_unwritable(folder: Path) -> str | None:
-    """Return what the system says when a file is to be written there, None if nothing.
+    """Return the system's error on writing a file there, None if there is none.
 
-    A disk can be full, read-only, or have no room for this user.
+    A disk may be full, read-only, or at the user's quota.
     """
     probe = f"{folder}/.{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
@@ -164,26 +163,26 @@ def _created(file: str, folder: Path) -> int:
     except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        # Left by a process that had this number before, or put there.
+        # Left by a process that had the same pid.
         remove_file(file)
     return os.open(file, flags, 0o666)
 
 
 def remove_file(path: str | os.PathLike[str]) -> None:
-    """Have nothing stand at a path: a file is removed, a folder moved aside."""
+    """Clear a path: a file is removed, a folder is moved aside."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         pass
     except (IsADirectoryError, PermissionError):
-        # macOS says of a folder that it is not permitted.
+        # On macOS, unlinking a folder raises PermissionError.
         if not os.path.isdir(path):
             raise
         move_aside(path)
 
 
 def move_aside(path: str | os.PathLike[str]) -> str | None:
-    """Rename what is in the way, as it is not ours to remove; return its new path.
+    """Rename a file or folder that is not ours, and return its new path.
 
     None if it was an empty folder, which is removed.
     """

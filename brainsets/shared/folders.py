@@ -1,7 +1,7 @@
-"""Where everything about one brainset lies on disk.
+"""The paths of all files about one brainset.
 
-All that the workflow writes stands under ``_workflow`` in the brainset's processed
-folder, beside the data it speaks of, so that it travels with them.
+The workflow writes its own files into ``_workflow`` in the brainset's processed folder,
+so that they are moved and copied together with the data.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class BrainsetFolder:
     root: Path
 
     def __reduce__(self) -> tuple[type, tuple[Path]]:
-        # Without the paths that are kept.
+        # Without the cached paths.
         return BrainsetFolder, (self.root,)
 
     @cached_property
@@ -45,7 +45,7 @@ class BrainsetFolder:
 
     @cached_property
     def environment_ready(self) -> Path:
-        """What says that this interpreter is whole, and what was asked for."""
+        """The file that marks it as complete, and lists its requirements."""
         return self.environment / "ready.json"
 
     @cached_property
@@ -55,7 +55,7 @@ class BrainsetFolder:
 
     @cached_property
     def summary(self) -> Path:
-        """The table of what came out."""
+        """The table of results."""
         return self.workflow / "summary.tsv"
 
     @cached_property
@@ -83,7 +83,7 @@ class BrainsetFolder:
         return self.workflow / "batches"
 
     def batch(self, name: str, suffix: str = "json") -> Path:
-        """Return the plan of a batch; with another suffix, what says how far it is."""
+        """Return the plan of a batch; with another suffix, its sentinel."""
         return self.batches / f"{name}.{suffix}"
 
     def handoff(self, name: str) -> Path:
@@ -91,22 +91,22 @@ class BrainsetFolder:
         return self.workflow / "handoff" / f"{name}.pkl"
 
     def staging(self, name: str) -> Path:
-        """Return the folder of all that an attempt writes before it is published."""
+        """Return the folder of an attempt's output before it is published."""
         return self.workflow / "staging" / name
 
     def processed(self, name: str) -> Path:
-        """Return what a step gets as its `processed_dir`, most often.
+        """Return what a step usually gets as its `processed_dir`.
 
-        It is called like the brainset, and the folders above it are the asset's alone.
+        It has the brainset's name, and the folders above it are the asset's alone.
         """
         return self.staging(name) / "_" / "_" / self.root.name
 
     @cached_property
     def outputs(self) -> Path:
-        """The folder that says which asset has published what."""
+        """The folder of records and claims: which asset has published what."""
         return self.workflow / "outputs"
 
     def record(self, name: str) -> Path:
         """Return the file that lists what one asset has published, or is about to."""
-        # Not the output's own name: whoever looks for all *.h5 must not find this.
+        # Not the output's own name, as a search for *.h5 must not find it.
         return self.outputs / f"{name}.json"

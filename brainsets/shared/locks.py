@@ -1,11 +1,11 @@
 """Kernel locks: held by a process, gone with it, nothing to clean up after a kill.
 
-One file per brainset carries them all: byte 0 belongs to the run, byte 1 to whoever
-publishes files, one byte for each asset to the attempt that works on it, and the two
-behind them to whoever lists the assets or builds the environment. POSIX
-record locks work between the hosts of a network file system as well, and a lock ends
-when its process ends for whatever reason. They also end when the process closes any
-descriptor of the file: nothing else in this project may open it.
+One file per brainset carries them all. Byte 0 is locked by the run, byte 1 by the
+process that publishes files, one byte for each asset by the attempt that works on it,
+and two more by the processes that list the assets and build the environment. POSIX
+record locks work between the hosts of a network file system as well, and end with the
+process. They also end when the process closes any descriptor of the file: nothing else
+in this project may open it.
 """
 
 import errno
@@ -46,7 +46,7 @@ _descriptors: dict[Path, int] = {}
 def _descriptor(path: Path) -> int:
     if path not in _descriptors:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # What is no file is not waited for, and what a link leads to is not ours.
+        # Never wait for a pipe, nor follow a link.
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(path, flags, 0o666)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -64,8 +64,8 @@ def _lock_bytes(path: Path, byte: int, *, wait: bool = False, length: int = 1) -
         if error.errno in (errno.EACCES, errno.EAGAIN):
             return False
         if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            # The file system has no locks (Lustre mounted without them, say): then
-            # nothing can be promised about a second run, and nothing is broken.
+            # The file system has no locks (such as Lustre mounted without them): go on
+            # without protection from a second run.
             return True
         raise
     return True
@@ -95,7 +95,7 @@ def lock_run(path: Path) -> dict[str, Any] | None:
             raise RunLockedError(
                 f"{path.parent} cannot be written to ({error.strerror}); {advice}"
             ) from error
-        # Somebody who only looks holds the lock for an instant.
+        # `conflicting_run` of another process holds the lock for an instant.
         time.sleep(0.05 * attempt)
     else:
         return _lock_owner(path)
@@ -111,7 +111,7 @@ def lock_run(path: Path) -> dict[str, Any] | None:
 
 
 def _remove_non_file(path: Path) -> None:
-    """Remove what stands in place of the file, which nobody can have locked."""
+    """Remove what is in place of the file; only a regular file can be locked."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             remove_file(path)
@@ -120,7 +120,7 @@ def _remove_non_file(path: Path) -> None:
 
 
 def _is_in_place(path: Path) -> bool:
-    """Whether the locked file is the one that others find."""
+    """Whether the locked file is still the one at its path."""
     ours = os.fstat(_descriptor(path))
     try:
         found = os.lstat(path)
@@ -136,7 +136,7 @@ def conflicting_run(path: Path) -> dict[str, Any] | None:
     try:
         return None if _lock_bytes(path, _RUN_BYTE) else _lock_owner(path)
     except OSError:
-        # Not ours to write, so not ours to run: whoever tries is told by lock_run.
+        # It is not writable; an attempt to run is refused by `lock_run`.
         return None
     finally:
         if path in _descriptors:
@@ -144,7 +144,7 @@ def conflicting_run(path: Path) -> dict[str, Any] | None:
 
 
 def current_run(path: Path) -> str | None:
-    """Return what tells the present run over a brainset from others: when it began.
+    """Return when the present run over a brainset began, which identifies it.
 
     None if there is none, as in a step that is run by itself.
     """
@@ -171,7 +171,7 @@ def release_locks() -> None:
 def lock_publishing(path: Path) -> None:
     """Wait until no other asset of the brainset is being published; hold it from then.
 
-    The lock ends with this process, which has only its sentinel to write after that.
+    The lock ends with this process, which afterwards only writes its sentinel.
     """
     _lock_bytes(path, _PUBLISHING_BYTE, wait=True)
 
@@ -206,10 +206,9 @@ def lock_listing(path: Path, *, wait: bool) -> bool:
 
 
 def lock_building(path: Path, *, wait: bool) -> bool:
-    """Lock the environment for whoever builds it, until this process ends.
+    """Lock the environment for the process that builds it, until that ends.
 
-    Also keeps everybody out who would run in it, in case that somebody does, for a run
-    that has ended.
+    All assets are locked as well, as processes of an ended run may still use it.
 
     Returns
     -------

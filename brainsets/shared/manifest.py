@@ -42,8 +42,7 @@ _Stamp = tuple[tuple[int, int, int], ...]
 class Rows(Mapping[str, list[str]]):
     """The fields of each row as they stand in the file, by id, in the file's order.
 
-    A line is taken apart when somebody asks for it: of half a million, a run may want
-    two.
+    A line is split when it is used: of half a million, a run may need two.
     """
 
     def __init__(self, lines: dict[str, str]) -> None:
@@ -81,8 +80,8 @@ class Manifest:
 
 
 def _row_hash(columns: Sequence[Column], fields: Sequence[str]) -> str:
-    # The index's own name is not in a row, and the type of a column is what all rows
-    # share: only what this one holds may count.
+    # Neither the index's name nor the type of a column is part of a row: other rows may
+    # change the latter.
     header = ["Index", *(column.name for column in columns[1:])]
     content = [
         (name, *cells.content(text, column.type))
@@ -95,15 +94,15 @@ def _row_hash(columns: Sequence[Column], fields: Sequence[str]) -> str:
 def is_broken(path: Path) -> bool:
     """Whether no list of assets is where the table should be.
 
-    What a crash leaves is empty or holds zeros. An edit that went wrong is told, with
-    its line, and not undone.
+    A crash leaves an empty file, or zeros. A wrong edit is reported with its line when
+    the table is read, and not replaced.
     """
     if not is_regular(path):
         return True
     try:
         start = read_regular(path, max_bytes=_FIRST_PART)
     except OSError:
-        # Not to be read, or too long to be without a first line.
+        # It cannot be read, or is too long to be blank.
         return False
     return not start.strip(b"\0\r\n\t ")
 
@@ -143,9 +142,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _rows_at_once(lines: list[str], columns: list[Column]) -> dict[str, str] | None:
-    """Return each row's line by its id; None if a row needs a look of its own.
+    """Return each row's line by its id; None if rows must be checked one by one.
 
-    What is done for a whole list takes a fraction of what it takes one by one.
+    Operations on the whole list take a fraction of the time.
     """
     kept = [line for line in lines[1:] if line]
     if {line.count("\t") for line in kept} - {len(columns) - 1}:
@@ -189,7 +188,7 @@ class Manifests:
         self._kept: dict[Path, tuple[_Stamp, Manifest]] = {}
 
     def read(self, path: Path) -> Manifest:
-        """Return a manifest as `read_manifest` does, which tells what it raises."""
+        """Return a manifest; raises what `read_manifest` raises."""
         stamp = _stamp(path)
         if stamp is None:
             return read_manifest(path)
@@ -230,7 +229,7 @@ def _parsed(path: Path, number: int | str, column: Column, text: str) -> Any:
 
 @dataclass(frozen=True)
 class RowText:
-    """One row as text: enough to know what it is, before its values are made."""
+    """One row as text: it is identified before its values are parsed."""
 
     path: Path
     number: int
@@ -273,7 +272,7 @@ def find_row(path: Path, name: str) -> RowText:
 
 
 class _Table:
-    """The lines of a manifest, and where in them an asset is."""
+    """The lines of a manifest, indexed by asset."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -305,7 +304,7 @@ class _Table:
 
     def number(self, name: str) -> int | None:
         """Return the line of an asset, counted from 1, by its name in file names."""
-        # Most names are the id itself or its encoding: then no id has to be encoded.
+        # Most names can be decoded: then no id has to be encoded.
         plain = None if "~" in name else decoded_id(name)
         if plain is None:
             return self._by_hash.get(name)
@@ -318,7 +317,7 @@ def _table(path: Path, stamp: _Stamp) -> _Table:
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """Return what changes when a manifest does, None if that cannot be told."""
+    """Return times, sizes and inodes of the files; None if one is missing."""
     try:
         stats = [os.stat(file) for file in (path, schema_path(path))]
     except OSError:
@@ -328,8 +327,7 @@ def _stamp(path: Path) -> _Stamp | None:
 
 @lru_cache(maxsize=8)
 def _row_class(columns: tuple[str, ...]) -> Any:
-    # The same call as DataFrame.itertuples() makes: names that are no Python
-    # identifiers become _1, _2 ... by position.
+    # As in DataFrame.itertuples(): names that are no identifiers become _1, _2, ...
     make_class: Any = namedtuple
     base = make_class("Pandas", ["Index", *columns], rename=True)
 

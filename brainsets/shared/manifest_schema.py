@@ -30,16 +30,16 @@ def schema_path(path: Path) -> Path:
 
 
 def read_listing(path: Path) -> dict[str, Any]:
-    """Return what the schema file says of a manifest, {} if there is none.
+    """Return the content of a manifest's schema file; {} if it is missing or broken.
 
-    {} also if it is broken: it has to describe the columns, and the rest of what it
-    says must have the types that docs/status_json.md gives it.
+    It must describe the columns, and its other keys must have the types that
+    docs/status_json.md gives.
 
     Raises
     ------
     ManifestError
-        A newer version of this project has written it. Its formats mean for all of the
-        folder: what this version would take for broken, it would make anew.
+        A newer version of this project has written the folder. This version would take
+        its files for broken, and make them again.
     """
     listing = read_object(schema_path(path)) or {}
     version = listing.get("format", FORMAT)

@@ -1,4 +1,4 @@
-"""Which process a pid stands for, as pids are used again, and how processes end."""
+"""Identify processes, as pids are reused, and end them with their parent (Linux)."""
 
 import signal
 import sys
@@ -42,12 +42,12 @@ def _stat_fields(pid: int) -> list[bytes] | None:
 
 
 def die_with_parent(yes: bool) -> None:
-    """Have this process killed when its parent ends, or no longer; only on Linux."""
+    """Have this process killed when its parent ends, or undo that; only on Linux."""
     control_process(_PR_SET_PDEATHSIG, signal.SIGKILL if yes else 0)
 
 
 def control_process(option: int, value: int) -> bool:
-    """Set one of the options of `man 2 prctl`; return whether there is such a thing."""
+    """Set an option of `man 2 prctl`; return whether the system supports it."""
     try:
         return _process_control()(option, value, 0, 0, 0) == 0
     except (ImportError, OSError, AttributeError):
@@ -56,7 +56,7 @@ def control_process(option: int, value: int) -> bool:
 
 @cache
 def _process_control() -> Callable[..., int]:
-    # Once in a process and those that are forked from it: it takes milliseconds.
+    # Cached, also for forked processes: the import takes milliseconds.
     import ctypes
 
     if sys.platform != "linux":

@@ -14,10 +14,10 @@ _GLOB_CHARS = frozenset("*?[")
 
 @dataclass(frozen=True)
 class Selection:
-    """Which assets of a brainset to prepare: all, unless something is given.
+    """Which assets of a brainset to prepare; by default all.
 
-    `assets` and `exclude` hold ids or globs; an id is taken literally first. `limit`
-    keeps the first so many of what is left, in the order of the manifest.
+    `assets` and `exclude` hold ids or globs; an id is taken literally first. `limit` is
+    how many of the remaining assets are kept, in the order of the manifest.
     """
 
     assets: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Where the jobs of a run find a warm process."""
+"""The path of the socket at which the jobs of a run reach a warm process."""
 
 import os
 import sys
@@ -9,20 +9,19 @@ from brainsets.shared.processes import start_time
 __all__ = ["SHORT_FOLDER", "socket_path"]
 
 SHORT_FOLDER = "/tmp"
-"""Where a socket is whose path would be too long elsewhere; each Linux has it."""
+"""The folder of sockets whose path would be too long in the temporary folder."""
 
 # The kernel's limit is 108 bytes.
 _MAX_PATH_BYTES = 107
-# Where something else has the name of the folder, as anybody may make it there.
+# Appended to the folder's name where another user has taken it.
 _SUFFIXES = ("", "-1", "-2", "-3")
 
 
 def socket_path(last: str) -> str:
     """Return the path of a socket whose warm process ends with this process.
 
-    Empty where there can be none: what an import must not leave behind in a process
-    that is forked can only be seen on Linux, and on macOS system libraries do not
-    survive a fork.
+    Empty where there can be none: only Linux shows what an import leaves behind in a
+    process, and on macOS system libraries do not survive a fork.
 
     Parameters
     ----------
@@ -32,8 +31,7 @@ def socket_path(last: str) -> str:
     started = start_time(os.getpid())
     if sys.platform != "linux" or started is None:
         return ""
-    # Not under XDG_RUNTIME_DIR, which is emptied when a person logs out; a run may last
-    # longer than that.
+    # Not under XDG_RUNTIME_DIR, which is emptied at logout; a run may last longer.
     name = f"{os.getpid()}-{started}-{last}"
     for place in (tempfile.gettempdir(), SHORT_FOLDER):
         for more in _SUFFIXES:
@@ -45,7 +43,7 @@ def socket_path(last: str) -> str:
 
 
 def _is_usable(folder: str) -> bool:
-    """Whether a folder of this user alone is there, or can be made."""
+    """Whether a folder is this user's alone, or does not exist yet."""
     try:
         status = os.lstat(folder)
     except OSError:

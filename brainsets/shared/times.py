@@ -1,8 +1,8 @@
-"""Times of files that say which was made from which, whatever clocks say.
+"""Timestamps, and times of files in the order in which they depend on each other.
 
-Snakemake fails a job that leaves a file older than what it was made from, and a file
-can have a time in the future: by a clock that has been set back since, by the clock of
-a file server, or as a copy of another file.
+Snakemake fails a job whose output is older than its input, and a file can have a time
+in the future: the clock was set back since, a file server has another clock, or the
+file is a copy.
 """
 
 import os
@@ -20,10 +20,10 @@ def utc_timestamp() -> str:
 
 
 def keep_order(made: Path, sources: Iterable[Path]) -> None:
-    """Set back the times of files that are newer than what has just been made of them.
+    """Set back the times of source files that are newer than the file made from them.
 
-    No clock is asked: all times are those of the file system. What is not there, or
-    belongs to somebody else, stays as it is.
+    Only times of the file system are compared. Missing files, and those of other users,
+    are skipped.
     """
     with suppress(OSError):
         latest = os.stat(made).st_mtime_ns

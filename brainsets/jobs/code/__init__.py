@@ -1,1 +1,1 @@
-"""The code of a pipeline inside a job: imported, and what of it the step has seen."""
+"""The code of a pipeline inside a job: loaded, and which modules it has imported."""

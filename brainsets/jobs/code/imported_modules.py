@@ -1,8 +1,8 @@
-"""What a process has imported, without touching what it shares with another process.
+"""The modules that a process has imported, without copying memory after a fork.
 
-To look at all modules of a forked process is to copy the memory that they are in, for
-a count of references in each. So what was there before the fork is looked at once, and
-after it only what has come since.
+Inspecting a module changes its reference count, so that a forked process would copy the
+memory of all of them. Modules imported before the fork are therefore inspected once,
+before it, and later only those that were imported since.
 """
 
 import sys
@@ -23,7 +23,7 @@ _known_versions: dict[str, str] = {}
 
 
 def remember_modules() -> None:
-    """Take note of what is imported, for processes that are forked from this one."""
+    """Remember what is imported, for processes that are forked from this one."""
     global _known, _known_packages, _known_versions
     _known_versions = versions()
     _known = frozenset(sys.modules)
@@ -31,25 +31,25 @@ def remember_modules() -> None:
 
 
 def remembered_packages() -> frozenset[str]:
-    """Return the packages of which anything was there before the fork."""
+    """Return the packages that were imported before the fork, whole or in part."""
     return _known_packages
 
 
 def is_below(folder: Path, module: object) -> bool:
-    """Whether a module's file lies in a folder."""
+    """Whether a module's file is below a folder."""
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and folder in Path(file).parents
 
 
 def imported_since() -> list[str]:
-    """Return the modules that were not there before the fork, in order of import."""
+    """Return the modules imported since the fork, in order of import."""
     return [*_newest_first()][::-1]
 
 
 def versions() -> dict[str, str]:
     """Return the versions of all packages that are imported."""
     found = {name: _version(name) for name in imported_since()}
-    # The standard library's modules carry versions of their own that nobody cares for.
+    # Modules of the standard library have versions of their own, which do not count.
     own = {
         name: version
         for name, version in found.items()
@@ -68,5 +68,5 @@ def _newest_first() -> Iterator[str]:
 def _version(name: str) -> object:
     if "." in name or name.startswith("_") or not name.islower():
         return None
-    # Whatever stands there, it need not be a module.
+    # An entry of sys.modules need not be a module.
     return getattr(sys.modules[name], "__dict__", {}).get("__version__")

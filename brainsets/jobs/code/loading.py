@@ -1,4 +1,4 @@
-"""Import a pipeline, and make the instance that runs one step of one asset."""
+"""Import a pipeline, and parse its own arguments."""
 
 import contextlib
 import importlib.util
@@ -33,7 +33,7 @@ MODULE_NAME = "pipeline_module"
 """The name under which a pipeline's module is known, so that what it returns can be
 pickled in one process and unpickled in another."""
 
-# Where processes that a step spawns look for that module, and which pipeline it is.
+# Spawned processes find that module in this folder, and its path in this variable.
 _SPAWNED = Path(__file__).parent / "spawned"
 _PIPELINE_VARIABLE = "BRAINSETS_PIPELINE"
 
@@ -48,7 +48,7 @@ def load_pipeline(file: Path) -> Any:
     if file in _in_memory:
         return _in_memory[file][0]
     os.chdir(file.parent)
-    # What a parser made by the pipeline calls itself in its usage.
+    # Argument parsers of the pipeline show it as the program's name.
     sys.argv = [str(file)]
     if sys.path[:1] != [str(file.parent)]:
         sys.path.insert(0, str(file.parent))
@@ -77,7 +77,7 @@ def load_in_spawned() -> None:
     Raises
     ------
     ImportError
-        Nothing says which that is.
+        The environment variable with its path is not set.
     """
     file = os.environ.get(_PIPELINE_VARIABLE)
     if file is None:
@@ -85,7 +85,7 @@ def load_in_spawned() -> None:
             f"{_PIPELINE_VARIABLE} is not in the environment of this process."
         )
     arguments = sys.argv
-    # Unless it has been removed, this process works where its parent does.
+    # The working folder stays that of the parent process.
     folder = os.open(".", os.O_RDONLY)
     try:
         load_pipeline(Path(file))
@@ -106,7 +106,7 @@ def keep_in_memory(file: Path) -> str:
     Raises
     ------
     PipelineError
-        The code was edited meanwhile, so nobody knows which version this is.
+        The code was edited meanwhile, so its version is unknown.
     """
     stamp, code = code_stamp(file), code_hash(file)
     pipeline = load_pipeline(file)
@@ -117,7 +117,7 @@ def keep_in_memory(file: Path) -> str:
 
 
 def code_in_memory(file: Path) -> tuple[str, str] | None:
-    """Return stamp and hash of the code that was kept in memory, None if none was."""
+    """Return stamp and hash of the code kept in memory; None if there is none."""
     return _in_memory[file][1] if file in _in_memory else None
 
 
@@ -125,14 +125,14 @@ def parsed_args(pipeline: Any, arguments: list[str]) -> Namespace | None:
     """Parse the pipeline's own arguments with its own parser.
 
     Flags that only ask for a repetition are left out where the parser does not know
-    them: the workflow repeats the step all the same. Secrets take the place of what
-    says where they are.
+    them: the workflow repeats the step all the same. References to secrets are replaced
+    by the secrets.
 
     Raises
     ------
     UsageError
         The parser refuses them; the text is what argparse printed. Or a secret is not
-        where it should be.
+        found.
     """
     try:
         return _parsed(pipeline, arguments)

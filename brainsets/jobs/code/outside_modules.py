@@ -1,9 +1,9 @@
-"""Modules that a step has imported from elsewhere: neither beside its pipeline, nor
-installed, nor ours.
+"""Modules that a step imports from outside: not beside its pipeline, not installed, and
+not of this project.
 
-Nobody knows of them before they are imported: a base class in the folder next door, an
-installation that leads to a folder of sources. So a step writes down what it has
-imported, with a hash of each, and planning looks whether that is still what lies there.
+Examples are a base class in a neighbouring folder, or a package installed in editable
+form. They are unknown before they are imported, so the step records a hash of each, and
+planning compares it with the file on disk.
 """
 
 import os
@@ -30,20 +30,20 @@ _known: dict[str, str] = {}
 
 
 def begin() -> None:
-    """Take note that a pipeline is imported from now on."""
+    """Remember what is imported before the pipeline is."""
     global _before, _since_s
     if _before is None:
         _before, _since_s = frozenset(sys.modules), time.time()
 
 
 def remember(pipeline: Path) -> None:
-    """Look at what was imported, for processes that are forked from this one."""
+    """Hash outside modules once, for processes that are forked from this one."""
     global _known
     _known = hash_outside_modules(pipeline)
 
 
 def hash_outside_modules(pipeline: Path) -> dict[str, str]:
-    """Return a hash of each file that was imported from elsewhere, by its path."""
+    """Return a hash of each outside module's file, by its path."""
     names = [name for name in imported_since() if name not in (_before or ())]
     files = _files(names, pipeline.parent) - {*_known}
     if files:
@@ -56,7 +56,7 @@ def _files(names: Iterable[str], folder: Path) -> set[str]:
     for name in names:
         file = getattr(sys.modules.get(name), "__file__", None)
         if isinstance(file, str) and name != "__main__":
-            # A relative one starts at the pipeline's folder, as its path did.
+            # A relative path starts at the pipeline's folder.
             file = os.path.normpath(os.path.join(folder, file))
             if not (file.startswith(_ours()) or _is_installed(file)):
                 found.add(file)
@@ -71,7 +71,7 @@ def _is_installed(file: str) -> bool:
 def _installed() -> tuple[str, ...]:
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = {sysconfig.get_path(kind) for kind in kinds}
-    # With links or without them, as they are in the paths of modules.
+    # Paths of modules may have their links resolved or not.
     folders |= {os.path.dirname(os.__file__)}
     folders |= {os.path.realpath(folder) for folder in folders}
     return tuple(f"{folder}{os.sep}" for folder in folders)

@@ -1,1 +1,1 @@
-"""What the download of an asset leaves for its processing."""
+"""The handoff: what the download of an asset leaves for its processing."""

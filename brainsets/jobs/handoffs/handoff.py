@@ -29,14 +29,14 @@ from brainsets.supervision.hidden_secrets import (
 __all__ = ["Handoff", "handoff_key", "read_handoff", "write_handoff"]
 
 _FORMAT = 2
-# Of what no download names files enough for.
+# No download names so many files that its header would be larger.
 _MAX_HEADER_BYTES = 1 << 24
 _MAX_REASON_LENGTH = 200
 
 
 @dataclass
 class Handoff:
-    """What was kept of a download, or why it was not.
+    """What was kept of a download, or why nothing could be kept.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Handoff:
         try:
             return cls._read(path, with_payload)
         except Exception as error:
-            # Whatever stands there: it is fetched again, and written anew.
+            # Whatever is wrong: the asset is downloaded again, and the file rewritten.
             text = str(error) or type(error).__name__
             raise HandoffError(
                 f"{path.name} cannot be read ({text[:_MAX_REASON_LENGTH]})"
@@ -127,17 +127,17 @@ class Handoff:
         return found
 
     def change(self) -> str | None:
-        """Return what has become of a file that download named, None if nothing."""
+        """Return the first change of the files that download named, or None."""
         found = first_change(self.files, self.folders)
         return None if found is None else " ".join(found)
 
     def value(self) -> tuple[Any, dict[str, Any]]:
-        """Return what download returned, and the attributes that it set; runs code.
+        """Unpickle the return value of download and the attributes that it set.
 
         Raises
         ------
         HandoffError
-            It was not kept, or cannot be made from it.
+            It was not kept, or cannot be unpickled.
         """
         if self.payload is None:
             raise HandoffError("what download returned could not be kept")
@@ -165,7 +165,7 @@ def write_handoff(
     attributes : mapping
         What it has set on the instance.
     origin : Handoff
-        Of which download it is.
+        Which download it is.
 
     Returns
     -------
@@ -180,14 +180,14 @@ def write_handoff(
     if payload is None and attributes:
         alone, _ = _pickled(output)
         if alone is not None:
-            # It is not the return value: without those attributes that are at fault.
+            # The return value can be pickled: leave out the attributes that cannot.
             reasons = {n: _pickled(value)[1] for n, value in attributes.items()}
             left_out = {n: why for n, why in reasons.items() if why is not None}
             attributes = {n: v for n, v in attributes.items() if n not in left_out}
             payload, reason = _pickled((output, dict(attributes)))
     named = raw_data((output, dict(attributes)), Path(origin.raw_dir))
     if payload is None:
-        # What process fetches again is not known to be what this one has fetched.
+        # Process will download again, and may get other files.
         named, left_out = RawData(), {}
     found = replace(
         origin,
@@ -209,14 +209,14 @@ def write_handoff(
 
 
 def _pickled(value: Any) -> tuple[bytes | None, str | None]:
-    """Return a value as a pickle that can be read again, or why there is none."""
+    """Return a pickle that can be read again, or why there is none."""
     try:
         payload = pickle_without_secrets(value)
         unpickle_with_secrets(payload)
         return payload, None
     except Exception as error:
-        # Whatever a class of the pipeline does when it is pickled: process will call
-        # download again, which is slower and as right.
+        # Classes of a pipeline may raise anything. Process will call download again,
+        # which is slower and gives the same result.
         return None, _error_text(error)
 
 

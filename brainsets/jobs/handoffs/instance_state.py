@@ -1,4 +1,4 @@
-"""What a step has set on its instance, and what of it the next step misses."""
+"""The attributes that a step sets on its instance, carried over to the next step."""
 
 import hashlib
 import mmap
@@ -12,12 +12,12 @@ from typing import Any
 __all__ = ["MissingAttributes", "changes", "restore", "snapshot"]
 
 _CONTAINERS = (list, dict, set, bytearray)
-# What nobody can change in its place.
+# Immutable types.
 _CONSTANTS = (str, int, float, bool, type(None), type(Path()))
 
 
 class _Digest:
-    """A file that keeps nothing of what is written to it but a hash."""
+    """A file that keeps only a hash of what is written to it."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
@@ -31,13 +31,13 @@ class _Digest:
 
     @classmethod
     def of(cls, value: Any) -> bytes | None:
-        """Return a hash of what is in a value, None if nobody can know."""
+        """Return a hash of a value's content; None if it cannot be pickled."""
         if type(value) in _CONSTANTS:
             return b""
         found = cls._of_pickle(value)
         if found is not None or type(value) not in (list, dict):
             return found
-        # Something in it cannot be pickled, which may be what it was all the same.
+        # A part cannot be pickled, and is compared by identity.
         digest, parts = cls(), value
         if type(value) is dict:
             parts = [part for item in value.items() for part in item]
@@ -56,7 +56,7 @@ class _Digest:
 
 
 def _state(instance: Any) -> dict[str, Any]:
-    """Return all attributes of an instance; with lists of its class, which it fills."""
+    """Return all attributes of an instance, and the containers of its class."""
     found: dict[str, Any] = {}
     for kind in reversed(type(instance).__mro__):
         for name, value in vars(kind).items():
@@ -74,24 +74,24 @@ def _is_slot(value: Any) -> bool:
 
 
 def snapshot(instance: Any) -> dict[str, tuple[Any, bytes | None]]:
-    """Return what `changes` needs to know of an instance as it is now."""
+    """Return the present state of an instance, for `changes`."""
     return {name: (v, _Digest.of(v)) for name, v in _state(instance).items()}
 
 
 def changes(
     instance: Any, before: dict[str, tuple[Any, bytes | None]]
 ) -> dict[str, Any]:
-    """Return the attributes that were set, or filled, since a snapshot.
+    """Return the attributes that were set or modified since a snapshot.
 
-    What ``__init__`` has set is set in the next process, too, and may speak of folders
-    that are those of one step.
+    Those set by ``__init__`` are left out: the next process sets them itself, and they
+    may name folders of one step.
     """
     found = {}
     for name, value in _state(instance).items():
         known, digest = before.get(name, (None, None))
         if name not in before or known is not value:
             found[name] = value
-        # Without a digest it cannot be handed over, and cannot be compared either.
+        # Without a digest it can be neither compared nor pickled.
         elif digest is not None and digest != _Digest.of(value):
             found[name] = value
     return found
@@ -107,16 +107,16 @@ def restore(instance: Any, attributes: dict[str, Any]) -> None:
 
 
 class MissingAttributes:
-    """Notices whether attributes are asked for that download set, and nobody kept.
+    """Detects the use of attributes that download set and that could not be kept.
 
-    What ``__init__`` has set in their place is not what download had set. The pipeline
-    may catch the error, or ask in a process that it has forked; `is_noticed` says so
-    all the same.
+    They are removed from the instance, and reading one raises AttributeError. The
+    pipeline may catch that, or read it in a process that it has forked; `is_noticed`
+    is true all the same.
     """
 
     def __init__(self, instance: Any, names: Collection[str]) -> None:
         kind = type(instance)
-        # What is computed when it is asked for is so in any process.
+        # Cached properties are computed anew in any process.
         self.names = [
             name
             for name in names
@@ -132,11 +132,11 @@ class MissingAttributes:
 
     @property
     def is_noticed(self) -> bool:
-        """Whether one of them was asked for."""
+        """Whether one of them was read."""
         return bool(self.names) and self._noticed[0] != 0
 
     def is_cause(self, error: BaseException | None) -> bool:
-        """Whether an error says that one of them is not there."""
+        """Whether an error was caused by one of them missing."""
         texts = [f"has no attribute {name!r}" for name in self.names]
         seen: set[int] = set()
         while error is not None and id(error) not in seen:
@@ -149,7 +149,7 @@ class MissingAttributes:
 
 
 class _MissingAttribute:
-    """Stands for an attribute on the class until somebody sets it."""
+    """Descriptor on the class that stands for an attribute until it is set."""
 
     def __init__(self, kind: type, name: str, before: Any, noticed: mmap.mmap) -> None:
         self._kind, self._name, self._before = kind, name, before

@@ -1,8 +1,8 @@
-"""Handoffs as version 1 has written them: a pickle of one dict.
+"""Read handoffs of format 1: a pickle of one dict.
 
-Its payload, a pickle within, is left as it is. The rest is made of plain values, for
-which a few instructions of pickle are enough: none that names a class or a function,
-and none by which a small file takes a lot of memory.
+The payload, a pickle within, is not unpickled. The rest has plain values only, so few
+opcodes are allowed: none that names a class or a function, and none by which a small
+file takes a lot of memory.
 """
 
 import io
@@ -14,7 +14,7 @@ __all__ = ["FIRST_BYTE", "read"]
 FIRST_BYTE = b"\x80"
 
 _MAX_BYTES = 1 << 30
-_INSTRUCTIONS = set(
+_ALLOWED_OPCODES = set(
     "PROTO FRAME MEMOIZE STOP MARK NONE EMPTY_DICT SETITEM SETITEMS EMPTY_LIST APPEND "
     "APPENDS SHORT_BINUNICODE BINUNICODE BINUNICODE8 SHORT_BINBYTES BINBYTES BINBYTES8 "
     "BININT BININT1 BININT2 LONG1 BINGET LONG_BINGET NEWTRUE NEWFALSE".split()
@@ -32,16 +32,16 @@ def read(file: BinaryIO, size: int, with_payload: bool) -> dict[str, Any]:
     Raises
     ------
     Exception
-        It is not what that version has written.
+        It is not of that format.
     """
-    # Only where there is one: it takes a while to import.
+    # Imported here, as it is slow to import and rarely needed.
     import pickletools
 
     if size > _MAX_BYTES:
         raise ValueError("it is too large")
     content = file.read(size)
     for opcode, _, _ in pickletools.genops(content):
-        if opcode.name not in _INSTRUCTIONS:
+        if opcode.name not in _ALLOWED_OPCODES:
             raise ValueError(f"it has the instruction {opcode.name} in it")
     found = _Unpickler(io.BytesIO(content)).load()
     key, payload, files = found["key"], found["payload"], found["files"]

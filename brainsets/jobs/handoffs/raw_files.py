@@ -1,4 +1,4 @@
-"""Which files and folders on disk a value names, whatever it is made of."""
+"""Find the files and folders that a value of any type names."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ from brainsets.shared.inputs.raw_data import MAX_LISTED_FILES, is_data_name
 __all__ = ["RawData", "raw_data"]
 
 _MAX_DEPTH = 6
-# Beyond these nobody looks whether a file is still there.
+# Of more files, it is not checked whether they are still there.
 _MAX_FILES = 20_000
 
 
@@ -23,7 +23,7 @@ _MAX_FILES = 20_000
 class RawData:
     """Files with their sizes in bytes; folders with the number of files below them.
 
-    Of what is in folders, `files` has the first ones, and `size` everything.
+    `files` has the first files of each folder, `size` counts all of them.
     """
 
     files: dict[str, int] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class RawData:
     size: int = 0
 
     def as_record(self) -> dict[str, Any]:
-        """Return what a sentinel tells of them."""
+        """Return the keys of a sentinel that list them."""
         files = list(self.files.items())[:MAX_LISTED_FILES]
         folders = list(self.folders.items())[:MAX_LISTED_FILES]
         named = self.files or self.folders
@@ -50,19 +50,18 @@ def raw_data(value: Any, raw_dir: Path) -> RawData:
     value : object
         What download returned, and what it set on the instance.
     raw_dir : Path
-        The brainset's raw folder. Of folders, only those in it are looked into: it
-        itself is what all assets share, and whatever is elsewhere is not known to be
-        of the download.
+        The brainset's raw folder. Only folders inside it are searched: it itself is
+        shared by all assets, and folders elsewhere may not belong to the download.
     """
     found, root = RawData(), os.path.abspath(raw_dir)
     try:
         for path in _paths(value):
             _add(path, root, found)
             if path[:1] != "/":
-                # What an archive calls its files, as process may do, too.
+                # Archives name files relative to the raw folder.
                 _add(f"{root}/{path}", root, found, inside_only=True)
     except Exception as error:
-        # Objects may do anything when they are looked at.
+        # Objects may raise anything when inspected.
         print(f"not all files are known that download named: {type(error).__name__}")
     return found
 
@@ -101,7 +100,7 @@ def _add_folder(folder: str, found: RawData) -> None:
             try:
                 status = os.stat(path)
             except OSError:
-                # A link to what is not there, as git-annex leaves them.
+                # A broken link, as git-annex leaves them.
                 continue
             if path in found.files or not stat.S_ISREG(status.st_mode):
                 continue
@@ -112,9 +111,9 @@ def _add_folder(folder: str, found: RawData) -> None:
 
 
 def _paths(value: Any) -> Iterator[str]:
-    """Yield every text in a value that may be a path, as one."""
-    # Each thing once, as objects may hold one another. They are kept, so that no other
-    # one gets the number of one that is gone.
+    """Yield every text in a value that may be a path."""
+    # Each object once, as objects may refer to one another. They are kept alive, so
+    # that no id is used again.
     seen: dict[int, Any] = {}
     left = [(value, 0)]
     while left:
@@ -140,7 +139,7 @@ def _as_path(value: Any) -> Iterator[str]:
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return what a value is made of, as far as a path may be in it."""
+    """Return the parts of a value in which a path may be."""
     if isinstance(value, Mapping):
         return [*value.keys(), *value.values()]
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -149,7 +148,7 @@ def _parts(value: Any) -> list[Any]:
     if package == "pandas" and hasattr(value, "columns"):
         return [value.index, *(value[name] for name in value.columns)]
     if package in ("numpy", "pandas") and hasattr(value, "tolist"):
-        # Numbers name nothing.
+        # Numbers are no paths.
         numeric = getattr(getattr(value, "dtype", None), "kind", "O") in "biufcmM"
         parts = [] if numeric else value.tolist()
         index = getattr(value, "index", None)

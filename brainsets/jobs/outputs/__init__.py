@@ -1,1 +1,1 @@
-"""What a step has written: checked, published, and known to belong to its asset."""
+"""The output of a step: checked, published, and claimed for its asset."""

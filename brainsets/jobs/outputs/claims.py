@@ -1,10 +1,10 @@
 """Which asset each file or folder of a brainset belongs to.
 
-A folder that holds files of one asset alone, as that of a zarr array, is claimed as a
-whole, and one that several share by its members. So claims are about as many as assets,
-however many files these have. They lie in small files by a hash of the path, so that to
-look for one costs the same however many there are. All of it can be made anew from the
-records and DONE sentinels of the assets.
+A folder with files of one asset alone, such as a zarr array, is claimed as a whole; of
+a folder that several share, each member is claimed. So there are about as many claims
+as assets, however many files these have. Claims are stored in small files by a hash of
+the path, so that the cost of finding one does not grow with their number. All can be
+rebuilt from the records and DONE sentinels of the assets.
 """
 
 import contextlib
@@ -33,23 +33,23 @@ from brainsets.shared.text.asset_names import AssetNames, asset_name, decoded_id
 __all__ = ["BrokenClaimsError", "Claims"]
 
 _SHARED = ""
-# What held the owner of one file each, in versions that had no records.
+# Files of the owner of one path each, in versions that had no records.
 _OLD = ".owner"
 
 
 class BrokenClaimsError(Exception):
-    """What is on disk are no claims; remove them, and they are made anew."""
+    """The claims on disk cannot be read; they have to be removed and rebuilt."""
 
 
 class Claims:
-    """The claims of a brainset, read as they are needed; to be used under its lock."""
+    """The claims of a brainset, read lazily; to be used under the publishing lock."""
 
     def __init__(self, folder: BrainsetFolder) -> None:
         self._folder = folder
         self._index = folder.outputs / "index"
         self._known: dict[str, dict[str, str]] = {}
         self._new: dict[str, str] = {}
-        # Where letters of different case are the same file, they are the same path.
+        # On a file system that ignores case, so do paths.
         self.normalize: Callable[[str], str] = str
         if os.path.lexists(folder.workflow.with_name(folder.workflow.name.upper())):
             self.normalize = str.casefold
@@ -69,21 +69,21 @@ class Claims:
         return None
 
     def claim(self, name: str, asset: str, paths: Iterable[str]) -> set[str]:
-        """Claim paths for an asset; what is to be is kept until `save`.
+        """Claim paths for an asset, in memory until `save`.
 
-        What another asset has published is taken over where that is not in the
-        manifest any more, or is not DONE; and then all of that asset that lies in the
-        same folder with a file that is taken over, as two halves make no result.
+        Files of another asset are taken over if that is no longer in the manifest, or
+        is not DONE; then all its files in the same folder are, as half a result is
+        none.
 
         Returns
         -------
         set of str
-            What is taken over, also beyond the paths.
+            All paths that are taken over.
 
         Raises
         ------
         OutputError
-            A path is another asset's, or would have to be a file and a folder.
+            A path belongs to another asset, or would be both file and folder.
         """
         taken: set[str] = set()
         waiting = _members("", [*map(self.normalize, paths)])
@@ -118,7 +118,7 @@ class Claims:
         return taken
 
     def save(self) -> None:
-        """Write down what was claimed."""
+        """Write the new claims."""
         by_file: dict[str, list[str]] = {}
         for entry, owner in self._new.items():
             by_file.setdefault(_bucket(entry), []).append(_line(entry, owner))
@@ -128,12 +128,12 @@ class Claims:
         self._new.clear()
 
     def check(self) -> None:
-        """Read all of them; raise `BrokenClaimsError` if that cannot be done."""
+        """Read all claims; raise `BrokenClaimsError` if that is impossible."""
         for bucket in os.listdir(self._index):
             self._known[bucket] = self._read(bucket)
 
     def on_disk(self, name: str) -> set[str]:
-        """Return the files that lie where an asset has claims; all have to be read."""
+        """Return the files on disk that an asset has claimed; `check` comes first."""
         found = set()
         for claims in self._known.values():
             for entry, owner in claims.items():
@@ -142,18 +142,18 @@ class Claims:
         return {path for path in found if self.owner(path) == name}
 
     def exist(self) -> bool:
-        """Whether there are any, or only what an earlier version has left."""
+        """Whether there are claims, not only files of an earlier version."""
         return _is_folder(self._index)
 
     def remove(self) -> None:
-        """Remove all of them."""
+        """Remove all claims."""
         if self.exist():
             shutil.rmtree(self._index)
         self._known.clear()
         self._new.clear()
 
     def rebuild(self) -> None:
-        """Make them from what assets have published, now or with an earlier version."""
+        """Rebuild the claims from what assets have published, in any version."""
         outputs = self._folder.outputs
         for folder in (outputs, self._index):
             if os.path.lexists(folder) and not _is_folder(folder):
@@ -194,7 +194,7 @@ class Claims:
         except FileNotFoundError:
             return {}
         except OSError:
-            # Not a file, say.
+            # It is no file, for example.
             raise BrokenClaimsError from None
         try:
             lines = [json.loads(line) for line in content.split(b"\n")[:-1]]
@@ -208,7 +208,7 @@ class Claims:
         return claims
 
     def _published(self, owner: str, entry: str) -> tuple[set[str], bool]:
-        """Return what an asset has published there, and whether it keeps it."""
+        """Return what an asset has published in an entry, and whether it is DONE."""
         paths = read_record(self._folder, owner) or set()
         done = None
         if self._names.asset(owner) is not None:
@@ -229,9 +229,9 @@ class Claims:
         )
 
     def _all_published(self) -> dict[str, str]:
-        """Return the owner of each file; an asset that is DONE has the last word.
+        """Return the owner of each file; assets that are DONE take precedence.
 
-        Each of them has a record afterwards.
+        Missing records are written.
         """
         folder = self._folder
         recorded = {name: read_record(folder, name) for name in recorded_names(folder)}
@@ -254,7 +254,7 @@ class Claims:
         return found
 
     def _in_old_form(self) -> Iterator[tuple[str, str]]:
-        """Yield files that are there, and the asset that published them before."""
+        """Yield files on disk and their owners, from files of an earlier version."""
         outputs = self._folder.outputs
         if not any(file.endswith(_OLD) for file in os.listdir(outputs)):
             return
@@ -275,7 +275,7 @@ def _line(entry: str, owner: str) -> str:
 
 
 def _lineage(path: str) -> Iterator[str]:
-    """Yield all folders of a path, the outermost first, and itself."""
+    """Yield all folders of a path, the outermost first, and the path itself."""
     end = path.find("/")
     while end >= 0:
         yield path[:end]
@@ -284,7 +284,7 @@ def _lineage(path: str) -> Iterator[str]:
 
 
 def _members(folder: str, paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return the paths that are in a folder, "" for the root, by its members."""
+    """Group the paths in a folder ("" for the root) by its members."""
     start = len(folder) + 1 if folder else 0
     found: dict[str, list[str]] = {}
     for path in paths:
@@ -294,9 +294,9 @@ def _members(folder: str, paths: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _clash(entry: str, mine: Sequence[str], theirs: set[str]) -> tuple[str, str] | None:
-    """Return a file of mine and one of theirs that cannot both be, None if all can.
+    """Return a path of mine and one of theirs that exclude each other, or None.
 
-    Only what is, or lies directly in, the entry is looked at.
+    Only the entry itself and its direct members are compared.
     """
     if not theirs:
         return None
@@ -309,7 +309,7 @@ def _clash(entry: str, mine: Sequence[str], theirs: set[str]) -> tuple[str, str]
 
 
 def _files(root: Path, entry: str) -> Iterator[str]:
-    """Yield all files that are, or are below, an entry, "" for all data."""
+    """Yield all files at or below an entry ("" for all data)."""
     if entry and not _is_folder(root / entry):
         if os.path.lexists(root / entry):
             yield entry

@@ -1,7 +1,7 @@
-"""Look at everything that process wrote, before any of it is published.
+"""Check everything that process wrote, before any of it is published.
 
-Files are described by size and checksum, opened where they are HDF5, and on the disk
-when this is over.
+Size and checksum of each file are taken, HDF5 files are opened, and all are flushed to
+the disk.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ __all__ = ["inspected_outputs", "is_quickly_inspected"]
 
 _HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nwb")
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# Its format allows a block of somebody else's before it: of 512 bytes, or doubled.
+# HDF5 allows a user block before the signature: of 512 bytes, or that doubled.
 _MIN_USER_BLOCK_BYTES = 512
 _CHUNK = 1 << 20
 # Read and flushed within a fraction of a second.
 _QUICK_BYTES = 1 << 23
-# To flush so many one by one takes as long as to flush all that the disk has to write.
+# Flushing more files one by one takes as long as flushing the whole file system.
 _FLUSHED_ONE_BY_ONE = 100
 
 
@@ -81,7 +81,7 @@ def _files(staging: Path) -> list[_File]:
     """
     device = os.lstat(staging).st_dev
     found: list[_File] = []
-    # How much there is in each folder, outer ones first.
+    # Number of entries of each folder, outer ones first.
     folders = {"": 0}
     waiting = [""]
     while waiting:
@@ -127,10 +127,10 @@ def _make_writable(folder: str) -> None:
 
 
 def _unlink_from_others(path: str) -> None:
-    """Have a file that has other names, elsewhere, be one of its own.
+    """Replace a file that has other hard links by a copy.
 
-    Else whoever writes to the other name, a later download above all, would write into
-    what is published.
+    Else writing to one of these, as a later download may, would change what is
+    published.
     """
     copy = f"{os.path.dirname(path)}/.{os.getpid()}-copy"
     shutil.copy2(path, copy)
@@ -145,7 +145,7 @@ def _open_hdf5(path: str, relative: str) -> None:
     try:
         import h5py
     except ImportError:
-        # Whoever wrote it without h5py: at least it must be HDF5 at all.
+        # It was written without h5py: check at least its signature.
         if not _has_hdf5_signature(path):
             raise OutputError(f"{relative} is not an HDF5 file.") from None
         return
@@ -168,7 +168,7 @@ def _has_hdf5_signature(path: str) -> bool:
 
 
 def _checksum(path: str, *, flush: bool) -> tuple[int, str]:
-    """Return size and SHA-256 of a file, which is on disk afterwards if asked for."""
+    """Return size and SHA-256 of a file, and flush it to the disk if asked for."""
     digest, size = hashlib.sha256(), 0
     with open(path, "rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
@@ -180,8 +180,8 @@ def _checksum(path: str, *, flush: bool) -> tuple[int, str]:
 
 
 def _flush(staging: Path, files: list[_File]) -> None:
-    """Have many files on disk: in one go where the system can do that."""
-    # Only where it is needed: it takes a moment to import.
+    """Flush many files to the disk, in one go where the system can do that."""
+    # Imported here, as it takes a moment.
     import ctypes
 
     descriptor = os.open(staging, os.O_RDONLY)

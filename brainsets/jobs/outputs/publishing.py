@@ -1,8 +1,8 @@
-"""Move what process wrote from its staging folder to where others look for it.
+"""Move the output of process from its staging folder into the brainset's folder.
 
-Nothing is visible in the brainset's folder before the whole step has succeeded, every
-HDF5 file has been opened, and its checksum taken. What the asset had published before,
-and has not written now, goes: there is one version of a result, or none that is DONE.
+Nothing is visible there before the whole step has succeeded, every HDF5 file has been
+opened, and its checksum taken. Files that the asset had published before and has not
+written again are removed, so that versions of a result never mix.
 """
 
 import os
@@ -43,13 +43,13 @@ def publish(
     new = {output["path"] for output in outputs}
     if not Claims(folder).exist():
         lock_publishing(folder.lock)
-        # Or whoever was waited for has made them.
+        # The process that held the lock may have made them.
         if not Claims(folder).exist():
             Claims(folder).rebuild()
     recorded = read_record(folder, name)
     known = _recover_record(folder, name, new) if recorded is None else recorded
     if recorded is None or not new <= recorded:
-        # Before the lock, as others need not wait for the disk.
+        # Before the lock is taken, so that others do not wait for the disk.
         write_record(folder, name, asset, new | known, durable=bool(known))
     lock_publishing(folder.lock)
     try:
@@ -64,13 +64,13 @@ def publish(
             staging, folder.root, {claims.normalize(p) for p in stale}, claims
         )
     except OutputError:
-        # Nothing of it will be there, but perhaps something else of the same name.
+        # Nothing is published; the new paths may be files of other assets.
         write_record(folder, name, asset, known, durable=bool(known))
         raise
     if taken:
         write_record(folder, name, asset, new | known | stale, durable=True)
     claims.save()
-    # What is a folder now and was a file, or the other way round, cannot wait.
+    # Remove first where a file becomes a folder, or the other way round.
     first = _conflicting(stale, new)
     _remove(folder.root, first)
     for path in moves:
@@ -81,7 +81,7 @@ def publish(
 
 
 def _recover_record(folder: BrainsetFolder, name: str, new: set[str]) -> set[str]:
-    """Return what an asset without a record has published: nothing, most often."""
+    """Return what an asset without a record has published: usually nothing."""
     try:
         has_claims = bool(new) and Claims(folder).owner(min(new)) == name
     except BrokenClaimsError:
@@ -104,7 +104,7 @@ def _claimed(
 
 
 def _readable_claims(folder: BrainsetFolder) -> Claims:
-    """Return claims that can be read, all of them."""
+    """Return all claims, rebuilt if they cannot be read."""
     claims = Claims(folder)
     try:
         claims.check()
@@ -117,7 +117,7 @@ def _readable_claims(folder: BrainsetFolder) -> Claims:
 def _moves(
     staging: Path, root: Path, stale: Collection[str], claims: Claims
 ) -> list[str]:
-    """Return what is to be moved: files, and folders as wholes where there is none."""
+    """Return the files to move, and the folders that can be moved as a whole."""
     found = []
     waiting = [""]
     while waiting:
@@ -153,7 +153,7 @@ def _move(source: str, target: str) -> None:
 def _check_emptied(
     root: Path, path: str, stale: Collection[str], claims: Claims
 ) -> None:
-    """Make sure that a folder is gone when all that is stale is."""
+    """Check that a folder is empty once all stale files are removed."""
     for parent, folders, files in os.walk(root / path):
         inner = os.path.relpath(parent, root)
         links = [name for name in folders if os.path.islink(f"{parent}/{name}")]
@@ -177,7 +177,7 @@ def _mode(path: str) -> int | None:
 
 
 def _conflicting(stale: set[str], new: set[str]) -> set[str]:
-    """Return what is stale and has the name of a new folder, or lies in a new file."""
+    """Return stale paths that are a new folder, or lie below a new file."""
     folders = {folder for path in new for folder in _parents(path)}
     return {p for p in stale if p in folders or any(f in new for f in _parents(p))}
 
@@ -188,10 +188,10 @@ def _parents(path: str) -> Iterable[str]:
 
 
 def _remove(root: Path, paths: Collection[str]) -> None:
-    """Remove files, and folders that are empty then."""
+    """Remove files, and folders that become empty."""
     folders = {os.path.dirname(path) for path in paths}
     real = os.path.realpath(root)
-    # Nobody's files are removed where somebody has put a link in place of a folder.
+    # Nothing is removed where a folder was replaced by a link.
     folders = {
         f for f in folders if os.path.realpath(f"{real}/{f}") == _joined(real, f)
     }
@@ -200,7 +200,7 @@ def _remove(root: Path, paths: Collection[str]) -> None:
             try:
                 os.unlink(f"{root}/{path}")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                # It is gone, or somebody has put something else in its place.
+                # It is gone, or was replaced.
                 continue
     for folder in sorted(folders, key=len, reverse=True):
         while folder:

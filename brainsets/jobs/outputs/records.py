@@ -1,7 +1,7 @@
-"""What each asset has published, or is about to: one record for each.
+"""The record of an asset: the paths that it has published or is about to publish.
 
-It is written before the first file is moved, so a file that is there is in the record
-of an asset even if that was killed half-way; DONE is written when all is over.
+It is written before the first file is moved, so that every published file is in a
+record even if the process is killed half-way; DONE is written last.
 """
 
 import os
@@ -37,8 +37,8 @@ def write_record(
 ) -> None:
     """Write an asset's record.
 
-    It is on disk when this returns if it is to be durable, else within moments: when
-    DONE is flushed at the latest.
+    It is on disk when this returns if `durable`, else when DONE is flushed at the
+    latest.
     """
     path = folder.record(name)
     record = {"asset": asset, "paths": sorted(paths)}
@@ -46,7 +46,7 @@ def write_record(
     if not durable and hasattr(os, "posix_fadvise"):
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            # Linux begins to write it out now, and to flush DONE waits for that.
+            # Linux starts to write it out now; flushing DONE waits for that.
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)
@@ -71,7 +71,7 @@ def done_paths(folder: BrainsetFolder, name: str) -> set[str] | None:
 
 
 def _inside_folder(paths: Iterable[Any]) -> Iterator[str]:
-    """Yield those that lie within the brainset's folder, and are not the workflow's."""
+    """Yield the paths within the brainset's folder that are not the workflow's."""
     for path in paths:
         if isinstance(path, str) and "\0" not in path:
             parts = path.split("/")

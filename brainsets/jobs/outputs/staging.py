@@ -1,7 +1,7 @@
-"""The folder into which one attempt writes, and what has become of it.
+"""The folder into which one attempt writes.
 
-Also the folders above it are the attempt's alone, so whatever a pipeline puts beside
-its `processed_dir` is known to be its own, and is told instead of being lost.
+The folders above it belong to the attempt alone, too, so that files which a pipeline
+writes beside its `processed_dir` are found and reported instead of being lost.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class Staging:
     workflow : str
         The folder of all that is not data.
     before : frozenset of str
-        What was in there when the attempt began.
+        Its entries when the attempt began.
     """
 
     levels: list[str]
@@ -58,21 +58,21 @@ class Staging:
         return Path(self.levels[-1])
 
     def empty(self) -> None:
-        """Remove what a run that does not count has written, and keep the folder."""
+        """Remove what a discarded run has written, and keep the folder."""
         for level, inner in zip(self.levels, [*self.levels[1:], None]):
             if _identity(level) is None:
-                # What a link leads to is somebody else's.
+                # The target of a link is not ours.
                 return
             for name in _names(level) - {os.path.basename(inner or "")}:
                 _remove(f"{level}/{name}")
 
     def check(self, step: str) -> None:
-        """Make sure that it is still there, and that nothing was written beside it.
+        """Check that the folder is still there, and that nothing is beside it.
 
         Raises
         ------
         OutputError
-            It is not; what was written stays where it is, until the next attempt.
+            It is not so; the files are left in place until the next attempt.
         """
         if _identity(self.levels[-1]) != self.identity:
             raise OutputError(
@@ -108,11 +108,10 @@ class Staging:
 
 
 def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
-    """Return an empty folder; that of a download is used again by the processing.
+    """Return an empty staging folder; processing reuses that of the download.
 
-    What cannot be removed (of another user, immutable, held open on a network disk)
-    blocks nobody: the next attempts use a folder of another name, and remove it once
-    that is possible.
+    If an old one cannot be removed (of another user, immutable, held open on a network
+    disk), a folder of another name is used, and later attempts remove the old one.
     """
     place = folder.staging(name)
     first, inner = str(place), os.path.relpath(folder.processed(name), place)
@@ -180,9 +179,9 @@ def _levels(place: str, inner: str) -> list[str]:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder; what is not one is in its place by mistake, a link above all."""
+    """Make a folder, in place of a file or link of its name."""
     if _identity(folder) is None:
-        # Another asset may make it at this moment; then it is a folder, and stays.
+        # It stays if another asset makes it at this moment.
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(folder)
         os.makedirs(folder, exist_ok=True)

@@ -1,1 +1,1 @@
-"""What a result depends on, and how it is known to be the same."""
+"""What a result depends on (code, arguments, raw data), and how changes are found."""

@@ -1,9 +1,9 @@
-"""A pipeline's own arguments, as far as they decide what has to be done again.
+"""A pipeline's own arguments as they are recorded, to find out what is outdated.
 
-What is written down of them has no secret: of an argument that says where one is, as
-``env:NAME`` and ``file:PATH`` do, only that; of one that looks like a secret, a mask
-and enough of a hash to notice that it is another one, but not to guess it by. An
-argument that names a file is followed by a hash of its content.
+Secrets are not recorded: a reference to one (``env:NAME``, ``file:PATH``) stays as it
+is; what looks like a secret is replaced by a mask and a few bits of a hash, enough to
+notice a change but not to guess it. An argument that names a file is followed by a hash
+of the file's content.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ def without_repeat_flags(arguments: Sequence[str]) -> list[str]:
 
 
 def secret_reference(argument: str) -> tuple[str, str] | None:
-    """Return what stands before a reference to a secret, and the reference, or None."""
+    """Return the option before a reference to a secret, and the reference, or None."""
     match = _REFERENCE.fullmatch(argument)
     return (match["option"] or "", match["where"]) if match else None
 
@@ -54,16 +54,16 @@ def secret_reference(argument: str) -> tuple[str, str] | None:
 def recorded(
     arguments: Sequence[str], folder: Path | None, *, with_files: bool = True
 ) -> list[str]:
-    """Return the arguments as they are written down, and compared with later ones.
+    """Return the arguments as they are recorded, and compared with later ones.
 
     Parameters
     ----------
     arguments : sequence of str
         The arguments.
     folder : Path or None
-        Where relative paths start; None if only absolute ones name files.
+        Where relative paths start; None if only absolute paths count.
     with_files : bool
-        Whether the content of files counts.
+        Whether to add hashes of files.
     """
     found = []
     for option, before, value in _parts(without_repeat_flags(arguments)):
@@ -85,7 +85,7 @@ def recorded(
 def literal_secrets(
     arguments: Sequence[str], folder: Path | None
 ) -> list[tuple[str, str]]:
-    """Return secrets that stand in the arguments themselves, each with its option."""
+    """Return secrets given literally, each with its option."""
     return [
         (option, value)
         for option, _, value in _parts(arguments)
@@ -100,7 +100,7 @@ def named_files(arguments: Sequence[str], folder: Path | None) -> list[Path]:
 
 
 def _parts(arguments: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield of each argument its option, what is before its value, and its value."""
+    """Yield the option, the text before the value, and the value of each argument."""
     option = ""
     for argument in arguments:
         name, equals, value = argument.partition("=")
@@ -118,7 +118,7 @@ def _is_literal_secret(option: str, value: str, folder: Path | None) -> bool:
         return False
     if _NO_SECRET.fullmatch(value) and not re.search("pass|pwd", option, re.I):
         return False
-    # The path of a file with a secret is none.
+    # The path of a file with a secret is no secret.
     return bool(value) and content_hash(_path(value, folder)) is None
 
 
@@ -128,7 +128,7 @@ def _masked(value: str) -> str:
 
 @lru_cache(maxsize=64)
 def _mark(value: str) -> str:
-    """Return a few bits of a slow hash: another secret is noticed, none is guessed."""
+    """Return 16 bits of a slow hash."""
     content = value.encode("utf-8", "surrogateescape")
     salt = b"brainsets: arguments"
     return hashlib.pbkdf2_hmac("sha256", content, salt, _ROUNDS, 2).hex()
@@ -140,7 +140,7 @@ def _files(
     """Return the files that an argument names, each with a hash of its content."""
     if secret_reference(value) or _OPTION_OF_SECRET_FILE.fullmatch(option):
         return []
-    # Also those of which a parser reads arguments, and several at once.
+    # Also argparse's files of arguments (@file), and lists separated by commas.
     candidates = [value, value.removeprefix("@"), *value.split(",")]
     found = []
     for candidate in dict.fromkeys(filter(None, candidates)):
@@ -152,7 +152,7 @@ def _files(
 
 
 def _path(value: str, folder: Path | None) -> str:
-    """Return where a path leads from a folder; empty if it leads nowhere."""
+    """Return an absolute path; empty for a relative one without a folder."""
     path = os.path.expanduser(value) if value.startswith("~") else value
     if os.path.isabs(path):
         return path

@@ -1,4 +1,4 @@
-"""The code of a pipeline: which files it is, and what it says apart from its looks."""
+"""Hashes of a pipeline's code: of its bytes, and of its syntax trees."""
 
 import ast
 import hashlib
@@ -12,7 +12,7 @@ __all__ = ["code_files", "code_hash", "code_stamp", "file_hash"]
 
 
 def code_stamp(path: Path) -> str:
-    """Return a hash of the code's bytes: quick, and different after any edit."""
+    """Return a hash of the code's bytes, which any edit changes."""
     digest = hashlib.sha256()
     for file in code_files(path):
         digest.update(_label(file, path) + file.read_bytes() + b"\0")
@@ -23,8 +23,8 @@ def code_stamp(path: Path) -> str:
 def code_hash(path: Path) -> str:
     """Return a hash of what the code does.
 
-    It is the same before and after a change of comments, docstrings or layout, and
-    under every version of Python that can parse the code.
+    Changes of comments, docstrings and layout do not change it, nor does the version of
+    Python, if it can parse the code.
     """
     digest = hashlib.sha256()
     for file in code_files(path):
@@ -34,7 +34,7 @@ def code_hash(path: Path) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Return a hash of one file of code, alike for what `code_hash` takes for alike."""
+    """Return a hash of one file of code, which ignores what `code_hash` ignores."""
     content = path.read_bytes()
     is_python = path.suffix == ".py"
     content = _normalized(content) if is_python else content
@@ -42,16 +42,13 @@ def file_hash(path: Path) -> str:
 
 
 def _label(file: Path, path: Path) -> bytes:
-    # Files that are named may lie beside the pipeline's folder.
+    # Declared files may be outside of the pipeline's folder.
     name = Path(os.path.relpath(file, path.parent)).as_posix()
     return name.encode("utf-8", "surrogateescape") + b"\0"
 
 
 def _named(path: Path) -> bytes:
-    """Return what is in the files that the pipeline names; nothing where it names none.
-
-    Other than code, they count as they are.
-    """
+    """Return hashes of the files that the pipeline declares; empty if none."""
     found = b""
     for file in declared_files(path):
         content = content_hash(file) or "it cannot be read"
@@ -63,12 +60,12 @@ def _normalized(source: bytes) -> bytes:
     try:
         return _dump(ast.parse(source)).encode()
     except (SyntaxError, ValueError):
-        # For a newer Python than this one, or no Python at all.
+        # It needs a newer Python, or is no Python.
         return source
 
 
 def _dump(node: object) -> str:
-    """Return a syntax tree as text, alike in all versions of Python.
+    """Return a syntax tree as text that is the same in all versions of Python.
 
     `ast.dump` shows empty fields in some versions and not in others, so they are left
     out; positions, comments and layout are not in the tree, and docstrings are dropped.

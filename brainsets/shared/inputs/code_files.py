@@ -1,8 +1,8 @@
-"""Which files a pipeline consists of: modules beside it, and files that it names.
+"""Which files a pipeline consists of: modules beside it, and files that it declares.
 
-What this finds depends on the files alone, not on the version of Python, as jobs of
-another version have to find the same. It is asked before each step, so it is bounded:
-what is imported from elsewhere is written down by the step that has imported it.
+The result depends on the files alone, not on the version of Python, as jobs with
+another version have to find the same. It is needed before each step, so the search is
+bounded; modules from outside are recorded by the step that imports them.
 """
 
 import glob
@@ -28,16 +28,16 @@ __all__ = [
 BLOCK = "brainset-pipeline"
 """The name of the block of comments in which a pipeline declares what it needs."""
 
-# Written beside a pipeline by its author, and no part of what it computes.
+# Tests beside a pipeline are no part of it.
 _TESTS = re.compile(r"(test_.*|.*_test|conftest)\.py")
-# What holds more is no code, and a look at it at each step would be dear.
+# Larger folders hold data, and listing them at each step would be slow.
 _MAX_ENTRIES = 1000
 _MAX_FOLDERS = 200
 _NO_CODE = {"__pycache__", "node_modules"}
-# A folder that was changed just now may be changed again within one tick of its time.
+# A folder changed just now may change again without a new time.
 _SETTLED_NS = 2_000_000_000
 
-# Comments and long texts go, as docstrings are no code; short texts may name a folder.
+# Comments and triple-quoted strings are dropped; short strings may name a folder.
 _LEXEME = re.compile(
     r"(?P<long>\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?''')"
     r"|(?P<text>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
@@ -54,14 +54,14 @@ _FIRST = re.compile(r"(?:\./)?(\w+)(?:[./]|$)")
 def code_files(path: Path) -> list[Path]:
     """Return the pipeline file and every module that it could import from beside it.
 
-    Folders without ``__init__.py`` are full of other things, too, so those count that
-    the code names: in an import, or at the beginning of a text.
+    Folders without ``__init__.py`` may hold anything, so only those count that the code
+    names: in an import, or at the start of a string.
     """
     folder = path.parent
     beside = [*folder.glob("*.py")]
     plain = {}
     for entry in folder.iterdir():
-        # Nobody needs to be allowed to look into every folder that lies about.
+        # os.path.isfile is false, and no error, where permission is missing.
         if os.path.isfile(entry / "__init__.py"):
             beside += entry.rglob("*.py")
         elif _may_be_imported(entry.name) and os.path.isdir(entry):
@@ -78,7 +78,7 @@ def code_files(path: Path) -> list[Path]:
 
 
 def _is_module(path: Path) -> bool:
-    # Hidden files are locks and copies of editors and of macOS, and often no text.
+    # Hidden files are locks and backups of editors, or metadata of macOS.
     hidden = path.name.startswith(".")
     return path.is_file() and not hidden and not _TESTS.fullmatch(path.name)
 
@@ -91,13 +91,13 @@ def _source(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        # Whoever hashes it says so.
+        # The error is raised when the file is hashed.
         return b""
 
 
 @lru_cache(maxsize=512)
 def _named_folders(source: bytes) -> frozenset[str]:
-    """Return the names of folders that code may mean."""
+    """Return the names of folders that code may refer to."""
     text = _text(source).replace("\\\n", " ")
     found = set()
 
@@ -113,7 +113,7 @@ def _named_folders(source: bytes) -> frozenset[str]:
 
 
 def _text(source: bytes) -> str:
-    """Return source as text, whatever it is."""
+    """Return source as text, in whatever encoding."""
     lines = iter(source.splitlines(keepends=True))
     try:
         encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
@@ -203,7 +203,7 @@ _ITEM = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'")
 def files_in_block(content: str) -> list[str]:
     """Return what a block names as ``files``: patterns, relative to the pipeline.
 
-    Jobs, whose Python may have no reader of TOML, read no more of it than this.
+    Without a parser of TOML, which is not in Python 3.10.
     """
     match = _FILES.search(content)
     if not match:
@@ -230,7 +230,7 @@ def _patterns(source: bytes) -> list[str]:
 
 
 def declared_files(path: Path) -> list[Path]:
-    """Return the files that a pipeline names in its block, in order."""
+    """Return the files that a pipeline declares in its block, sorted."""
     names: set[str] = set()
     for pattern in _patterns(_source(path)):
         names.update(matching_files(path.parent, pattern))
@@ -238,9 +238,9 @@ def declared_files(path: Path) -> list[Path]:
 
 
 def matching_files(folder: Path, pattern: str) -> list[str]:
-    """Return the files that a pattern names, relative to a folder.
+    """Return the files that match a pattern, relative to a folder.
 
-    A folder stands for all files in it, other than hidden ones.
+    A matching folder stands for all files in it, other than hidden ones.
     """
     found = []
     for name in glob.glob(pattern, root_dir=folder, recursive=True):

@@ -1,4 +1,4 @@
-"""What is in a file, as a short text: the same for the same content."""
+"""Hashes of the content of files."""
 
 import hashlib
 import os
@@ -9,16 +9,16 @@ from typing import Any
 
 __all__ = ["content_hash", "is_older"]
 
-# Up to this many bytes all of a file counts, as it is read at each planning; of what is
-# longer its size, and as many parts of it, evenly spread.
+# Files up to this size are hashed whole; of larger ones, as they are read at each
+# planning, only the size and this many parts, evenly spread.
 _WHOLE = 64 << 20
 _PARTS = 64
 
 
 def content_hash(path: str | os.PathLike[str]) -> str | None:
-    """Return a hash of a file's content, None of what is no file that can be read."""
+    """Return a hash of a file's content, None if it is no readable file."""
     try:
-        # Also of what a link leads to, but of nothing that waits when it is opened.
+        # Links are followed; pipes would wait when opened.
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             return None
@@ -45,7 +45,7 @@ def _hashed(path: str, size: int, identity: tuple[int, ...]) -> str:
 
 
 def is_older(path: str | os.PathLike[str], moment: Any) -> bool:
-    """Whether nobody has touched a file since a moment, given as ISO 8601."""
+    """Whether a file is unchanged since a moment, given as ISO 8601."""
     try:
         status, since = os.stat(path), datetime.fromisoformat(moment).timestamp()
     except (OSError, TypeError, ValueError, OverflowError):

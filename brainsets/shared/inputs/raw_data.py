@@ -1,4 +1,4 @@
-"""Whether the raw data that a download has named are still there."""
+"""Whether the raw data that a download has named are unchanged."""
 
 import os
 from collections.abc import Mapping
@@ -17,20 +17,19 @@ __all__ = [
 ]
 
 MAX_LISTED_FILES = 100
-"""Of more files or folders a sentinel does not tell, so a plan does not look at them;
-process does."""
+"""How many files and folders a sentinel lists at most; planning checks only these."""
 
-# What git packs and forgets as it likes; what NFS keeps while somebody has it open.
+# Git repacks its files; NFS keeps deleted files that are still open.
 _NOT_DATA = (".git", ".nfs")
 
 
 def first_change(
     files: Mapping[str, int], folders: Mapping[str, int]
 ) -> tuple[str, str] | None:
-    """Return the first path that is not as it was, and what has become of it.
+    """Return the first path that has changed, and how.
 
-    A path that cannot be looked at, for want of permission, say, is not gone: to fetch
-    it again would not help.
+    A path that cannot be inspected, such as for lack of permission, counts as
+    unchanged: downloading it again would not help.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ def first_change(
         if found != size:
             return path, f"has {found} bytes instead of {size}"
     for path, expected in folders.items():
-        # More are no harm: folders may be shared.
+        # More files are fine: folders may be shared.
         count = count_files(path, enough=expected)
         if count is not None and count < expected:
             return path, f"holds {count} files instead of {expected}"
@@ -55,14 +54,14 @@ def first_change(
 
 
 def is_data_name(name: str) -> bool:
-    """Whether a name in a folder is one of data."""
+    """Whether an entry of a folder is data, by its name."""
     return not name.startswith(_NOT_DATA)
 
 
 def count_files(folder: str, enough: int) -> int | None:
-    """Return how many files are below a folder, or `enough` if there are as many.
+    """Return how many files are below a folder, at most `enough`.
 
-    None if it cannot be known. No file is looked at, only the lists of folders.
+    None if it cannot be read. Only folders are listed; no file is inspected.
     """
     found, left = 0, [folder]
     while left and found < enough:
@@ -110,7 +109,7 @@ def has_failed_later(failed: Mapping[str, Any], run: str | None) -> bool:
     failed : mapping
         The asset's FAILED.
     run : str or None
-        The run of the download that is there now; one of the version before has none.
+        The run of the present download; None if an earlier version has written it.
     """
     if failed.get("step") != "process" or "download_run" not in failed:
         return False
@@ -118,7 +117,7 @@ def has_failed_later(failed: Mapping[str, Any], run: str | None) -> bool:
 
 
 def looks_missing(failed: Mapping[str, Any], raw_dir: Path) -> bool:
-    """Whether a step has failed of a raw file that was not there."""
+    """Whether a step has failed because a raw file was missing."""
     try:
         last = failed["attempts"][-1]
         missing = last["error"] in ("FileNotFoundError", "NotADirectoryError")
@@ -132,15 +131,15 @@ def looks_missing(failed: Mapping[str, Any], raw_dir: Path) -> bool:
 def has_lost_its_data(
     failed: Mapping[str, Any], downloaded: Mapping[str, Any], raw_dir: Path
 ) -> bool:
-    """Whether process may have failed because raw data are gone that nobody knows of.
+    """Whether process may have failed because unrecorded raw data are gone.
 
-    In the run of the download they were there. Later, where nothing on disk is known,
-    any failure may come of it; and else one that speaks of a missing raw file.
+    In the run of the download they were there. In a later run, any failure may be due
+    to that if no files are recorded, else one that mentions a missing raw file.
     """
     if not has_failed_later(failed, downloaded.get("run")):
         return False
     if downloaded.get("handoff"):
-        # Then process has called download itself.
+        # There was no handoff, so process has called download itself.
         return False
     files, folders = recorded_raw_data(downloaded)
     known = bool(files) or any(folders.values())

@@ -1,4 +1,4 @@
-"""Whether there can be a folder for raw data where the settings say."""
+"""Whether the folder for raw data exists, or can be made."""
 
 import os
 import stat
@@ -11,10 +11,9 @@ _MAKE = os.W_OK | os.X_OK
 
 
 def why_unusable(folder: Path) -> str | None:
-    """Return why a folder is not there and cannot be made, with advice; else None.
+    """Return why a folder does not exist and cannot be made, with advice; else None.
 
-    A folder that is there may be read-only: what was downloaded into it can be
-    processed. Writes nothing.
+    An existing folder may be read-only, as its files can be processed. Writes nothing.
     """
     for path in (folder, *folder.parents):
         try:

@@ -23,26 +23,26 @@ __all__ = ["HEARTBEAT_S", "asset_state"]
 HEARTBEAT_S = 30
 """How often a running step touches its RUNNING sentinel, in seconds."""
 
-# A busy network file system may show a touch late; the dead miss ten beats in a row.
+# Ten heartbeats, as a busy network file system may show one late.
 _MAX_SILENCE_S = 10 * HEARTBEAT_S
 
 
 def _is_alive(path: Path, record: dict[str, Any]) -> bool:
-    """Whether the process that a RUNNING sentinel speaks of still lives."""
+    """Whether the process of a RUNNING sentinel is alive."""
     try:
         status = path.stat()
     except OSError:
         return False
-    # A copy may have any time; the other one is that of its last change here.
+    # The mtime of a copied file may be anything; its ctime is that of the copy.
     silent_s = time.time() - min(status.st_mtime, status.st_ctime)
     if silent_s > _MAX_SILENCE_S:
         return False
     if record.get("host") != socket.gethostname():
-        # A beat from the future, as before a clock was set back, would count for ever.
+        # A heartbeat from the future (the clock was set back) would never expire.
         return silent_s > -_MAX_SILENCE_S
     try:
         pid = record.get("pid")
-        # 0 stands for this process's own group.
+        # 0 would be this process's own group.
         if not pid:
             return False
         os.kill(pid, 0)
@@ -56,7 +56,7 @@ def _is_alive(path: Path, record: dict[str, Any]) -> bool:
 def asset_state(
     folder: BrainsetFolder, name: str, existing: set[str] | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Return the one state of an asset, and the sentinel that says so.
+    """Return the state of an asset, and the content of its sentinel.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def asset_state(
     name : str
         The asset's name in file names.
     existing : set of str, optional
-        Names of all files in the status folder, to spare a look at each.
+        Names of all files in the status folder, so that no missing file is opened.
     """
 
     def read(state: str) -> tuple[Path, dict[str, Any] | None]:

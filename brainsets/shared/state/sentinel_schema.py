@@ -8,10 +8,10 @@ __all__ = ["is_valid"]
 
 
 def is_valid(record: dict[str, Any], state: str) -> bool:
-    """Whether each key of a sentinel has its type, and those that it needs are there.
+    """Whether the keys of a sentinel have their types.
 
-    What has nothing to say may be null or absent, but for the outputs of a DONE and the
-    attempts of a FAILED.
+    Each may be null or absent, but for the outputs of a DONE and the attempts of a
+    FAILED.
     """
     for key, value in record.items():
         if value is not None and key in _TYPES and not _TYPES[key](value):
@@ -58,7 +58,7 @@ def _are_folders(value: Any) -> bool:
 
 
 def _are_attempts(value: Any) -> bool:
-    # At least the one that it was written for.
+    # A FAILED has at least one.
     if type(value) is not list or not value:
         return False
     return all(

@@ -1,7 +1,4 @@
-"""Sentinels: small JSON files that say what became of an asset.
-
-They are written beside and moved into place, so a reader sees a whole one or none.
-"""
+"""Sentinels: small JSON files with the state of an asset, written atomically."""
 
 import json
 import os
@@ -29,7 +26,7 @@ INTERRUPTED = "INTERRUPTED"
 DOWNLOADED = "DOWNLOADED"
 PENDING = "PENDING"
 
-# A line for each entry; indentation would take ten times as long.
+# A line for each entry; the encoder's own indentation takes ten times as long.
 _LINES = (",\n ", ": ")
 _AS_TEXT = json.JSONEncoder(ensure_ascii=False, separators=_LINES)
 _ESCAPED = json.JSONEncoder(separators=_LINES)
@@ -42,15 +39,15 @@ def write_sentinel(
     try:
         content = _AS_TEXT.encode(record).encode()
     except UnicodeEncodeError:
-        # Bytes that are no text, as file names may hold: JSON has an escape for them.
+        # File names may hold bytes that are no text, for which JSON has an escape.
         content = _ESCAPED.encode(record).encode()
     write_atomically(path, content + b"\n", durable=durable)
 
 
 def read_sentinel(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Return what a sentinel says; None if there is none or it is broken.
+    """Return the content of a sentinel; None if it is missing or not valid.
 
-    Whoever reads it need not ask for the types of its keys: see `is_valid`.
+    The types of its keys are checked by `is_valid`.
     """
     record = read_object(path)
     state = os.fspath(path).rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""How far brainsets are, read from their sentinels."""
+"""The progress of brainsets, read from their sentinels."""
 
 import os
 from collections import Counter
@@ -47,13 +47,13 @@ _SUFFIXES = tuple(
 )
 
 
-# What is longer lists hundreds of outputs.
+# A longer DONE lists hundreds of outputs.
 _FIRST_PART = 1 << 16
 
 
 @dataclass(frozen=True)
 class AssetFilter:
-    """Which assets are to be told one by one.
+    """Which assets are to be listed one by one.
 
     Parameters
     ----------
@@ -153,9 +153,9 @@ def brainset_status(
     folder : BrainsetFolder
         The brainset's folder.
     only : AssetFilter, optional
-        Which assets to tell one by one.
+        Which assets to list one by one.
     read : callable
-        Reads a manifest; for whoever looks often, one that remembers it.
+        Reads a manifest; `Manifests.read`, to keep it between calls.
     """
     status = BrainsetStatus(folder.root.name, folder.root, None, {})
     status.assets = None if only is None else []
@@ -170,7 +170,7 @@ def brainset_status(
         except ManifestError as error:
             status.broken.append({"step": "write_manifest", "message": str(error)})
     try:
-        # What starts with a dot was being written when somebody was killed.
+        # Names with a dot are temporary files of killed processes.
         existing = {
             name
             for name in os.listdir(folder.status)
@@ -196,7 +196,7 @@ def _count(
     known = {name: manifest.names.asset(name) for name in files}
     names = {asset: name for name, asset in known.items() if asset is not None}
     place = str(folder.status)
-    # What has no file is pending: to look at each takes seconds where there are many.
+    # Assets without files are pending: checking each would take seconds for many.
     counts = Counter({sentinels.PENDING: len(manifest.rows) - len(names)})
     for asset in manifest.rows if only is not None or names else ():
         name = names.get(asset)
@@ -222,9 +222,9 @@ def _count(
             status.failures.append({**failure_summary(record), "asset": asset})
         elif state in (sentinels.RUNNING, sentinels.INTERRUPTED):
             keys = ("step", "status", "started", "host", "pid", "slurm_job", "log")
-            told = {"asset": asset, **{key: record.get(key) for key in keys}}
+            entry = {"asset": asset, **{key: record.get(key) for key in keys}}
             running = state == sentinels.RUNNING
-            (status.running if running else status.interrupted).append(told)
+            (status.running if running else status.interrupted).append(entry)
     status.counts = {state: count for state, count in counts.items() if count}
     status.total = len(manifest.rows)
     strangers = [files[name] for name, asset in known.items() if asset is None]
@@ -234,10 +234,10 @@ def _count(
 def _has_files(done: str) -> bool | None:
     """Whether a DONE lists any output; None if it has to be read to know that.
 
-    It is asked for each asset, so what looks as we write it is not parsed.
+    This is done for each asset, so a file in our own form is not parsed.
     """
     try:
-        # Not a look at what is no file, which might be waited for.
+        # Without blocking, as it may be a named pipe.
         file = os.open(done, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
@@ -249,7 +249,7 @@ def _has_files(done: str) -> bool | None:
         os.close(file)
     if not text.startswith(b"{") or not text.endswith(b"}\n"):
         return None
-    # Text cannot look like this, as its quotes are escaped.
+    # Within a JSON string, the quotes would be escaped.
     if b'"outputs": [' not in text:
         return None
     return b'"outputs": []' not in text
@@ -268,7 +268,7 @@ def _orphans(
 
 
 def failure_summary(record: dict[str, Any]) -> dict[str, Any]:
-    """Return of a FAILED sentinel what a person asks for first."""
+    """Return the main facts of a FAILED sentinel."""
     last = (record.get("attempts") or [{}])[-1]
     return {
         "asset": record.get("asset"),
@@ -283,7 +283,7 @@ def failure_summary(record: dict[str, Any]) -> dict[str, Any]:
 
 def failure_text(failure: dict[str, Any], *, with_type: bool = True) -> str:
     """Return the type and the first line of a failure, on one line."""
-    # What argparse prints ends with what is wrong; all else begins with it.
+    # The output of argparse ends with the error; other messages begin with it.
     is_last = failure.get("error") == "UsageError"
     message = first_line(failure.get("message") or "", last=is_last)
     if failure.get("error") and with_type:

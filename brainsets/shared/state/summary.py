@@ -1,4 +1,4 @@
-"""One table of what came out of a brainset."""
+"""``summary.tsv``: one line for each asset of a brainset."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +38,7 @@ COLUMNS = (
 ``bytes_in`` are those of the raw files that the download named, ``bytes_out`` those of
 all outputs together, times are in seconds, ``max_rss_mb`` is the larger peak of both
 steps in MB, and ``outputs`` are paths relative to the brainset's folder, separated by
-semicolons. What no sentinel says is an empty text."""
+semicolons. Unknown values are empty."""
 
 
 def summary_rows(
@@ -61,13 +61,13 @@ def summary_rows(
 
 
 _NOTHING = {**dict.fromkeys(COLUMNS, ""), "state": PENDING}
-"""The line of an asset that nothing has been done for."""
+"""The line of an asset that was not started."""
 
 
 def _begun(
     folder: BrainsetFolder, manifest: Manifest
 ) -> tuple[dict[str, str], set[str]]:
-    """Return the names of assets that have any file of status, by id, and all files."""
+    """Return the names of assets that have sentinels, by id, and all sentinels."""
     try:
         existing = set(os.listdir(folder.status))
     except OSError:
@@ -87,7 +87,7 @@ def write_summary(
     manifest = read(folder.manifest)
     begun, existing = _begun(folder, manifest)
     lines = ["\t".join(COLUMNS)]
-    # Of half a million assets nearly all may be left out.
+    # Of half a million assets, nearly all may be pending.
     nothing = "".join(f"\t{_NOTHING[column]}" for column in COLUMNS[1:])
     for asset in manifest.rows:
         if asset in begun:
@@ -118,7 +118,7 @@ def summarize_run(
         try:
             write_summary(folder, read)
         except (OSError, ManifestError) as error:
-            # The data is there all the same, and `status` shows what became of it.
+            # The results are not affected, and `status` shows them.
             print_to_stderr(f"brainsets: {folder.summary} is not written: {error}")
 
 
@@ -129,7 +129,7 @@ def _row(
     downloaded: dict[str, Any] = {}
     if f"{name}.{DOWNLOADED}" in existing:
         downloaded = read_sentinel(folder.sentinel(name, DOWNLOADED)) or {}
-    # A download that failed is told in FAILED alone.
+    # A failed download has a FAILED alone.
     steps = {"download": downloaded, record.get("step"): record}
     outputs = record.get("outputs")
     sizes = None if outputs is None else sum(output["bytes"] for output in outputs)

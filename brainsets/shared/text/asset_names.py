@@ -20,17 +20,17 @@ __all__ = [
 ]
 
 NAME_PATTERN = r"[A-Za-z0-9_%-][A-Za-z0-9._%-]*(?:~[0-9a-f]{16})?"
-"""What the name of an asset looks like, as a regular expression."""
+"""A regular expression that matches the names of assets."""
 
 # 255 bytes is the limit of nearly every file system. The longest suffix
 # (".DOWNLOADED") and the prefix and suffix of temporary files must fit as well.
 _MAX_NAME_LENGTH = 200
 _KEPT_OF_LONG = 120
 
-# What stands for itself in file names, as nearly all ids do.
+# Ids that need no encoding, as nearly all.
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
-# A wildcard that ends in twenty times the same is an endless recursion for Snakemake.
+# Snakemake recurses without end on a wildcard that ends in twenty repetitions.
 _MAX_REPETITIONS = 19
 _REPETITION = re.compile(rf"(.+)\1{{{_MAX_REPETITIONS}}}$")
 
@@ -75,13 +75,13 @@ def asset_name(asset: str, *, hashed: bool = False) -> str:
 class AssetNames(Mapping[str, str]):
     """The file name of each asset of one manifest, by id, in the manifest's order.
 
-    Names differ even where letters of different case are the same file (macOS). They
-    are made when they are asked for: of half a million assets a run may want two.
+    Names differ by more than case, as file systems may ignore that (macOS). They are
+    computed when needed: of half a million assets a run may need two.
 
     Parameters
     ----------
     assets : mapping with str as keys
-        What has an entry for each asset.
+        Has a key for each asset.
     """
 
     def __init__(self, assets: Mapping[str, object]) -> None:
@@ -115,7 +115,7 @@ class AssetNames(Mapping[str, str]):
 
     @cached_property
     def _alike(self) -> set[bytes]:
-        """What is the same of several ids, their case aside."""
+        """Ids in lower case that belong to several assets."""
         folded = [_without_case(asset) for asset in self._assets]
         if len({*folded}) == len(folded):
             return set()
@@ -123,15 +123,12 @@ class AssetNames(Mapping[str, str]):
 
     @cached_property
     def _hashed(self) -> dict[str, str]:
-        """Ids by those names that cannot be turned back into them."""
+        """Ids by hashed names, which cannot be decoded."""
         return {name: asset for asset, name in self.items() if "~" in name}
 
 
 def _without_case(asset: str) -> bytes:
-    """Return what is the same for two ids whose names differ at most in case.
-
-    Only letters of ASCII stand for themselves in a name, all else as numbers.
-    """
+    """Return an id with its ASCII letters in lower case, as bytes."""
     return asset.encode("utf-8", "surrogatepass").lower()
 
 
@@ -141,7 +138,7 @@ def asset_names(assets: Iterable[str]) -> dict[str, str]:
 
 
 def decoded_id(name: str) -> str:
-    """Return the id that a name without a hash stands for."""
+    """Return the id of a name without a hash."""
     try:
         return unquote(name, errors="surrogatepass")
     except UnicodeDecodeError:

@@ -95,11 +95,11 @@ def _kind(value: Any) -> str:
 
 
 def _without_numpy(value: Any) -> Any:
-    """Return a numpy scalar as the Python value it stands for, all else as it is."""
+    """Return a numpy scalar as a Python value, all else as it is."""
     kind = type(value)
     if kind.__module__ != "numpy" or getattr(value, "shape", None) != ():
         return value
-    # In nanoseconds these would turn into plain numbers.
+    # These would become plain numbers if in nanoseconds.
     if kind.__name__ in ("datetime64", "timedelta64"):
         return value
     return value.item()
@@ -142,7 +142,7 @@ def column(values: Sequence[Any]) -> tuple[str, list[str]]:
         A value is one that a table cannot hold.
     """
     kinds = {*map(type, values)}
-    # Most columns: done for all at once, in a fraction of the time.
+    # Most columns, in a fraction of the time.
     if kinds == {str}:
         return "str", [*map(escape, values)]
     if kinds == {float}:
@@ -176,7 +176,7 @@ def write(value: Any, kind: str) -> str:
     return str(value)
 
 
-# What an edit by hand can make of JSON, of a number or of a time.
+# Raised by the parsers of JSON, numbers and times after an edit by hand.
 _NO_VALUE = (
     ArithmeticError,
     AttributeError,
@@ -223,7 +223,7 @@ def parse(field: str, kind: str) -> Any:
 
 
 def content(field: str, kind: str) -> tuple[str, str]:
-    """Return type and text of what a field says, whatever the rest of its column holds.
+    """Return type and text of a field, independent of the rest of its column.
 
     ``1`` is the same in a column of int and in one that is mixed because of another
     row; ``nan`` in a column of float is what ``\\NaN`` is elsewhere.
@@ -231,7 +231,7 @@ def content(field: str, kind: str) -> tuple[str, str]:
     if field.startswith("\\N") or (kind == "float" and field == "nan"):
         return "missing", "\\NaN" if field == "nan" else field
     if kind in ("str", "path"):
-        # Which characters can be seen, and stand for themselves, depends on the Python.
+        # Which characters are printable depends on the version of Python.
         return kind, _or_itself(unescape, field)
     if kind == "mixed":
         value = _or_itself(json.loads, field)
@@ -300,7 +300,7 @@ def _parse_time(text: str, kind: str) -> Any:
 
 
 def _in_zone(moment: datetime.datetime, zone: str) -> datetime.datetime:
-    """Return a moment as a clock in the zone shows it, also in the gap of a change."""
+    """Return a time in a zone, also around a change of its offset."""
     import zoneinfo
 
     there = zoneinfo.ZoneInfo(zone)
@@ -315,14 +315,14 @@ def _json_text(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     if text.isprintable():
         return text
-    # JSON has its own escape for what must not stand in a line of the table.
+    # Escape unprintable characters as JSON does.
     return "".join(
         char if char.isprintable() else json.dumps(char)[1:-1] for char in text
     )
 
 
 def _to_json(value: Any) -> Any:
-    """Return a value in terms of JSON."""
+    """Return a value as JSON can hold it, tagged where it lacks the type."""
     value = _without_numpy(value)
     kind = _kind(value)
     if kind == "str" and _SURROGATE_PAIR.search(value):

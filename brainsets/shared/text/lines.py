@@ -11,9 +11,9 @@ __all__ = [
 ]
 
 MAX_LINE_LENGTH = 500
-"""Letters of an error's first line, or of a status, that are shown."""
+"""How many characters of an error's first line, or of a status, are shown."""
 MAX_TITLE_LENGTH = 120
-"""Letters of an id that are shown where it is not asked for as a whole."""
+"""How many characters of an id are shown in tables and messages."""
 
 
 def single_line(text: object, longest: int | None = None) -> str:
@@ -31,15 +31,15 @@ def single_line(text: object, longest: int | None = None) -> str:
 
 
 def cut_end(text: str, longest: int | None) -> str:
-    """Return text without what is too long of it, which is said."""
+    """Return text cut to a length, with an ellipsis at its end."""
     if longest is None or len(text) <= longest:
         return text
     return f"{text[: longest - 1]}…"
 
 
 def asset_title(asset: object) -> str:
-    """Return an id as a table shows it: of a long one how it begins and ends."""
-    # Before it is spelled, as one may have millions of letters.
+    """Return an id on one line; of a long one, its start and end."""
+    # Cut first, as it may have millions of letters.
     return cut_middle(
         single_line(cut_middle(str(asset), MAX_TITLE_LENGTH)), MAX_TITLE_LENGTH
     )
@@ -53,7 +53,7 @@ def first_line(message: object, *, last: bool = False) -> str:
 
 
 def cut_middle(text: str, longest: int) -> str:
-    """Return text that is too long without its middle."""
+    """Return text cut to a length, with an ellipsis for its middle."""
     if len(text) <= longest:
         return text
     head = longest * 2 // 3

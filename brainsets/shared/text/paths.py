@@ -8,12 +8,12 @@ __all__ = ["expand_home"]
 
 
 def expand_home(key: str, text: str | Path) -> Path:
-    """Return a path with the home folder that a ``~`` at its begin stands for.
+    """Return a path with a leading ``~`` replaced by the home folder.
 
     Raises
     ------
     SettingsError
-        It is that of a user whom nobody knows.
+        It is that of an unknown user.
     """
     try:
         return Path(text).expanduser()

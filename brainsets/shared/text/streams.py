@@ -1,7 +1,7 @@
-"""What is written to terminals and pipes: always possible, and text alone.
+"""Write any text to terminals and pipes.
 
-Ids, messages, names of files and logs are other people's. A stream that lacks their
-letters shows these escaped, and what would steer a terminal is shown as text.
+Ids, messages, file names and logs may hold anything: characters that a stream cannot
+encode are escaped, and so are control sequences of terminals.
 """
 
 import os
@@ -21,16 +21,16 @@ __all__ = [
 ]
 
 _COLOUR = r"\x1b\[[0-9;:]{0,40}m"
-# Of what is not plain ASCII, most can be printed: a second look decides.
+# Characters outside of ASCII are mostly printable: `single_line` decides.
 _ODD = re.compile(rf"{_COLOUR}|\r\n|[^\t\n -~]")
-# An escape, or a line's end, of which the rest may be in the next part.
+# An escape or line end that may continue in the next part.
 _CUT = re.compile(r"(?:\x1b(?:\[[0-9;:]{0,40})?|\r)\Z")
 
 
 def make_safe(*streams: Any) -> None:
-    """Have streams escape what they cannot encode; those of the process by default.
+    """Make streams escape what they cannot encode; by default stdout and stderr.
 
-    A process that was started without an output writes into nothing.
+    Those that the process was started without are replaced by the null device.
     """
     if not streams:
         for name in ("stdout", "stderr"):
@@ -43,7 +43,7 @@ def make_safe(*streams: Any) -> None:
 
 
 def print_to_stderr(text: str) -> None:
-    """Write a line to stderr, unless nobody is there to read it any more."""
+    """Write a line to stderr, unless it is closed or its reader is gone."""
     try:
         print(escape_controls(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -51,7 +51,7 @@ def print_to_stderr(text: str) -> None:
 
 
 def discard_unwritable() -> None:
-    """Let go what cannot be written, or Python complains of it when it ends."""
+    """Discard buffered output that cannot be written, which would fail at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -65,9 +65,9 @@ def discard_unwritable() -> None:
 
 
 def escape_controls(text: str, *, colours: bool = False) -> str:
-    """Return text of any number of lines with all that steers a terminal escaped.
+    """Return text of any number of lines with control sequences escaped.
 
-    With `colours` those stay that it has; nothing else can hide or feign a text.
+    With `colours`, its colour codes are kept.
     """
 
     def part(match: re.Match[str]) -> str:

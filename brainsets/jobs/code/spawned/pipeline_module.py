@@ -1,7 +1,7 @@
-"""The pipeline, for processes that a step spawns and that were not forked from it.
+"""Stand-in for the pipeline's module in processes that a step spawns without a fork.
 
-They get the import path of their parent, which ends with this folder, and look for the
-functions of a pipeline in a module of this name. Its place is taken by the pipeline.
+They inherit sys.path, which ends with this folder, and unpickle functions of a pipeline
+by this module's name. Importing it replaces it with the pipeline.
 """
 
 import sys
