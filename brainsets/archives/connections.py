@@ -1,4 +1,4 @@
-"""Connections on which nothing can go on for ever.
+"""Connections with limits: no transfer can go on for ever.
 
 A time-out of a socket is one between two bytes, so that a server which sends a byte now
 and then is never told from one that is at work. Here arrivals are counted.
@@ -64,7 +64,7 @@ class _Arriving(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
         self._stall_s = seconds(_STALL, _STALL_S)
-        # A server may think before its first byte, as long as the time-out allows.
+        # Until the first byte, the whole time-out may pass.
         self._since: float | None = None
         self._count = 0
         self.left: int | None = None
@@ -80,7 +80,7 @@ class _Arriving(io.RawIOBase):
         self._count += count or 0
         passed_s = now - self._since
         if passed_s > self._stall_s:
-            # The end of an answer may come late.
+            # The last bytes of a response may come late.
             if count and self._count < SLOWEST_BYTES_PER_S * passed_s:
                 raise TooSlow(f"{self._count} bytes in {passed_s:.0f} s")
             self._since, self._count = now, 0

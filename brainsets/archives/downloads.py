@@ -1,4 +1,4 @@
-"""A file of an archive: there whole and right, or not there under its name.
+"""Download a file: whole and checked, or not there under its name.
 
 requests speaks to the server; how a download is taken up again after a cut, and what
 is worth another try, is decided here. (pooch checks what it has fetched as well, but
@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from brainsets.archives.answers import MayPass, Refused, WrongBytes
 from brainsets.archives.connections import seconds
-from brainsets.archives.parts import Part, digest, part_of
-from brainsets.archives.receiving import Source, shown
+from brainsets.archives.partial_file import Part, digest, part_of
+from brainsets.archives.responses import PermanentError, TransientError, WrongBytes
+from brainsets.archives.transfer import Source, shown
 from brainsets.errors import DownloadError
 
 __all__ = ["RETRIES", "download_file"]
@@ -29,7 +29,7 @@ RETRIES = 6
 _FIRST_WAIT = "BRAINSETS_RETRY_WAIT_S"
 # With six retries and doubled waits, a file is given up after a minute or two.
 _MAX_WAIT_S = 120.0
-# Less than this is no progress: a server that gives a byte each time is asked for ever.
+# Less than this is no progress: a server may send a byte each time, for ever.
 _PROGRESS_BYTES = 1 << 14
 _WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html[\s>])", re.I)
 _WEB_PAGES = ("", ".htm", ".html", ".xhtml", ".php", ".asp", ".aspx", ".jsp")
@@ -114,19 +114,19 @@ def download_file(
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     with part_of(path, report) as part:
-        # Whoever was waited for has most likely fetched it.
+        # The process that held the lock has most likely fetched it.
         if not again and _is_there(path, sha256, size):
             part.remove()
             return path
         try:
             _fill(part, path, url, sha256, size, report)
         except DownloadError as error:
-            # What is refused, wrong or empty is nothing to be continued.
+            # A refused, wrong or empty file cannot be continued.
             if error.__cause__ is None or sha256 is None or not part.size:
                 part.remove()
             raise
         except OSError:
-            # What is started over anyway need not fill a disk that is full.
+            # A part that cannot be continued need not fill a disk that is full.
             if sha256 is None:
                 part.remove()
             raise
@@ -182,7 +182,7 @@ def _fill(
 ) -> None:
     """Fill the part with the whole file and check it."""
     if sha256 is None:
-        # Nothing could tell whether what is there and what comes are of one version.
+        # Without a checksum, the part may be of another version of the file.
         part.truncate()
     elif part.size and part.sha256() == sha256:
         return
@@ -196,7 +196,7 @@ def _fill(
                 if found == sha256:
                     return
                 wrong = _sentence(part, found, sha256)
-            # The first time it may be the fault of what was there, or of the way here.
+            # The first time, the part that was there may be wrong, or the transfer.
             part.truncate()
     raise DownloadError(f"{shown(url)}: {wrong}")
 
@@ -228,7 +228,7 @@ def _transfer(source: Source, part: Part, report: Callable) -> str | None:
     while (problem := source.receive(part)) is not None:
         if isinstance(problem, WrongBytes):
             return f"{problem}; its file is damaged, or was replaced."
-        if isinstance(problem, Refused):
+        if isinstance(problem, PermanentError):
             raise DownloadError(f"{shown(source.url)}: {problem}")
         if part.size >= furthest + _PROGRESS_BYTES and not problem.is_slow:
             in_vain, furthest = 0, part.size
@@ -238,7 +238,7 @@ def _transfer(source: Source, part: Part, report: Callable) -> str | None:
                 source, problem, f"{in_vain} times in a row; run it again to go on."
             )
         wait_s = min(seconds(_FIRST_WAIT, 1) * 2 ** (in_vain - 1), _MAX_WAIT_S)
-        # A bit apart, so that many who were turned away do not come back at once.
+        # With a random part, so that many clients do not come back at once.
         wait_s = max(wait_s * random.uniform(1, 1.5), problem.retry_after_s)
         if problem.retry_after_s > _MAX_WAIT_S:
             asked = f"and asks to come back in {wait_s:.0f} s; run it again then."
@@ -249,7 +249,7 @@ def _transfer(source: Source, part: Part, report: Callable) -> str | None:
 
 
 def _failure(
-    source: Source, problem: MayPass, rest: str, joined: str = ", "
+    source: Source, problem: TransientError, rest: str, joined: str = ", "
 ) -> DownloadError:
     failure = DownloadError(f"{shown(source.url)}: {problem}{joined}{rest}")
     failure.__cause__ = problem.error

@@ -1,4 +1,4 @@
-"""What a library does not tell of an EDF, EDF+ or BDF file.
+"""Checks of EDF, EDF+ and BDF files that libraries do not make.
 
 The form of the header is in https://www.edfplus.info/specs/edf.html.
 """
@@ -28,7 +28,7 @@ _FIELDS = {
     "reserved": 32,
 }
 _SIGNAL_BYTES = sum(_FIELDS.values())
-# What files begin with that are something else.
+# First bytes of files of other formats.
 _OTHERS = {
     b"\x1f\x8b": "compressed by gzip",
     b"PK\x03\x04": "a ZIP archive",

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from brainsets.archives.downloads import download_file
-from brainsets.archives.receiving import shown
+from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
 
 __all__ = ["Listing", "file_url", "read_listing"]
@@ -167,7 +167,7 @@ def _read_checksums(lines: Iterable[tuple[int, str]], url: str) -> dict[str, str
             )
         name = (found["path"] or found["path2"]).strip()
         value = (found["sha256"] or found["sha2562"]).lower()
-        # Nobody is to write there; RECORDS must not name it.
+        # RECORDS must not name a file there.
         if found["escaped"] or found["escaped2"] or not _is_inside(name):
             continue
         path = str(PurePosixPath(name))

@@ -53,19 +53,19 @@ def _texts(path: Path, *, colours: bool) -> Iterator[str]:
 
 
 def _page(pager: list[str], texts: Iterator[str]) -> None:
-    # Colours are shown by less only if it is told so.
+    # less shows colours only with -R.
     environment = {"LESS": "-R", **os.environ}
     process = subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment)
     assert process.stdin is not None
     encoding = sys.stdout.encoding
-    # Ctrl-C is for the pager, which ends when it is told to.
+    # Ctrl-C is for the pager, which decides whether it ends.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with process.stdin as pipe:
             for text in texts:
                 pipe.write(text.encode(encoding, "backslashreplace"))
     except BrokenPipeError:
-        # Somebody has seen enough.
+        # The pager was left before the end.
         pass
     finally:
         process.wait()

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from brainsets.commands import listing, prepare, report, status
-from brainsets.commands.ending import ended
+from brainsets.commands.exit_status import exit_status
 from brainsets.shared.version import VERSION
 
 __all__ = ["main"]
@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 1 that an asset or the run failed, 2 that the command was wrong.
     """
-    return ended(lambda: _main(argv))
+    return exit_status(lambda: _main(argv))
 
 
 def _main(argv: Sequence[str] | None) -> int:

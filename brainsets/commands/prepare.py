@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.commands.configured import ROOT, configured, configured_folder
-from brainsets.commands.ending import ended
+from brainsets.commands.exit_status import exit_status
 from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.state import sentinels
@@ -24,7 +24,7 @@ from brainsets.sources.catalog import find_pipeline
 
 __all__ = ["add_parser", "runner_main"]
 
-# "Do it again" is not a change of what is wanted, so it has to be said to Snakemake.
+# Snakemake reruns what has changed; these options force a rule without a change.
 _AGAIN = {"--redownload": "download_asset", "--reprocess": "process_asset"}
 
 
@@ -86,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def runner_main(argv: Sequence[str] | None = None) -> int:
     """Run the published runner's command line; return its exit status."""
-    return ended(lambda: _run_file(argv))
+    return exit_status(lambda: _run_file(argv))
 
 
 def _run_file(argv: Sequence[str] | None) -> int:
@@ -150,7 +150,7 @@ def _prepare(
         if usage["error"] == "UsageError":
             print_to_stderr(str(usage["message"]))
             if folder.manifest.exists():
-                # A mistyped argument is no failure of what was prepared before.
+                # A mistyped argument does not make what was prepared before FAILED.
                 folder.listing_failure.unlink(missing_ok=True)
             return 2
         if options.list:
@@ -174,7 +174,7 @@ def _snakemake(
     command += ["--printshellcmds"] if options.verbose else []
     forced = [rule for flag, rule in _AGAIN.items() if flag in arguments]
     if options.list:
-        # Whoever asks for the list wants to know what the archive has now.
+        # --list is about what the archive has now.
         forced = ["write_manifest"]
     command += ["--forcerun", *forced] if forced else []
     command.append("--config")

@@ -10,7 +10,7 @@ from brainsets.commands.configured import results_folder
 from brainsets.commands.logs import show_log
 from brainsets.commands.watching import watch
 from brainsets.display.screens import console
-from brainsets.display.status_table import outcome
+from brainsets.display.status_table import status_table
 from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
@@ -111,7 +111,7 @@ def _filter(options: argparse.Namespace) -> AssetFilter | None:
 
 
 def _check_names(folders: list[BrainsetFolder], only: AssetFilter | None) -> None:
-    """Refuse a pattern that no asset matches: it is a slip of the pen."""
+    """Refuse a pattern that no asset matches: it is mistyped."""
     if only is None or not only.patterns:
         return
     known = [
@@ -135,7 +135,7 @@ def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
         print(f"Nothing has been prepared under {single_line(folder)} yet.")
         return
     is_filtered = any(status.assets is not None for status in statuses)
-    for part in outcome(statuses, whole=is_filtered):
+    for part in status_table(statuses, whole=is_filtered):
         screen.print(part, soft_wrap=isinstance(part, str))
     for line in _others(statuses):
         print(line)

@@ -104,7 +104,7 @@ class PlannedJobs:
         if not batches:
             rows = [[row[0], *row[2:]] for row in rows]
             head.remove("batch")
-        # Only a dry-run needs to know how wide letters are.
+        # Not needed by runs, so not imported with this module.
         from rich.cells import cell_len
 
         widths = [max(map(cell_len, column)) for column in zip(head, *rows)]

@@ -54,7 +54,7 @@ class Pace:
             measured.assets += assets
 
     def left_s(self, remaining: Mapping[str, int], now: float) -> float | None:
-        """Return how many seconds are left; None if nothing tells yet.
+        """Return how many seconds are left; None before a job of each step has ended.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class Pace:
                 continue
             if measured.mean_s is None:
                 return None
-            # What takes longer than others so far is about to end, for all we know.
+            # A job that takes longer than the mean counts as about to end.
             most_s = len(measured.open) * measured.mean_s
             work_s += max(assets * measured.mean_s - min(so_far_s, most_s), 0.0)
         if self._started is None or busy_s <= 0:

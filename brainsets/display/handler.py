@@ -73,7 +73,7 @@ class DisplayHandler(LogHandlerBase):
         self._ticker: Ticker | None = None
 
     def plan(self, brainset: str, total: int, pending: Iterable[Pending]) -> None:
-        """Be told what is to be done of a brainset; see `BrainsetProgress.plan`."""
+        """Set what is to be done of a brainset; see `BrainsetProgress.plan`."""
         with self._state:
             progress = self._events.progress[brainset]
             progress.plan(total, pending)
@@ -87,7 +87,7 @@ class DisplayHandler(LogHandlerBase):
                     self._take(record)
                     return
                 except Exception as error:
-                    # An error here would end the thread, and all words of the run.
+                    # An error here would end the thread through which all records go.
                     self._break(error)
             self._pass_on(record)
 
@@ -127,7 +127,7 @@ class DisplayHandler(LogHandlerBase):
         try:
             self._ordinary.handle(record)
         except OSError:
-            # Whoever read our output has gone.
+            # Our output was closed, as by `head`.
             pass
 
     def _take(self, record: logging.LogRecord) -> None:

@@ -4,7 +4,7 @@ import atexit
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from brainsets.display.status_table import show_outcome
+from brainsets.display.status_table import print_status_table
 from brainsets.planning.run import Run
 from brainsets.planning.snakemake_compat import Invocation
 from brainsets.shared.text.streams import make_safe
@@ -56,4 +56,4 @@ def show_outcome_at_exit(invocation: Invocation, run: Run) -> None:
     after them would push the table off the screen.
     """
     if not invocation.is_quiet:
-        atexit.register(show_outcome, run.brainsets.values(), run.read_manifest)
+        atexit.register(print_status_table, run.brainsets.values(), run.read_manifest)

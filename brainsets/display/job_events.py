@@ -222,7 +222,7 @@ class JobEvents:
         return True
 
     def _tell_silent_end(self, job: _Job, record: Any) -> None:
-        """Say of a job that was killed with all that would have said why."""
+        """Say that a job ended without a record of why, as after a kill of its node."""
         step = {**_ASSET_STEPS, **_BATCH_STEPS}.get(job.rule, job.rule)
         what = self._title(job)
         if job.assets:

@@ -1,4 +1,4 @@
-"""The picture of a run: a bar for each brainset, a line for each asset at work.
+"""The live view of a run: a bar for each brainset, a line for each asset at work.
 
 It is drawn as text of known width, not as a table of Rich's, which would take several
 times as long, many times a minute.
@@ -15,9 +15,9 @@ from brainsets.display.rates import WriteRates
 from brainsets.display.units import age_s, duration, rate
 from brainsets.shared.text.lines import MAX_LINE_LENGTH, asset_title, single_line
 
-__all__ = ["AssetLine", "BrainsetBar", "asset_lines", "picture"]
+__all__ = ["AssetLine", "BrainsetBar", "asset_lines", "draw_run"]
 
-# Told apart by shape as well as by colour: not everybody has, or wants, colours.
+# They differ in shape as well as in colour, for terminals and people without it.
 _MARKS = {"done": "━", "failed": "×", "left": "╌", "cut": "…"}
 _PLAIN_MARKS = {"done": "=", "failed": "x", "left": "-", "cut": "~"}
 _STYLES = {"done": "green", "failed": "red", "left": "dim"}
@@ -68,7 +68,7 @@ def asset_lines(
     ]
 
 
-def picture(
+def draw_run(
     bars: Sequence[BrainsetBar],
     assets: Sequence[AssetLine],
     *,
@@ -107,7 +107,7 @@ def picture(
             )
             for line in assets
         ]
-    # A bar is worth more than an asset, but the assets get a third of the height.
+    # Bars come first, but assets get at least a third of the height.
     most_bars = max(height - min(len(assets), height // 3) - 2, 1)
     drawn = _bars(bars[:most_bars], width, marks)
     hidden_bars = len(bars) - len(drawn)
@@ -126,7 +126,7 @@ def picture(
     if hidden > 0:
         lines.append(Text(f"  ... and {hidden} more at work", "dim"))
     for line in lines:
-        # Of whatever size a window is: a line that wraps would not be removed again.
+        # A line that wraps would not be removed by the next drawing.
         line.truncate(max(width, 1))
     return Text("\n").join(lines[: max(height, 1)])
 
@@ -140,7 +140,7 @@ def _bars(bars: Sequence[BrainsetBar], width: int, marks: dict[str, str]) -> lis
     name_width = max(min(longest, room - _NARROWEST_BAR - 2), 8)
     bar_width = min(room - name_width - 2, _WIDEST_BAR)
     if bar_width < _NARROWEST_BAR:
-        # What it would show stands behind it in numbers.
+        # No room for bars: the numbers behind them say the same.
         name_width, bar_width = max(min(longest, room), 4), 0
     lines = []
     for bar, name, text in zip(bars, names, counts):
@@ -171,7 +171,7 @@ def _counts(bar: BrainsetBar) -> str:
 def _bar(bar: BrainsetBar, width: int, marks: dict[str, str]) -> Text:
     total = bar.total or 0
     failed = round(width * bar.failed / total) if total else 0
-    # One failure among thousands is seen as well.
+    # At least one cell, so that one failure among thousands is visible.
     failed = max(failed, 1) if bar.failed else 0
     done = min(int(width * bar.done / total), width - failed) if total else 0
     drawn = Text()

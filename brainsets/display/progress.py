@@ -1,4 +1,4 @@
-"""How far a run is, kept up to date by its events and by looks at the sentinels.
+"""How far a run is, kept up to date by its events and by reading sentinels.
 
 An event costs the same however many assets there are. A look lists one folder; who
 calls it decides how often that may be.
@@ -25,7 +25,7 @@ from brainsets.shared.state.status import failure_summary
 
 __all__ = ["BrainsetProgress", "AssetEvent"]
 
-# Nobody reads more lines than this, and each costs the reading of a file.
+# Lines that are shown; each costs the reading of a file.
 _MAX_RUNNING = 40
 
 
@@ -72,9 +72,9 @@ class BrainsetProgress:
         self._finished = 0
         self._to_download: set[str] = set()
         self._to_process: set[str] = set()
-        # Sentinels of earlier runs, and when they were written: they are no news.
+        # Sentinels of earlier runs, and when they were written.
         self._before: dict[str, int] = {}
-        # Sentinels that have no more to say.
+        # Names of sentinels that need not be looked at again.
         self._settled: set[str] = set()
         self._failures_read: dict[str, tuple[int, float]] = {}
         self._failed_steps: dict[str, Any] = {}
@@ -209,7 +209,7 @@ class BrainsetProgress:
         if name not in self._assets or was in (state, DONE):
             return None
         if was == FAILED and state == DOWNLOADED:
-            # Heard of late: what was downloaded has failed to be processed since.
+            # A late event: since then, processing what was downloaded has failed.
             if self._failed_steps.get(name) != "download":
                 return None
         self._states[name] = state

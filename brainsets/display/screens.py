@@ -112,10 +112,10 @@ class LiveScreen(Screen):
         from rich.live import Live
         from rich.text import Text
 
-        from brainsets.display.live_view import picture
+        from brainsets.display.live_view import draw_run
 
         self._text: Callable[..., Text] = Text
-        self._picture = picture
+        self._draw_run = draw_run
         self._console = console(
             stream,
             # None: as NO_COLOR in the environment says.
@@ -130,7 +130,7 @@ class LiveScreen(Screen):
             redirect_stdout=False,
         )
         self._live.start()
-        # Whoever is killed with the cursor hidden leaves the terminal without one.
+        # Rich hides it; it would stay hidden if this process is killed.
         self._console.show_cursor(True)
 
     def tell(self, line: str, style: str = "") -> None:
@@ -144,7 +144,7 @@ class LiveScreen(Screen):
     ) -> None:
         """Draw the picture anew."""
         size = self._console.size
-        drawn = self._picture(
+        drawn = self._draw_run(
             bars,
             assets,
             # The last column is left: some terminals wrap when it is written.

@@ -1,4 +1,4 @@
-"""What Snakemake says that the display says better, or that nobody has to know.
+"""Which of Snakemake's messages the display leaves out, or shows in other words.
 
 Everything that is not named here is shown as it is. Snakemake's log file, under
 ``.snakemake/log``, has it all. What another version of Snakemake says in other words is

@@ -20,7 +20,7 @@ from brainsets.shared.text.lines import MAX_LINE_LENGTH, asset_title, single_lin
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["outcome", "show_outcome"]
+__all__ = ["print_status_table", "status_table"]
 
 _STYLES = {
     "DONE": "green",
@@ -37,7 +37,7 @@ _MAX_INTERRUPTED = 10
 _MAX_ORPHANS = 5
 
 
-def show_outcome(
+def print_status_table(
     brainsets: Iterable[Any], read: Callable[[Path], Manifest] = read_manifest
 ) -> None:
     """Print the state of a run's brainsets to stderr, where Snakemake prints.
@@ -50,17 +50,17 @@ def show_outcome(
     screen = console(sys.stderr)
     statuses = [brainset_status(b.folder, read=read) for b in brainsets]
     try:
-        for part in outcome(statuses):
+        for part in status_table(statuses):
             screen.print(part, soft_wrap=isinstance(part, str))
         for line in _unwritable(statuses):
             screen.print(line, soft_wrap=True)
     except (OSError, ValueError):
-        # Whoever read our output has gone.
+        # Our output was closed, as by `head`.
         pass
 
 
 def _unwritable(statuses: Iterable[BrainsetStatus]) -> Iterator[str]:
-    """Say where a full disk, say, has kept jobs from writing how they ended."""
+    """Yield a line for each folder that cannot be written to, as on a full disk."""
     for status in statuses:
         if status.total is None or status.counts.get(DONE, 0) < status.total:
             if reason := why_unwritable(Path(status.folder)):
@@ -70,7 +70,7 @@ def _unwritable(statuses: Iterable[BrainsetStatus]) -> Iterator[str]:
                 )
 
 
-def outcome(
+def status_table(
     statuses: Iterable[BrainsetStatus], *, whole: bool = False
 ) -> "list[RenderableType]":
     """Return what to print: a table, then a line for each failure.
@@ -109,7 +109,7 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     if status.total == 0:
         lines.append(f"{_safe(status.brainset)}: its manifest lists no assets.")
     if status.without_files:
-        # No failure: there are pipelines that keep their results elsewhere.
+        # Not a failure: some pipelines keep their results elsewhere.
         summary = BrainsetFolder(status.folder).summary
         lines.append(
             f"{_safe(status.brainset)}: {status.without_files:,} of {status.total:,} "

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["Cause", "causes"]
 
-# What differs between assets that fail of the same thing.
+# What differs between the messages of assets that fail for the same reason.
 _PARTICULAR = (
     (re.compile(r"""(["'])(?:(?!\1).)*\1"""), "…"),
     (re.compile(r"(?:[A-Za-z]+:)?(?:/[^\s:,;)\]]+)+"), "…"),

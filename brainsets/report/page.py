@@ -266,7 +266,7 @@ def _duration_s(seen: Mapping[str, Any]) -> float | None:
 
 def _missing_share(fields: list[dict[str, Any]]) -> float | None:
     """Return the share of missing values in the fields that hold numbers."""
-    # A mask has no place for what is missing, and would hide what is elsewhere.
+    # A boolean mask has no missing values, and would lower the share.
     counted = [
         (prod(field["shape"]), field["missing"])
         for field in fields

@@ -1,4 +1,4 @@
-"""What is on record about a brainset: its assets, and what they were prepared from."""
+"""What the files of a run say of a brainset: its assets, inputs, versions and times."""
 
 import ast
 import hashlib
@@ -60,7 +60,7 @@ class Asset:
         found = []
         for step, record in steps.items():
             start, end = _seconds(record.get("started")), _seconds(record.get("ended"))
-            # Clocks of two machines may differ by more than a step takes.
+            # Not so if two machines with different clocks wrote them.
             if start is not None and end is not None and start <= end:
                 found.append(Span(step, start, end, "attempts" in record))
         return found

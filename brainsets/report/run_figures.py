@@ -1,4 +1,4 @@
-"""Pictures of a run: when each asset was worked on, and what that took."""
+"""Figures of a run: when each asset was worked on, and what that took."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -109,13 +109,13 @@ def _bars(axes: Any, rows: list, pieces: list[_Piece]) -> None:
             for span in spans:
                 if ("failed" if span.failed else span.step) == kind:
                     left = _piece_of(pieces, span.start).place(span.start)
-                    # What is over in a moment is seen all the same.
+                    # At least a visible width.
                     right = left + max(span.end - span.start, last / 600)
                     top, bottom = level - 0.4, level + 0.4
                     corners.append(
                         [(left, top), (right, top), (right, bottom), (left, bottom)]
                     )
-        # One for all: ten thousand bars of their own take seconds.
+        # One collection for all: ten thousand single bars take seconds.
         axes.add_collection(PolyCollection(corners, facecolors=colour, linewidths=0))
     axes.set_xlim(-0.01 * last, 1.01 * last)
 

@@ -23,7 +23,7 @@ except ImportError as error:
 
 __all__ = ["PipelineContract"]
 
-# Where a failure belongs: from the step, and whether the workflow refused its result.
+# In the order in which a run can break them.
 _PROMISES = (
     "settings",
     "environment",

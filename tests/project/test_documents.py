@@ -128,14 +128,14 @@ def test_block_of_packages_shown_is_read_as_one():
 def test_first_picture_is_a_table_of_the_example():
     from rich.console import Console
 
-    from brainsets.display.status_table import outcome
+    from brainsets.display.status_table import status_table
     from brainsets.shared.state.status import BrainsetStatus
 
     name = "rokem_grasshopper_auditory_2006"
     status = BrainsetStatus(name, Path(name), 2, {"DONE": 2})
     console = Console(width=88, force_terminal=False)
     with console.capture() as captured:
-        for part in outcome([status]):
+        for part in status_table([status]):
             console.print(part)
     [picture] = [b for b in blocks(README, "text") if f" {name}  " in b]
     assert stripped(picture) == stripped(captured.get())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainsets.display.status_table import outcome
+from brainsets.display.status_table import status_table
 from brainsets.errors import BatchError, BrainsetError, ManifestError
 from brainsets.jobs.attempts import Attempt
 from brainsets.jobs.batches import _Batch
@@ -162,7 +162,7 @@ def look_at_all(run: Run) -> None:
     for only in (None, AssetFilter()):
         status = brainset_status(folder, only)
         json.dumps(status.as_json())
-        list(outcome([status], whole=True))
+        list(status_table([status], whole=True))
         assert sum(status.counts.values()) == (status.total or 0)
         assert {*status.counts} <= {*STATES}
     try:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from brainsets.display.status_table import outcome
+from brainsets.display.status_table import status_table
 from brainsets.errors import PipelineError
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.pipeline import BrainsetPipeline
@@ -60,7 +60,7 @@ def test_failures_and_ids_of_any_length_fit_a_table():
         [running],
     )
     status.orphaned = [LONG]
-    lines = [part for part in outcome([status]) if isinstance(part, str)]
+    lines = [part for part in status_table([status]) if isinstance(part, str)]
     assert all(len(line) < 3000 for line in lines)
     # For scripts, an id is whole.
     assert status.as_json()["failed"][0]["asset"] == LONG

@@ -19,8 +19,8 @@ pytest.importorskip("requests", reason="downloads are done with requests")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainsets.archives.answers import retry_after_s
 from brainsets.archives.downloads import RETRIES, download_file
+from brainsets.archives.responses import retry_after_s
 from brainsets.errors import DownloadError
 from brainsets.supervision.failures import failure_from_exception
 from tests.helpers.archive_server import ArchiveServer
@@ -537,7 +537,7 @@ def test_folder_in_place_of_the_file_is_told_before_it_is_asked_for(server, path
 
 @pytest.mark.parametrize("sha256", [None, SHA256])
 def test_full_disk_is_told_as_that(server, path, sha256, monkeypatch):
-    from brainsets.archives.parts import Part
+    from brainsets.archives.partial_file import Part
 
     def full(part, data):
         part.file.write(data[:100])

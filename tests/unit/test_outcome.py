@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from brainsets.display.status_table import outcome
+from brainsets.display.status_table import status_table
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.state.status import BrainsetStatus, brainset_status
 from tests.helpers.sentinel_files import History, Step, write_brainset
@@ -34,7 +34,7 @@ def many(count):
 
 
 def test_what_is_left_out_is_counted_with_the_way_to_see_it():
-    _, *lines = outcome([many(80)])
+    _, *lines = status_table([many(80)])
     for state, option in KINDS.values():
         named = sum(f"{state}[/] apple" in line for line in lines)
         assert 0 < named < 80
@@ -46,7 +46,7 @@ def test_what_is_left_out_is_counted_with_the_way_to_see_it():
 
 def test_nothing_is_left_out_where_all_is_asked_for_or_there_is_little():
     for count, whole in ((80, True), (5, False)):
-        _, *lines = outcome([many(count)], whole=whole)
+        _, *lines = status_table([many(count)], whole=whole)
         for state, _ in KINDS.values():
             assert sum(f"{state}[/] apple" in line for line in lines) == count
         assert not any("more of" in line for line in lines)
@@ -69,8 +69,8 @@ def test_assets_that_are_done_without_any_file_are_counted(tmp_path):
     status = brainset_status(folder)
     assert status.without_files == 2
     assert status.as_json()["done_without_files"] == 2
-    _, line, *_ = outcome([status])
+    _, line, *_ = status_table([status])
     assert line.startswith("apple: 2 of 5 are DONE without any file: ")
     assert "outputs" in line and str(folder.summary) in line
     status = BrainsetStatus("apple", folder.root, 5, {})
-    assert not any("without" in str(line) for line in outcome([status]))
+    assert not any("without" in str(line) for line in status_table([status]))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from brainsets.display.eta import Pace
-from brainsets.display.live_view import AssetLine, BrainsetBar, picture
+from brainsets.display.live_view import AssetLine, BrainsetBar, draw_run
 from brainsets.display.progress import BrainsetProgress
 from brainsets.display.screens import pause_s
 from brainsets.display.units import duration, rate
@@ -175,7 +175,7 @@ def test_the_picture_fits_the_terminal():
         for n in range(40)
     ]
     for width, height, unicode in product((40, 80, 200), (6, 24, 60), (True, False)):
-        text = picture(
+        text = draw_run(
             bars, assets, width=width, height=height, more=2, unicode=unicode
         )
         lines = text.plain.split("\n")
@@ -184,10 +184,10 @@ def test_the_picture_fits_the_terminal():
         assert unicode or text.plain.isascii()
         shown = sum(("é" if unicode else r"\xe9") in line for line in lines)
         assert f"... and {42 - shown} more at work" in text.plain
-    small = picture(bars, [], width=80, height=4).plain
+    small = draw_run(bars, [], width=80, height=4).plain
     assert "more brainsets" in small
     for width, height in product((-1, 1, 5, 12, 24), (0, 1, 2, 3, 9)):
-        text = picture(bars, assets, width=width, height=height, more=2)
+        text = draw_run(bars, assets, width=width, height=height, more=2)
         lines = text.plain.split("\n")
         assert len(lines) <= max(height, 1)
         assert max(map(cell_len, lines)) <= max(width, 1)
@@ -196,7 +196,7 @@ def test_the_picture_fits_the_terminal():
 def test_a_narrow_terminal_shows_numbers_rather_than_a_bar():
     bar = [BrainsetBar("chewed_apple_of_2024", 10, 3, 2)]
     wide, narrow = (
-        picture(bar, [], width=width, height=3, unicode=False).plain
+        draw_run(bar, [], width=width, height=3, unicode=False).plain
         for width in (80, 34)
     )
     assert "==" in wide and "3 of 10 done, 2 failed" in wide
@@ -206,8 +206,8 @@ def test_a_narrow_terminal_shows_numbers_rather_than_a_bar():
 
 def test_one_failure_among_thousands_is_seen():
     bar = [BrainsetBar("apple", 50_000, 49_999, 1)]
-    assert "×" in picture(bar, [], width=80, height=5).plain
-    plain = picture(bar, [], width=80, height=5, unicode=False).plain
+    assert "×" in draw_run(bar, [], width=80, height=5).plain
+    plain = draw_run(bar, [], width=80, height=5, unicode=False).plain
     assert plain.isascii() and "=x" in plain
 
 

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from brainsets.commands.main import main
 from brainsets.display.dry_run import PlannedJobs
 from brainsets.display.screens import LineScreen
-from brainsets.display.status_table import show_outcome
+from brainsets.display.status_table import print_status_table
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.text.asset_names import AssetNames
 from brainsets.shared.text.streams import (
@@ -161,7 +161,7 @@ def test_the_closing_table_is_no_trouble_where_nobody_reads(prepared, monkeypatc
             raise BrokenPipeError
 
     monkeypatch.setattr(sys, "stderr", Gone(io.BytesIO(), encoding="ascii"))
-    show_outcome([type("Brainset", (), {"folder": prepared})])
+    print_status_table([type("Brainset", (), {"folder": prepared})])
 
 
 def test_streams_that_are_no_files_stay_as_they_are():

@@ -1,4 +1,4 @@
-"""What is certainly odd about a recording: only what needs no knowledge of the data."""
+"""Checks of a recording that need no knowledge of what was recorded."""
 
 from collections.abc import Iterator, Mapping
 

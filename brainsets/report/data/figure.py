@@ -59,7 +59,7 @@ def as_png(figure: Figure) -> bytes:
         # Letters that the font lacks are drawn as boxes.
         warnings.simplefilter("ignore")
         figure.savefig(content, format="png", dpi=DPI)
-    # Few colours are enough, and a third of the size.
+    # A palette is enough, and makes the file a third as large.
     small = io.BytesIO()
     with Image.open(content) as image:
         image.convert("RGB").quantize(_COLOURS_KEPT).save(small, "png", optimize=True)

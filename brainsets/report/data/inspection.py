@@ -38,7 +38,7 @@ def inspect_file(path: Path, *, with_picture: bool) -> dict[str, Any]:
     """
     if not h5py.is_hdf5(path):
         return {"layout": None, "fields": [], "hints": [], "picture": None}
-    # Channels without a value, and values without end, are data like others.
+    # NaN and infinity are expected in data.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with h5py.File(path, "r") as file:
@@ -70,7 +70,7 @@ def _picture(recording: Recording, scans: dict[str, Scan]) -> bytes | None:
     try:
         return picture(recording, scans)
     except Exception as error:
-        # Numbers that no axis can show; the fields are told all the same.
+        # Numbers that no axis can show. The table of fields is shown all the same.
         recording.problems.append(
             f"no picture can be made of it: {type(error).__name__}: {error}"
         )

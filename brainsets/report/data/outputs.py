@@ -143,7 +143,7 @@ def _cache(folder: BrainsetFolder, output: Output) -> None:
     try:
         write_sentinel(_cache_file(folder, output), record)
     except OSError:
-        # Not writable for us: the next report takes as long again.
+        # No write permission: the next report takes as long again.
         pass
 
 

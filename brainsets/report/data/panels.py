@@ -257,13 +257,13 @@ def _colours_of(events: list[Events]) -> dict[str, Any]:
     names: dict[str, None] = {}
     for each in events[:MAX_EVENT_ROWS]:
         names.update(dict.fromkeys(each.labels or [each.path]))
-    # An id of its own for each event says nothing as a colour.
+    # Labels that differ for each event are not shown as colours.
     return dict(zip([*names][:_MAX_LABELS], _COLOURS))
 
 
 def _middle(values: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
-        # A channel without any value has no middle.
+        # NaN for a channel without any value.
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.nanmedian(values, axis=0)
 

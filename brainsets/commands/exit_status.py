@@ -6,10 +6,10 @@ from collections.abc import Callable
 from brainsets.errors import BrainsetError
 from brainsets.shared.text.streams import discard_unwritable, make_safe, print_to_stderr
 
-__all__ = ["ended"]
+__all__ = ["exit_status"]
 
 
-def ended(run: Callable[[], int]) -> int:
+def exit_status(run: Callable[[], int]) -> int:
     """Call what a command does, and return its exit status, whatever happens."""
     make_safe()
     try:
@@ -23,7 +23,7 @@ def ended(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # Our output was closed, as by `head`.
         discard_unwritable()
         return 141
     except OSError as error:

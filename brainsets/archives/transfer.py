@@ -1,4 +1,4 @@
-"""One try to get a file, or what is missing of it, from a server."""
+"""One attempt to transfer a file, or what is missing of it, from a server."""
 
 import hashlib
 import ssl
@@ -12,28 +12,28 @@ from urllib.parse import urljoin
 import requests
 import urllib3.exceptions
 
-from brainsets.archives.answers import (
-    MayPass,
-    OtherFile,
-    Promise,
-    Refused,
-    WrongBytes,
-    decoder,
-    promise_of,
-)
 from brainsets.archives.connections import (
     SLOWEST_BYTES_PER_S,
     TooSlow,
     open_session,
     time_outs_s,
 )
-from brainsets.archives.parts import Part
+from brainsets.archives.partial_file import Part
+from brainsets.archives.responses import (
+    ExpectedBody,
+    FileChanged,
+    PermanentError,
+    TransientError,
+    WrongBytes,
+    decoder,
+    expected_body,
+)
 from brainsets.errors import BrainsetError
 from brainsets.shared.text.secrets import without_secrets
 
 __all__ = ["Source", "shown"]
 
-# What has arrived of a piece when the connection is cut is lost with it.
+# Read at once. What has arrived of such a piece is lost if the connection is cut.
 _CHUNK_BYTES = 1 << 15
 _REPORT_INTERVAL_S = 5.0
 _MAX_REDIRECTIONS = 20
@@ -90,11 +90,13 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def receive(self, part: Part) -> MayPass | Refused | WrongBytes | None:
+    def receive(
+        self, part: Part
+    ) -> TransientError | PermanentError | WrongBytes | None:
         """Ask once for what is missing, and append it; return what went wrong."""
         try:
             self._receive(part)
-        except (MayPass, Refused, WrongBytes) as problem:
+        except (TransientError, PermanentError, WrongBytes) as problem:
             return problem
         return None
 
@@ -102,8 +104,8 @@ class Source:
         start = part.size if self._is_known else 0
         try:
             return self._ask(part, start)
-        except OtherFile:
-            # Not the file that was begun: all of it, then.
+        except FileChanged:
+            # Not the file that was begun: ask for all of it.
             self._etag = self._total = None
             self._may_differ = True
         self._ask(part, 0)
@@ -113,27 +115,27 @@ class Source:
         if start and self._etag and not self._may_differ:
             headers["If-Range"] = self._etag
         with self._answer(headers) as response:
-            promise = promise_of(response, start)
+            expected = expected_body(response, start)
             self.is_html = "html" in response.headers.get("Content-Type", "").lower()
-            if start and not promise.start and headers.get("If-Range"):
-                # Another file, or a server that compares in its own way.
+            if start and not expected.start and headers.get("If-Range"):
+                # Another file, or a server that compares ETags in another way.
                 self._may_differ = True
-            self._compare(promise)
-            part.truncate(promise.start)
-            self._etag, self._total = promise.etag, promise.total or self._total
-            self._append(response, promise, part)
+            self._compare(expected)
+            part.truncate(expected.start)
+            self._etag, self._total = expected.etag, expected.total or self._total
+            self._append(response, expected, part)
 
-    def _compare(self, promise: Promise) -> None:
+    def _compare(self, expected: ExpectedBody) -> None:
         """Raise unless an answer is of the file that was begun, of the right length."""
-        total = promise.total
-        if promise.start and not self._may_differ:
-            if self._etag and promise.etag and promise.etag != self._etag:
-                raise OtherFile
-        if promise.start and self._total and total and total != self._total:
-            raise OtherFile
+        total = expected.total
+        if expected.start and not self._may_differ:
+            if self._etag and expected.etag and expected.etag != self._etag:
+                raise FileChanged
+        if expected.start and self._total and total and total != self._total:
+            raise FileChanged
         if self._size is not None and total is not None and total != self._size:
-            if promise.start:
-                raise OtherFile
+            if expected.start:
+                raise FileChanged
             raise WrongBytes(
                 f"the server's file has {total} bytes instead of {self._size}"
             )
@@ -144,7 +146,7 @@ class Source:
         for _ in range(_MAX_REDIRECTIONS + 1):
             options = {"headers": headers, "stream": True, "allow_redirects": False}
             if secure and not url.lower().startswith("https:"):
-                # A password that was for https is not for anybody on the way.
+                # A password for https must not be sent without encryption.
                 options["auth"] = lambda request: request
             response = _of_network(
                 self._session.get, url, timeout=time_outs_s(), **options
@@ -156,17 +158,19 @@ class Source:
             # Not read: nobody knows how long it is.
             response.close()
             url = _of_network(urljoin, response.url, target)
-        raise Refused("the server leads from one address to the next without an end.")
+        raise PermanentError(
+            "the server leads from one address to the next without an end."
+        )
 
     def _append(
-        self, response: requests.Response, promise: Promise, part: Part
+        self, response: requests.Response, expected: ExpectedBody, part: Part
     ) -> None:
         arrived, size = 0, part.size
-        unpacked = decoder(promise.encoding) if promise.encoding else None
+        unpacked = decoder(expected.encoding) if expected.encoding else None
         # Where the caller has a checksum, that is the one which counts.
-        named = {} if self._is_known or promise.start else promise.checksums
+        named = {} if self._is_known or expected.start else expected.checksums
         sums = {name: hashlib.new(name, usedforsecurity=False) for name in named}
-        total = promise.total if promise.total is not None else self._size
+        total = expected.total if expected.total is not None else self._size
         of = "" if total is None else f" of {total / 1e6:.1f}"
         reported = time.monotonic()
         for chunk in _chunks(response):
@@ -174,7 +178,7 @@ class Source:
             for algorithm in sums.values():
                 algorithm.update(chunk)
             if unpacked is not None:
-                unpacked, chunk = _unpacked(unpacked, chunk, promise.encoding)
+                unpacked, chunk = _unpacked(unpacked, chunk, expected.encoding)
             part.append(chunk)
             size += len(chunk)
             if self._size is not None and size > self._size:
@@ -183,20 +187,22 @@ class Source:
                 name = part.path.name.removesuffix(".part")
                 self._report(f"Downloading {name}: {size / 1e6:.1f}{of} MB")
                 reported = time.monotonic()
-        self._check_end(promise, part, arrived, unpacked)
+        self._check_end(expected, part, arrived, unpacked)
         for name, algorithm in sums.items():
             if algorithm.digest() != named[name]:
                 raise WrongBytes(f"its {name.upper()} is not the one the server names")
 
-    def _check_end(self, promise: Promise, part: Part, arrived: int, unpacked) -> None:
-        """Raise if less has arrived than somebody says."""
+    def _check_end(
+        self, expected: ExpectedBody, part: Part, arrived: int, unpacked
+    ) -> None:
+        """Raise if less has arrived than the response or the caller says."""
         missing: int | str | None = None
-        if promise.length is not None and arrived != promise.length:
-            missing = promise.length - arrived
-        elif promise.total is not None and part.size != promise.total:
-            missing = promise.total - part.size
+        if expected.length is not None and arrived != expected.length:
+            missing = expected.length - arrived
+        elif expected.total is not None and part.size != expected.total:
+            missing = expected.total - part.size
         elif unpacked is not None and not unpacked.eof:
-            # Nothing could be continued in the middle of what is packed.
+            # A compressed stream cannot be continued in the middle.
             part.truncate()
             missing = "the last"
         if missing is not None:
@@ -204,9 +210,9 @@ class Source:
             if isinstance(missing, int) and missing < 0:
                 text = f"the server sends {-missing} bytes more than it says"
                 part.truncate()
-            raise MayPass(text)
-        if not arrived and promise.length is None and promise.total is None:
-            raise MayPass("the server sends nothing")
+            raise TransientError(text)
+        if not arrived and expected.length is None and expected.total is None:
+            raise TransientError("the server sends nothing")
         if self._size is not None and part.size != self._size:
             raise WrongBytes(
                 f"the server sends {part.size} bytes instead of {self._size}"
@@ -226,7 +232,7 @@ def _unpacked(unpacked, chunk: bytes, encoding: str):
     try:
         while chunk:
             if unpacked.eof:
-                # Files may be packed one after the other.
+                # gzip allows several streams one after the other.
                 unpacked = decoder(encoding)
             content += unpacked.decompress(chunk)
             chunk = unpacked.unused_data
@@ -234,7 +240,7 @@ def _unpacked(unpacked, chunk: bytes, encoding: str):
         error = caught
     else:
         return unpacked, content
-    raise MayPass(f"the server sends what is no {encoding} ({shown(error)})")
+    raise TransientError(f"the server sends what is no {encoding} ({shown(error)})")
 
 
 def _of_network(call: Callable[..., T], *args, **keywords) -> T:
@@ -249,29 +255,29 @@ def _of_network(call: Callable[..., T], *args, **keywords) -> T:
     raise _problem(error, in_body=call is next)
 
 
-def _problem(error: Exception, in_body: bool) -> MayPass | Refused:
+def _problem(error: Exception, in_body: bool) -> TransientError | PermanentError:
     chain = _chain(error)
     first = shown(chain[-1])
     untrusted = (ssl.SSLCertVerificationError, ssl.CertificateError)
     if any(isinstance(each, untrusted) for each in chain):
-        return Refused(
+        return PermanentError(
             f"its certificate is not to be trusted ({first}); is this the right "
             "server, and the clock of this machine right?"
         )
     if any(isinstance(each, urllib3.exceptions.InvalidHeader) for each in chain):
-        return MayPass("the header of the server's answer is broken")
+        return TransientError("the header of the server's answer is broken")
     if not in_body and not any(isinstance(each, _NO_CONNECTION) for each in chain):
-        return Refused(f"this cannot be fetched ({first}).")
+        return PermanentError(f"this cannot be fetched ({first}).")
     cause = _without_secrets(error)
     if any(isinstance(each, TooSlow) for each in chain):
         reason = f"less than {SLOWEST_BYTES_PER_S} bytes arrive in a second ({first})"
-        return MayPass(reason, cause, is_slow=True)
+        return TransientError(reason, cause, is_slow=True)
     other = [each for each in chain if isinstance(each, BadStatusLine)]
     if other and not isinstance(other[0], RemoteDisconnected):
-        return MayPass(f"the server does not speak HTTP ({first})", cause)
+        return TransientError(f"the server does not speak HTTP ({first})", cause)
     if in_body and not isinstance(chain[-1], TimeoutError):
-        return MayPass("the connection was cut", cause)
-    return MayPass(f"there is no connection ({first})", cause)
+        return TransientError("the connection was cut", cause)
+    return TransientError(f"there is no connection ({first})", cause)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

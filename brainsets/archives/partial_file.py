@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["Part", "digest", "part_of"]
 
 _READ_BYTES = 1 << 20
-# What file systems without locks answer.
+# Error numbers of file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -71,7 +71,7 @@ def part_of(path: Path, report: Callable[[str], object]) -> Iterator[Part]:
         if descriptor is None and not is_shared:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(named))
         if descriptor is None:
-            # A folder, or a file of somebody else, who may be at work.
+            # A folder, or a file of another user, whose download may be under way.
             named, is_shared = _own_name(path), False
             continue
         part = Part(named, descriptor)
@@ -81,7 +81,7 @@ def part_of(path: Path, report: Callable[[str], object]) -> Iterator[Part]:
                 part.remove()
                 named, is_shared = _own_name(path), False
                 continue
-            # Whoever had the lock before may have moved the file, or removed it.
+            # The process that had the lock before may have moved or removed the file.
             if not _is_at(part, named):
                 continue
             try:

@@ -1,6 +1,6 @@
-"""What a server's answer promises, in its status and header, and whether that fits.
+"""What a response says of the bytes that follow: status, length, range and checksums.
 
-What it names is kept to: a length, the place of a piece in the file, a checksum.
+A response that contradicts itself, or what was asked for, is refused.
 """
 
 import base64
@@ -17,24 +17,24 @@ from urllib3.exceptions import HeaderParsingError
 from urllib3.util.response import assert_header_parsing
 
 __all__ = [
-    "MayPass",
-    "OtherFile",
-    "Promise",
-    "Refused",
+    "TransientError",
+    "FileChanged",
+    "ExpectedBody",
+    "PermanentError",
     "WrongBytes",
     "decoder",
-    "promise_of",
+    "expected_body",
     "retry_after_s",
     "status_text",
 ]
 
-# What else is said of bytes that are sent as they are.
+# Values of Content-Encoding that mean: none.
 _AS_IT_IS = {"", "identity", "none", "binary", "8bit", "utf-8", "aws-chunked"}
 _ZIPPED = {"gzip", "x-gzip", "deflate"}
 _ZIPPED_NAMES = re.compile(r"\.(?:b?gz|tgz|svgz|emz|[a-z]+z)$", re.I)
 _LENGTH = re.compile(r"[0-9]{1,18}", re.A)
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.A)
-# By the names that servers use, what hashlib calls them.
+# Names of algorithms in headers, and in hashlib.
 _ALGORITHMS = {
     "md5": "md5",
     "sha": "sha1",
@@ -45,11 +45,11 @@ _ALGORITHMS = {
 _SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 
 
-class Refused(Exception):
-    """The server does not give the file, and will not."""
+class PermanentError(Exception):
+    """The server does not give the file, and trying again will not help."""
 
 
-class MayPass(Exception):
+class TransientError(Exception):
     """The server did not give the file this time."""
 
     def __init__(
@@ -66,16 +66,16 @@ class MayPass(Exception):
 
 
 class WrongBytes(Exception):
-    """All has arrived, and it is not what somebody says it is."""
+    """All has arrived, but its checksum or size is another one."""
 
 
-class OtherFile(Exception):
-    """What the server continues is not the file that was begun."""
+class FileChanged(Exception):
+    """The server has another version of the file that was begun."""
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What an answer says of the bytes that follow, and of their file."""
+class ExpectedBody:
+    """What a response says of the bytes that follow, and of their file."""
 
     start: int
     length: int | None
@@ -90,7 +90,7 @@ class Promise:
     """Of a whole file as it is sent; by names of hashlib."""
 
 
-def promise_of(response: requests.Response, start: int) -> Promise:
+def expected_body(response: requests.Response, start: int) -> ExpectedBody:
     """Return what an answer promises.
 
     Parameters
@@ -100,15 +100,15 @@ def promise_of(response: requests.Response, start: int) -> Promise:
 
     Raises
     ------
-    OtherFile
+    FileChanged
         It does not continue what was begun at `start`; all of it should be asked for.
-    MayPass, Refused
+    TransientError, PermanentError
         It does not give the file.
     """
     status = response.status_code
     if start and status in (206, 416):
         if status == 416 or _range(response) is None:
-            raise OtherFile
+            raise FileChanged
     elif status not in (200, 206):
         _raise_for(response)
     header = response.headers
@@ -118,13 +118,13 @@ def promise_of(response: requests.Response, start: int) -> Promise:
     if status == 206:
         first, length, total = _piece(response, start, length)
         if encoding and first:
-            raise OtherFile
+            raise FileChanged
     elif found := _range(response):
         total = found[2]
     if total is None and length is not None and not encoding:
         total = first + length
     etag = header.get("ETag", "").strip()
-    return Promise(
+    return ExpectedBody(
         start=first,
         length=length,
         total=None if encoding else total,
@@ -138,10 +138,12 @@ def _raise_for(response: requests.Response) -> None:
     status = response.status_code
     text = f"the server answers {status_text(response)}"
     if status in (408, 425, 429) or 500 <= status < 600:
-        # Of these two others would say that they are for good.
+        # Other clients take these two for permanent.
         passing = status in (408, 425)
         error = None if passing else requests.HTTPError(text, response=response)
-        raise MayPass(text, error, retry_after_s(response.headers.get("Retry-After")))
+        raise TransientError(
+            text, error, retry_after_s(response.headers.get("Retry-After"))
+        )
     hint = "the file was moved or removed, or the address is wrong."
     if status in (401, 403):
         hint = "it wants a name and a password from ~/.netrc, or gives no access to it."
@@ -149,7 +151,7 @@ def _raise_for(response: requests.Response) -> None:
         hint = "the proxy wants a name and a password, in the variable https_proxy."
     elif status < 400 or status >= 600:
         hint = "with that comes no file."
-    raise Refused(f"{text}; {hint}")
+    raise PermanentError(f"{text}; {hint}")
 
 
 def status_text(response: requests.Response) -> str:
@@ -176,16 +178,18 @@ def _piece(
     found = _range(response)
     if found is None or found[0] != start:
         if start:
-            raise OtherFile
-        raise MayPass("the server sends a piece of the file that was not asked for")
+            raise FileChanged
+        raise TransientError(
+            "the server sends a piece of the file that was not asked for"
+        )
     first, last, total = found
     if not start and (total is None or last != total - 1):
         of = "" if total is None else f" of {total}"
-        raise MayPass(
+        raise TransientError(
             f"the server sends {last + 1} bytes{of} though all of them were asked for"
         )
     if length is not None and length != last - first + 1:
-        raise MayPass(
+        raise TransientError(
             f"the server says {length} bytes follow, and that they are the bytes "
             f"{first} to {last}"
         )
@@ -196,7 +200,7 @@ def _length(response: requests.Response) -> int | None:
     header = response.headers
     codings = _words(header.get("Transfer-Encoding", ""))
     if set(codings) - {"chunked", "identity", ""}:
-        raise Refused(f"the server sends it as {', '.join(codings)!r}, unasked.")
+        raise PermanentError(f"the server sends it as {', '.join(codings)!r}, unasked.")
     text = header.get("Content-Length")
     if text is None:
         if "chunked" not in codings:
@@ -204,7 +208,7 @@ def _length(response: requests.Response) -> int | None:
         return None
     found = set(_words(text))
     if len(found) != 1 or not _LENGTH.fullmatch(min(found)):
-        raise MayPass(f"the server says that {text[:60]!r} bytes follow")
+        raise TransientError(f"the server says that {text[:60]!r} bytes follow")
     return int(found.pop())
 
 
@@ -220,7 +224,7 @@ def _read_whole(response: requests.Response) -> None:
     else:
         broken = False
     if broken:
-        raise MayPass("the header of the server's answer is broken")
+        raise TransientError("the header of the server's answer is broken")
 
 
 def _encoding(response: requests.Response) -> str:
@@ -232,11 +236,11 @@ def _encoding(response: requests.Response) -> str:
     if not codings:
         return ""
     if len(codings) > 1 or codings[0] not in _ZIPPED:
-        raise Refused(
+        raise PermanentError(
             f"the server sends it encoded as {', '.join(codings)[:60]!r}, though it "
             "was asked for the file as it is."
         )
-    # Servers say so of files that are compressed themselves, as a.nii.gz.
+    # Also sent for files that are compressed themselves, as a.nii.gz.
     path = re.split("[?#]", response.url)[0]
     return "" if _ZIPPED_NAMES.search(path) else codings[0]
 
@@ -261,7 +265,7 @@ def _checksums(header, whole: bool) -> dict[str, bytes]:
         named.append(("md5", header.get("Content-MD5", "")))
     for part in header.get("x-goog-hash", "").split(","):
         name, _, value = part.strip().partition("=")
-        # Of what is stored, which is decoded on the way if it says so.
+        # The checksum is of the stored file, before it is decoded.
         if "x-goog-stored-content-encoding" not in header or (
             header["x-goog-stored-content-encoding"] == "identity"
         ):
