@@ -124,7 +124,8 @@ def _download(attempt: Attempt) -> dict[str, Any] | None:
     if kept is not None:
         is_repeat = has_failed_later(attempt.failed, kept.run)
         # Fetching the missing files did not help: those that are there may be broken.
-        is_useless = is_repeat and kept.is_repeat and _misses_a_file(attempt)
+        is_missing = looks_missing(attempt.failed, attempt.job.raw_dir)
+        is_useless = is_repeat and kept.is_repeat and is_missing
         redownload = redownload or is_useless or _has_changed(kept, attempt)
     attempt.remove_sentinels(sentinels.DOWNLOADED, sentinels.DONE)
     staging = fresh_staging(attempt.folder, attempt.name)
@@ -151,10 +152,6 @@ def _earlier_handoff(attempt: Attempt) -> Handoff | None:
 def _has_changed(kept: Handoff, attempt: Attempt) -> bool:
     """Whether raw files of an earlier attempt have changed since."""
     return _is_here(kept, attempt) and kept.change() is not None
-
-
-def _misses_a_file(attempt: Attempt) -> bool:
-    return looks_missing(attempt.failed, attempt.job.raw_dir)
 
 
 def _is_here(kept: Handoff, attempt: Attempt) -> bool:

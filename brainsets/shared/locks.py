@@ -177,14 +177,9 @@ def lock_publishing(path: Path) -> None:
 
 
 def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
-    """Lock one asset for this process until it ends.
+    """Lock one asset for this process until it ends; return whether it got it.
 
     An earlier attempt may still be at work although its run was killed.
-
-    Returns
-    -------
-    bool
-        Whether the lock was got; always so with `wait`.
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     byte = _FIRST_ASSET_BYTE + int.from_bytes(digest[:5], "big")
@@ -192,28 +187,18 @@ def lock_asset(path: Path, name: str, *, wait: bool) -> bool:
 
 
 def lock_listing(path: Path, *, wait: bool) -> bool:
-    """Lock the list of assets for this process until it ends.
+    """Lock the list of assets until this process ends; return whether it got it.
 
     A list that is still being made for a run that was killed must not replace a later
     one.
-
-    Returns
-    -------
-    bool
-        Whether the lock was got; always so with `wait`.
     """
     return _lock_bytes(path, _LISTING_BYTE, wait=wait)
 
 
 def lock_building(path: Path, *, wait: bool) -> bool:
-    """Lock the environment for the process that builds it, until that ends.
+    """Lock the environment until this process ends; return whether it got it.
 
     All assets are locked as well, as processes of an ended run may still use it.
-
-    Returns
-    -------
-    bool
-        Whether the lock was got; always so with `wait`.
     """
     length = _BUILDING_BYTE + 1 - _FIRST_ASSET_BYTE
     return _lock_bytes(path, _FIRST_ASSET_BYTE, wait=wait, length=length)

@@ -23,7 +23,6 @@ from brainsets.errors import HandoffError
 from brainsets.jobs.handoffs.handoff import (
     Handoff,
     handoff_key,
-    read_handoff,
     write_handoff,
 )
 from brainsets.jobs.handoffs.instance_state import (
@@ -82,17 +81,25 @@ print(write_handoff(handoff, output, changes(instance, before), origin)[0].reaso
 PROCESS = """
 import sys
 from pathlib import Path
-from brainsets.jobs.handoffs.handoff import read_handoff
+from brainsets.jobs.handoffs.handoff import Handoff
 from brainsets.jobs.code.loading import load_pipeline
 
 pipeline, handoff = map(Path, sys.argv[1:])
 pipeline = load_pipeline(pipeline)
-(files, result, session), attributes = read_handoff(handoff)
+(files, result, session), attributes = Handoff.read(handoff, with_payload=True).value()
 module = sys.modules[pipeline.__module__]
 assert type(files) is module.Files and result is module.Result
 assert type(session) is module.Result and attributes == {"session": session}
 print(ascii(files), session)
 """
+
+
+def read_handoff(path):
+    """Return what download returned, and the attributes it set, as process does."""
+    found = Handoff.read(path, with_payload=True)
+    if found.payload is not None and (change := found.change()):
+        raise HandoffError(change)
+    return found.value()
 
 
 def keep(folder, output, **attributes):

@@ -26,7 +26,7 @@ from brainsets.supervision.hidden_secrets import (
     unpickle_with_secrets,
 )
 
-__all__ = ["Handoff", "handoff_key", "read_handoff", "write_handoff"]
+__all__ = ["Handoff", "handoff_key", "write_handoff"]
 
 _FORMAT = 2
 # No download names so many files that its header would be larger.
@@ -225,20 +225,6 @@ def _error_text(error: Exception) -> str:
         return mask_secrets(f"{type(error).__name__}: {error}")[:_MAX_REASON_LENGTH]
     except Exception:
         return type(error).__name__
-
-
-def read_handoff(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Return what download returned, and the attributes it set.
-
-    Raises
-    ------
-    HandoffError
-        It was not kept, cannot be read, or speaks of files that have changed.
-    """
-    found = Handoff.read(path, with_payload=True)
-    if found.payload is not None and (change := found.change()):
-        raise HandoffError(change)
-    return found.value()
 
 
 def handoff_key(path: Path) -> dict[str, Any] | None:

@@ -36,17 +36,7 @@ STATES = (
 )
 """All states of an asset, in the order in which they are shown."""
 
-_SUFFIXES = tuple(
-    f".{state}"
-    for state in (
-        sentinels.DONE,
-        sentinels.DOWNLOADED,
-        sentinels.FAILED,
-        sentinels.RUNNING,
-    )
-)
-
-
+_SUFFIXES = (".DONE", ".DOWNLOADED", ".FAILED", ".RUNNING")
 # A longer DONE lists hundreds of outputs.
 _FIRST_PART = 1 << 16
 

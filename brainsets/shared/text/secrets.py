@@ -160,18 +160,7 @@ def _always(found: re.Match[str]) -> bool:
 
 _NAMES = ("token", "secret", "pass", "sig", "cred", "key", "pwd", "auth", "jwt", "sas")
 _IN_QUERIES = (*_NAMES, "policy", "session", "ticket", "googleaccessid")
-_SHAPES = (
-    "gh",
-    "github_pat_",
-    "glpat-",
-    "hf_",
-    "akia",
-    "asia",
-    "aiza",
-    "sk-",
-    "xox",
-    "eyj",
-)
+_SHAPES = tuple("gh github_pat_ glpat- hf_ akia asia aiza sk- xox eyj".split())
 # What a text must have for a rule to be tried, the rule, and what it then depends on.
 _RULES = (
     (("private key",), _PRIVATE_KEY, _always),
