@@ -166,10 +166,7 @@ class BrainsetProgress:
 
     def look(self) -> list[AssetEvent]:
         """Look at the sentinels; return what became of assets since the last look."""
-        try:
-            found = set(os.listdir(self.folder.status))
-        except OSError:
-            found = set()
+        found = self.folder.sentinel_files()
         events: list[AssetEvent] = []
         running = []
         for file in found - self._settled:

@@ -107,10 +107,7 @@ def _follow_names(folder: BrainsetFolder, assets: list[str]) -> None:
     The name of an id changes when an id that differs from it only in case is added or
     removed.
     """
-    try:
-        existing = set(os.listdir(folder.status))
-    except OSError:
-        return
+    existing = folder.sentinel_files()
     names = AssetNames(dict.fromkeys(assets))
     kept = (sentinels.DONE, sentinels.DOWNLOADED, sentinels.FAILED)
     for file in sorted(existing):

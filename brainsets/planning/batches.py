@@ -115,10 +115,7 @@ def automatic_size(
 
 def _typical_duration(folder: BrainsetFolder, manifest: Manifest) -> float | None:
     """Return the mean duration of the process step in s, None if none is known."""
-    try:
-        existing = set(os.listdir(folder.status))
-    except OSError:
-        return None
+    existing = folder.sentinel_files()
     named = [file.removesuffix(f".{DONE}") for file in existing if file.endswith(DONE)]
     done = sorted(name for name in named if manifest.names.asset(name) is not None)
     step = math.ceil(len(done) / _MAX_SENTINELS_READ) or 1

@@ -145,10 +145,7 @@ class Run:
         manifest = self.manifest(brainset)
         selected = brainset.selection.apply(brainset.id, list(manifest.rows))
         wanted = self._wanted.setdefault(brainset.id, {})
-        try:
-            existing = set(os.listdir(brainset.folder.status))
-        except OSError:
-            existing = set()
+        existing = brainset.folder.sentinel_files()
         found = pending_assets(
             brainset,
             manifest,

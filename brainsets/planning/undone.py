@@ -4,7 +4,6 @@ Snakemake decides which of the jobs that are put before it have to run, by times
 files and its own records. What sentinels say has the last word.
 """
 
-import os
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -53,10 +52,7 @@ def _undone(run: "Run", brainset: Brainset) -> Iterable[tuple[str, Pending]]:
     if not asked:
         return
     folder, goal = brainset.folder, run.goal
-    try:
-        existing = set(os.listdir(folder.status))
-    except OSError:
-        existing = set()
+    existing = folder.sentinel_files()
     left = pending_assets(
         brainset,
         run.manifest(brainset),

@@ -4,6 +4,7 @@ The workflow writes its own files into ``_workflow`` in the brainset's processed
 so that they are moved and copied together with the data.
 """
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +68,13 @@ class BrainsetFolder:
     def status(self) -> Path:
         """The folder of all sentinels."""
         return self.workflow / "status"
+
+    def sentinel_files(self) -> set[str]:
+        """Return the names of all files in the status folder."""
+        try:
+            return set(os.listdir(self.status))
+        except OSError:
+            return set()
 
     def sentinel(self, name: str, state: str) -> Path:
         """Return the path of one asset's RUNNING, DOWNLOADED, DONE or FAILED."""

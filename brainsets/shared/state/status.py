@@ -159,15 +159,12 @@ def brainset_status(
             manifest = read(folder.manifest)
         except ManifestError as error:
             status.broken.append({"step": "write_manifest", "message": str(error)})
-    try:
-        # Names with a dot are temporary files of killed processes.
-        existing = {
-            name
-            for name in os.listdir(folder.status)
-            if name.endswith(_SUFFIXES) and not name.startswith(".")
-        }
-    except OSError:
-        existing = set()
+    # Names with a dot are temporary files of killed processes.
+    existing = {
+        name
+        for name in folder.sentinel_files()
+        if name.endswith(_SUFFIXES) and not name.startswith(".")
+    }
     if manifest is not None:
         _count(status, folder, manifest, existing, only)
     return status

@@ -1,6 +1,5 @@
 """``summary.tsv``: one line for each asset of a brainset."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,10 +67,7 @@ def _begun(
     folder: BrainsetFolder, manifest: Manifest
 ) -> tuple[dict[str, str], set[str]]:
     """Return the names of assets that have sentinels, by id, and all sentinels."""
-    try:
-        existing = set(os.listdir(folder.status))
-    except OSError:
-        existing = set()
+    existing = folder.sentinel_files()
     names = {file.rpartition(".")[0] for file in existing}
     ids = ((manifest.names.asset(name), name) for name in names)
     return {asset: name for asset, name in ids if asset is not None}, existing
