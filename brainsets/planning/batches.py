@@ -55,7 +55,7 @@ class Capacity:
     slots : int
         Jobs that can run at once.
     min_job_s : float
-        Seconds of work below which starting a job is too dear.
+        Seconds of work below which a job is not worth its start.
     retries : int
         How often Snakemake tries a failed job again.
     is_executing : bool
@@ -208,5 +208,5 @@ def remove_batches(folder: BrainsetFolder, but: set[str]) -> None:
             try:
                 remove_file(folder.batches / name)
             except OSError:
-                # Somebody else's; what it says means nothing to this run.
+                # Another user's file; this run does not read it.
                 pass

@@ -92,13 +92,13 @@ def _obstacles_to_files(folder: BrainsetFolder) -> Iterator[Path]:
         try:
             remove_file(path)
         except OSError:
-            # Somebody else's: whoever needs it says so.
+            # Another user's file: the step that needs it says so.
             continue
         yield path
 
 
 def _entries(place: Path, *, folders: bool = False) -> list[Path]:
-    """Return what is in a folder and no regular file; the kernel knows, unasked.
+    """Return what is in a folder and no regular file, without a look at each.
 
     With `folders`, only of what is called like a log: the other ones are folders.
     """

@@ -116,7 +116,7 @@ def _not_done(
 ) -> Pending | None:
     if f"{name}.{DONE}" not in existing:
         pending = _not_downloaded(brainset, manifest, asset, name, existing)
-        pending = pending or _in_vain(brainset, asset, name, existing)
+        pending = pending or _unusable_download(brainset, asset, name, existing)
         if pending is None:
             return Pending(asset, name, _unfinished(name, existing), fetch=False)
         return pending
@@ -146,7 +146,7 @@ def _not_downloaded(
     return pending
 
 
-def _in_vain(
+def _unusable_download(
     brainset: Brainset, asset: str, name: str, existing: set[str]
 ) -> Pending | None:
     """Have an asset fetched again that cannot be processed from what is there."""

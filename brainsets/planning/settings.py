@@ -172,7 +172,7 @@ def read_settings(
     complete = completed(config, schema)
     brainsets = complete["brainsets"]
     entries = brainsets if isinstance(brainsets, list) else [brainsets]
-    entries = [_mapping(entry, complete["batch_size"]) for entry in entries]
+    entries = [_with_defaults(entry, complete["batch_size"]) for entry in entries]
     raw_dir, processed_dir = (
         expand_home(key, complete[key]).absolute()
         for key in ("raw_dir", "processed_dir")
@@ -218,7 +218,9 @@ def read_setting(config: Any, key: str, *, where: str) -> Any:
     return completed(part, schema)[key]
 
 
-def _mapping(entry: str | dict[str, Any], batch_size: int | str) -> dict[str, Any]:
+def _with_defaults(
+    entry: str | dict[str, Any], batch_size: int | str
+) -> dict[str, Any]:
     """Return a brainset's settings, completed by those of the run."""
     if isinstance(entry, str):
         named = {"pipeline": entry}

@@ -172,11 +172,11 @@ class Invocation:
         )
 
     def default_resource(self, name: str, wildcards: Any, **aux: Any) -> Any:
-        """Return what Snakemake is told to ask for where a rule does not; or None."""
+        """Return what the command line or a profile asks for in all rules, or None."""
         defaults = self._get("resource_settings.default_resources") or {}
         default: Any = defaults.get(name)
         if hasattr(default, "evaluate"):
-            # Snakemake takes what the expression wants, and gives its own rules these.
+            # An expression may ask for these, too, when a rule is evaluated.
             aux = {"rulename": "", "async_run": self._get("async_run"), **aux}
             default = default.evaluate(wildcards, **aux).value
         return default

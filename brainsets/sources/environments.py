@@ -65,9 +65,9 @@ def _can_start(folder: BrainsetFolder) -> bool:
 
 
 def withdraw(folder: BrainsetFolder) -> None:
-    """Take back that an interpreter is whole, whatever stands in the place of that."""
+    """Remove the file that says an environment is whole, or what is in its place."""
     ready = folder.environment_ready
-    # Whoever builds it says what is wrong with it.
+    # The job that builds it says what cannot be removed.
     with suppress(OSError):
         if not folder.environment.is_dir():
             # A file, or a link that leads nowhere.
@@ -137,7 +137,7 @@ def _remove(folder: BrainsetFolder) -> None:
     if not os.path.lexists(folder.environment):
         return
     if not folder.environment.is_symlink():
-        # First, so that nobody takes what is left for an environment.
+        # First, so that what is left is not taken for an environment.
         withdraw(folder)
     if os.path.lexists(folder.environment):
         # Says of a link that it is one, and does not follow it.
