@@ -21,6 +21,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("here")
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Whole runs of Snakemake wait as long as they compute: two for each core."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 @pytest.fixture
 def workspace():
     root = Path(tempfile.mkdtemp(prefix="brains é "))

@@ -11,6 +11,7 @@ import h5py
 import pytest
 
 from tests.helpers.dry_runs import planned_assets
+from tests.helpers.sizes import full_size
 from tests.helpers.waiting import wait_for
 
 ROWS = [{"id": f"s{number}", "seconds": 0.4, "value": number} for number in range(6)]
@@ -41,7 +42,7 @@ def test_sigkill_of_the_group_at_any_moment_leaves_nothing_broken(recorder):
     recorder.write_rows(ROWS)
     seed = int(os.environ.get("KILL_SEED", "20061"))
     chance = random.Random(seed)
-    for _ in range(int(os.environ.get("KILLS", "10"))):
+    for _ in range(int(os.environ.get("KILLS", full_size(4, 10)))):
         run = recorder.start(str(recorder.pipeline))
         time.sleep(chance.uniform(0.8, 3.0))
         kill_group(run)

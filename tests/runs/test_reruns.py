@@ -6,25 +6,44 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from brainsets.shared.manifest_schema import schema_path
 from tests.helpers.dry_runs import PlannedAsset, planned_assets
+from tests.helpers.sizes import full_size
 from tests.helpers.small_pipeline import data, write
-from tests.helpers.workspace import ROOT
+from tests.helpers.workspace import ROOT, Workspace
 
 ASSETS = ["a", "b", "c"]
 
 
+@pytest.fixture(scope="module")
+def prepared():
+    """A brainset of three assets, all DONE, and a copy of all of its folder."""
+    with TemporaryDirectory(prefix="brains é ", ignore_cleanup_errors=True) as folder:
+        workspace = Workspace(Path(folder) / "here")
+        pipeline = workspace.copy_pipeline("recorder")
+        workspace.write_rows([{"id": asset} for asset in ASSETS])
+        run = workspace.run(str(pipeline))
+        assert run.returncode == 0, run.stdout
+        workspace.events()
+        shutil.copytree(workspace.root, workspace.root.with_name("copy"), symlinks=True)
+        yield workspace.root
+
+
 @pytest.fixture
-def done(recorder):
-    """A brainset of three assets, all DONE."""
-    recorder.write_rows([{"id": asset} for asset in ASSETS])
-    run = recorder.run(str(recorder.pipeline))
-    assert run.returncode == 0, run.stdout
-    recorder.events()
-    return recorder
+def done(prepared):
+    """A brainset of three assets, all DONE, at the path where they were made."""
+    # What tidies up after the last run may still be at it: out of its sight first.
+    with TemporaryDirectory(dir=prepared.parent, ignore_cleanup_errors=True) as past:
+        prepared.rename(Path(past) / "here")
+    shutil.copytree(prepared.with_name("copy"), prepared, symlinks=True)
+    workspace = Workspace(prepared)
+    workspace.pipeline = workspace.root / "pipeline of recorder" / "pipeline.py"
+    return workspace
 
 
 def events_of(workspace, *arguments, brainsets=None, **settings):
@@ -76,9 +95,9 @@ def test_failed_asset_runs_again_without_its_download(recorder):
     assert recorder.events() == processes("a")
 
 
-def test_new_row_runs_that_asset(changed):
-    changed.write_rows([{"id": asset} for asset in ["new", *ASSETS]])
-    found = events_of(changed, "--forcerun", "write_manifest")
+def test_new_row_runs_that_asset(done):
+    done.write_rows([{"id": asset} for asset in ["new", *ASSETS]])
+    found = events_of(done, "--forcerun", "write_manifest")
     assert found == sorted(["manifest", *both_steps("new")])
 
 
@@ -101,61 +120,62 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_what_process_would_miss_is_fetched_by_a_download(changed, loss):
+def test_what_process_would_miss_is_fetched_by_a_download(done, loss):
     """On a cluster the nodes that process often have no network."""
-    raw = changed.raw_dir / "recorder" / "62.raw"
-    LOSSES[loss](raw, changed.folder().handoff("b"))
-    assert events_of(changed) == []
-    edit(changed.pipeline, "SAMPLES = 20_000", "SAMPLES = 2 * 10_000")
+    raw = done.raw_dir / "recorder" / "62.raw"
+    LOSSES[loss](raw, done.folder().handoff("b"))
+    assert events_of(done) == []
+    edit(done.pipeline, "SAMPLES = 20_000", "SAMPLES = 2 * 10_000")
     steps = [*both_steps("b"), "process 'a'", "process 'c'"]
-    assert events_of(changed) == sorted(["manifest", *steps])
+    assert events_of(done) == sorted(["manifest", *steps])
     assert raw.stat().st_size == 20_000
-    log = changed.folder().log("process_asset", "b").read_text()
+    log = done.folder().log("process_asset", "b").read_text()
     assert "fetching again" not in log
     if loss == "handoff deleted":
         return
     # Whoever asks for downloads only wants the raw files to be there.
     LOSSES[loss](raw, None)
-    assert events_of(changed, download_only=True) == ["download 'b'"]
+    assert events_of(done, download_only=True) == ["download 'b'"]
     assert raw.stat().st_size == 20_000
 
 
-def test_manifest_edited_by_hand_runs_what_was_edited(changed):
-    edit(changed.folder().manifest, "c\t\t0.0\t1\n", "c\t\t0.0\t7\n")
-    assert events_of(changed) == both_steps("c")
+def test_manifest_edited_by_hand_runs_what_was_edited(done):
+    edit(done.folder().manifest, "c\t\t0.0\t1\n", "c\t\t0.0\t7\n")
+    assert events_of(done) == both_steps("c")
 
 
-def test_one_row_of_200_runs_one_download_and_one_process(recorder):
-    rows = [{"id": f"s{number:03}", "behave": "text"} for number in range(200)]
+def test_one_row_of_many_runs_one_download_and_one_process(recorder):
+    count = full_size(30, 200)
+    rows = [{"id": f"s{number:03}", "behave": "text"} for number in range(count)]
     recorder.write_rows(rows)
     assert recorder.run(str(recorder.pipeline)).returncode == 0
     recorder.events()
-    rows[123]["value"] = 2
+    rows[23]["value"] = 2
     recorder.write_rows(rows)
     found = events_of(recorder, "--forcerun", "write_manifest")
-    assert found == sorted(["manifest", *both_steps("s123")])
+    assert found == sorted(["manifest", *both_steps("s023")])
 
 
-def test_vanished_row_runs_nothing_and_deletes_nothing(changed):
-    changed.write_rows([{"id": asset} for asset in "ab"])
-    assert events_of(changed, "--forcerun", "write_manifest") == ["manifest"]
-    assert (changed.folder().root / "63.h5").exists()
-    assert changed.sentinel("c", "DONE")
-    status = changed.brainsets("status", "--processed-dir", changed.processed_dir)
+def test_vanished_row_runs_nothing_and_deletes_nothing(done):
+    done.write_rows([{"id": asset} for asset in "ab"])
+    assert events_of(done, "--forcerun", "write_manifest") == ["manifest"]
+    assert (done.folder().root / "63.h5").exists()
+    assert done.sentinel("c", "DONE")
+    status = done.brainsets("status", "--processed-dir", done.processed_dir)
     assert status.returncode == 0
     assert "no longer in the manifest: c" in status.stdout
 
 
-def test_forced_manifest_without_a_change_runs_nothing_else(changed):
-    assert events_of(changed, "--forcerun", "write_manifest") == ["manifest"]
+def test_forced_manifest_without_a_change_runs_nothing_else(done):
+    assert events_of(done, "--forcerun", "write_manifest") == ["manifest"]
 
 
-def test_comment_docstring_or_layout_changed_nothing_runs(changed):
-    edit(changed.pipeline, "SAMPLES = 20_000", "# how many\nSAMPLES  =  20_000  # !")
-    edit(changed.pipeline, '"""Writes one file', '"""It writes one file')
-    (changed.pipeline.parent / "notes.txt").write_text("no code")
-    (changed.pipeline.parent / "test_mine.py").write_text("assert False")
-    assert events_of(changed) == []
+def test_comment_docstring_or_layout_changed_nothing_runs(done):
+    edit(done.pipeline, "SAMPLES = 20_000", "# how many\nSAMPLES  =  20_000  # !")
+    edit(done.pipeline, '"""Writes one file', '"""It writes one file')
+    (done.pipeline.parent / "notes.txt").write_text("no code")
+    (done.pipeline.parent / "test_mine.py").write_text("assert False")
+    assert events_of(done) == []
 
 
 def test_statement_changed_runs_manifest_and_every_process_but_no_download(changed):
@@ -164,24 +184,24 @@ def test_statement_changed_runs_manifest_and_every_process_but_no_download(chang
     assert found == sorted(["manifest", *processes(*ASSETS)])
 
 
-def test_file_beside_the_pipeline_counts_as_its_code(changed):
-    (changed.pipeline.parent / "filters.py").write_text("CUTOFF = 300\n")
-    found = events_of(changed)
+def test_file_beside_the_pipeline_counts_as_its_code(done):
+    (done.pipeline.parent / "filters.py").write_text("CUTOFF = 300\n")
+    found = events_of(done)
     assert found == sorted(["manifest", *processes(*ASSETS)])
-    assert events_of(changed) == []
+    assert events_of(done) == []
 
 
-def test_arguments_changed_runs_everything(changed):
-    brainsets = [{"pipeline": changed.pipeline, "args": "--gain 2"}]
-    found = events_of(changed, brainsets=brainsets)
+def test_arguments_changed_runs_everything(done):
+    brainsets = [{"pipeline": done.pipeline, "args": "--gain 2"}]
+    found = events_of(done, brainsets=brainsets)
     assert found == sorted(["manifest", *both_steps(*ASSETS)])
-    assert events_of(changed, brainsets=brainsets) == []
+    assert events_of(done, brainsets=brainsets) == []
 
 
 @pytest.mark.parametrize("flag", ["--redownload", "--reprocess"])
-def test_flags_that_ask_for_a_repetition_are_no_change(changed, flag):
-    brainsets = [{"pipeline": changed.pipeline, "args": flag}]
-    assert events_of(changed, brainsets=brainsets) == []
+def test_flags_that_ask_for_a_repetition_are_no_change(done, flag):
+    brainsets = [{"pipeline": done.pipeline, "args": flag}]
+    assert events_of(done, brainsets=brainsets) == []
 
 
 def test_snakemake_can_be_told_to_repeat_a_step(done):
@@ -190,16 +210,16 @@ def test_snakemake_can_be_told_to_repeat_a_step(done):
     assert events_of(done, "--forceall") == sorted(["manifest", *both_steps(*ASSETS)])
 
 
-def test_other_resources_time_outs_and_limits_run_nothing(changed):
+def test_other_resources_time_outs_and_limits_run_nothing(done):
     brainsets = [
         {
-            "pipeline": changed.pipeline,
+            "pipeline": done.pipeline,
             "process": {"mem_mb": 99, "timeout": 77, "runtime": 5, "threads": 2},
             "download": {"mem_mb": 98, "timeout": 76},
             "limit": 3,
         }
     ]
-    assert events_of(changed, brainsets=brainsets, downloads=1) == []
+    assert events_of(done, brainsets=brainsets, downloads=1) == []
 
 
 def test_moved_workflow_and_other_interpreter_run_nothing(done, tmp_path_factory):
@@ -232,9 +252,9 @@ def test_moved_data_run_nothing(done):
     assert done.events() == []
 
 
-def test_deleted_done_runs_that_process(changed):
-    changed.folder().sentinel("b", "DONE").unlink()
-    assert events_of(changed) == processes("b")
+def test_deleted_done_runs_that_process(done):
+    done.folder().sentinel("b", "DONE").unlink()
+    assert events_of(done) == processes("b")
 
 
 def test_deleted_or_damaged_output_is_made_again(changed):

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.helpers.single_kills import MARK, Killer, kind_of, living
+from tests.helpers.sizes import full_size
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="processes are found as Linux shows them"
@@ -183,7 +184,9 @@ def test_whatever_single_process_is_killed_the_next_run_makes_everything_right(
     workspace,
 ):
     seed = int(os.environ.get("KILL_SEED", "20061"))
-    campaign = Campaign(workspace, seed, int(os.environ.get("SINGLE_KILLS", "25")))
+    campaign = Campaign(
+        workspace, seed, int(os.environ.get("SINGLE_KILLS", full_size(8, 25)))
+    )
     rounds = 0
     while not campaign.killer.is_content:
         campaign.round()
