@@ -1,10 +1,10 @@
-"""What a step imports that the import of its pipeline did not.
+"""Preload what steps import that the import of their pipeline did not.
 
 Large packages (mne, say) load their parts when these are first used. Each forked step
 would pay for that again, so a zygote imports them, too, once a step has shown which.
 
 What an import finds around it is part of what it gives, and steps may change that
-first. So a part is learned only from a step that has changed nothing of its
+first. So a part is preloaded only from a step that has changed nothing of its
 surroundings, and only if its package was there when the pipeline was imported:
 whoever imports a whole package within a step may have a reason. A step that was forked
 with such parts and has changed anything does not count: it runs once more, without.
@@ -25,7 +25,7 @@ from brainsets.warm.surroundings import OWN
 
 __all__ = ["Succession", "imported_by_step", "preload"]
 
-# Most steps import the same things; a pipeline whose steps never do is not followed.
+# Most steps import the same things; a pipeline whose steps never do is given up.
 _MAX_SUCCESSORS = 4
 
 
@@ -66,7 +66,7 @@ def _is_installed(name: str) -> bool:
 
 
 class Succession:
-    """What a zygote has left to others, and what has been left to it.
+    """Which kinds of steps a zygote has left to successors, and which one it serves.
 
     Parameters
     ----------
@@ -80,18 +80,18 @@ class Succession:
         self.open()
 
     def open(self) -> None:
-        """Begin to be a process of its own, which has left nothing to anybody yet."""
+        """Start anew in a process that was forked: nothing is left to anybody yet."""
         self.pids: set[int] = set()
         self.ties: dict[int, str] = {}
         self._left: set[str] = set()
 
     def close(self) -> None:
-        """Let go, in a process that was forked, of what its parent holds."""
+        """Close, in a process that was forked, what belongs to its parent."""
         for descriptor in self.ties:
             os.close(descriptor)
-        self.end()
+        self.give_back()
 
-    def may_follow(self, kind: str) -> bool:
+    def may_start(self, kind: str) -> bool:
         """Whether there may be a successor for a kind of step now."""
         return kind not in self.ties.values() and not self.is_exhausted(kind)
 
@@ -99,11 +99,11 @@ class Succession:
         """Whether there will be no more successors for a kind of step."""
         return self._numbers[kind] >= _MAX_SUCCESSORS
 
-    def has_left(self, kind: str) -> bool:
+    def is_served_elsewhere(self, kind: str) -> bool:
         """Whether another process serves a kind of step."""
         return kind in self._left
 
-    def forking(self, kind: str) -> tuple[int, int]:
+    def new_tie(self, kind: str) -> tuple[int, int]:
         """Return both ends of the tie of the successor that is to be forked."""
         self._numbers[kind] += 1
         return os.pipe()
@@ -112,18 +112,18 @@ class Succession:
         """Be a successor from now on."""
         self._own_tie = tie
 
-    def is_ready(self) -> None:
-        """Serve from now on, in the place of the process that this was forked from."""
+    def announce_ready(self) -> None:
+        """Tell the zygote that this process serves from now on."""
         os.write(self._own_tie, b".")
 
-    def end(self) -> None:
+    def give_back(self) -> None:
         """Give back what was left to this process."""
         if self._own_tie >= 0:
             os.close(self._own_tie)
             self._own_tie = -1
 
     def hear(self, tie: int) -> None:
-        """Learn that a successor is ready, or that it has ended."""
+        """Take note that a successor is ready, or that it has ended."""
         kind = self.ties[tie]
         if os.read(tie, 1):
             self._left.add(kind)

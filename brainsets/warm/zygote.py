@@ -47,11 +47,11 @@ from brainsets.warm.zygote_handle import DESCRIPTORS, END, PID
 
 __all__ = ["run_zygote"]
 
-# Kinds of steps whose imports are learned. A download waits most of its time, and is
+# Kinds of steps whose imports are preloaded. A download waits most of its time, and is
 # not to be begun twice.
-_LEARNERS = {"process", "inspect"}
-_MAX_LESSON_BYTES = 1 << 20
-# In case a library has taken the signal of an ended child for itself.
+_KINDS_TO_PRELOAD = {"process", "inspect"}
+_MAX_MESSAGE_BYTES = 1 << 20
+# A library may have replaced the handler of SIGCHLD: children are looked at anyway.
 _POLL_TIMEOUT_MS = 2000
 
 
@@ -85,7 +85,7 @@ def run_zygote(
 
 @dataclass
 class _Step:
-    """A child that was forked, and how to reach its parent, who asked for it."""
+    """A child that was forked, and the socket of the worker that asked for it."""
 
     news: socket.socket
     mark: str
@@ -102,31 +102,31 @@ class _Zygote:
         self._reports, self._printed = reports, printed
         self._generators: list[Callable[[], None]] = []
         self._succession = Succession(channels)
-        # Packages of which this process has imported what only steps have asked for.
-        self._learned: set[str] = set()
+        # Packages of which this process has imported what only steps import.
+        self._preloaded: set[str] = set()
         self._read: set[str] = set()
 
-    def _open(self) -> None:
+    def _set_up(self) -> None:
         """Set up what belongs to this process, and not to one it is forked from."""
         adopt_orphans()
         self._succession.open()
         self._steps: dict[int, _Step] = {}
-        self._taught, self._teacher = socket.socketpair(
+        self._imports_in, self._imports_out = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
-        self._teacher.setblocking(False)
-        self._woken, self._waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._imports_out.setblocking(False)
+        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._handler = signal.signal(signal.SIGCHLD, lambda signum, frame: None)
-        signal.set_wakeup_fd(self._waking)
+        signal.set_wakeup_fd(self._wakeup_write)
 
-    def _close(self) -> None:
-        """Let go of what belongs to the process that this one was forked from."""
+    def _tear_down(self) -> None:
+        """Close what belongs to the process that this one was forked from."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, self._handler or signal.SIG_DFL)
         for step in self._steps.values():
             step.news.close()
-        self._taught.close()
-        for descriptor in (self._waking, self._woken):
+        self._imports_in.close()
+        for descriptor in (self._wakeup_write, self._wakeup_read):
             os.close(descriptor)
         self._succession.close()
 
@@ -140,11 +140,11 @@ class _Zygote:
             sys.stdout.flush()
             sys.stderr.flush()
         except BaseException as error:
-            self._tell(obstacle=f"its import failed ({type(error).__name__})")
+            self._report(obstacle=f"its import failed ({type(error).__name__})")
             return False
         obstacle = safety.obstacle(self._folder)
         if obstacle:
-            self._tell(
+            self._report(
                 obstacle=f"after the import of the pipeline, {obstacle}, which steps "
                 "cannot share; do that in download or process, or set warm: false"
             )
@@ -153,23 +153,22 @@ class _Zygote:
         self._settle()
         # From now on, steps may need it although its server was killed.
         die_with_parent(False)
-        self._tell(stamp=stamp, files=self._files(safety.read))
+        self._report(stamp=stamp, files=self._files(safety.read))
         return True
 
     def _settle(self) -> None:
         # Not before: imports may have handlers and descriptors of their own.
-        self._open()
+        self._set_up()
         outside_modules.remember(self._job.pipeline)
         remember_modules()
         prepare_row_class(self._job.folder.manifest)
         self._surroundings = Surroundings(self._folder, self._read)
         self._descriptors = fork_safety.open_descriptors()
-        # What is there stays there: forked processes need not look for garbage in it,
-        # which would copy it.
+        # The collector of a forked process would write to, and so copy, all objects.
         gc.collect()
         gc.freeze()
 
-    def _tell(self, **report: Any) -> None:
+    def _report(self, **report: Any) -> None:
         os.write(self._reports, json.dumps(report).encode() + b"\n")
 
     def _files(self, read: set[str]) -> list[str]:
@@ -180,7 +179,7 @@ class _Zygote:
         return sorted(code | read)
 
     def serve(self) -> None:
-        """Fork as long as somebody may ask for it."""
+        """Fork steps as long as somebody can ask for one."""
         while self._channels or self._steps:
             callbacks = self._callbacks()
             poll = select.poll()
@@ -188,26 +187,26 @@ class _Zygote:
                 poll.register(descriptor, select.POLLIN)
             ready = {descriptor for descriptor, _ in poll.poll(_POLL_TIMEOUT_MS)}
             for descriptor in callbacks:
-                if descriptor in (ready or {self._woken}):
+                if descriptor in (ready or {self._wakeup_read}):
                     callbacks[descriptor]()
 
     def _callbacks(self) -> dict[int, Callable[[], None]]:
         """Return what is to be done where there is something to read, in order."""
-        todo: dict[int, Callable[[], None]] = {self._woken: self._reap}
+        todo: dict[int, Callable[[], None]] = {self._wakeup_read: self._reap}
         for pid, step in self._steps.items():
             if not step.is_abandoned:
                 todo[step.news.fileno()] = partial(self._end_abandoned, pid, step)
         for tie in self._succession.ties:
             todo[tie] = partial(self._succession.hear, tie)
         for kind, channel in self._channels.items():
-            if not self._succession.has_left(kind):
+            if not self._succession.is_served_elsewhere(kind):
                 todo[channel.fileno()] = partial(self._take, kind, channel)
-        todo[self._taught.fileno()] = self._learn
+        todo[self._imports_in.fileno()] = self._receive_imports
         return todo
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.read(self._woken, 4096)
+            os.read(self._wakeup_read, 4096)
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -239,7 +238,7 @@ class _Zygote:
                 channel, 256, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
-            # A successor was faster.
+            # A successor has taken it.
             return
         if not mark:
             self._channels.pop(kind).close()
@@ -251,12 +250,12 @@ class _Zygote:
             os.close(descriptor)
 
     def _fork(self, kind: str, step: _Step, descriptors: list[int]) -> None:
-        def take() -> None:
+        def begin() -> None:
             step.news.close()
-            self._be_step(kind, *descriptors)
+            self._run_step(kind, *descriptors)
 
         try:
-            pid = fork(take)
+            pid = fork(begin)
         except OSError:
             # No memory, say; whoever asked is told by the end of the socket.
             step.news.close()
@@ -267,8 +266,8 @@ class _Zygote:
         self._steps[pid] = step
         _send(step.news, PID.pack(pid))
 
-    def _be_step(self, kind: str, results: int, start: int, *streams: int) -> None:
-        self._close()
+    def _run_step(self, kind: str, results: int, start: int, *streams: int) -> None:
+        self._tear_down()
         for channel in self._channels.values():
             channel.close()
         os.close(self._reports)
@@ -280,8 +279,8 @@ class _Zygote:
         own = fork_safety.descriptor_identities((1, 2, results))
         end = fast_exit(self._descriptors | own)
 
-        def teach(status: int) -> None:
-            self._teach(kind)
+        def finish(status: int) -> None:
+            self._report_imports(kind)
             end(status)
 
         def task() -> tuple[Callable[[], Any], str]:
@@ -290,7 +289,7 @@ class _Zygote:
                 function, mark = pickle.load(file)
             return partial(self._run_checked, kind, function), mark
 
-        run_child(results, start, task, teach)
+        run_child(results, start, task, finish)
 
     def _run_checked(self, kind: str, function: Callable[[], Any]) -> Any:
         """Run a step; raise RunAgain if it changes what imports of others depend on."""
@@ -305,20 +304,20 @@ class _Zygote:
 
     def _check(self, kind: str) -> None:
         # To look at what was written runs none of the pipeline's code.
-        if self._learned and kind != "inspect":
-            if change := self._surroundings.change(self._learned):
-                self._tell_teacher(kind, None)
+        if self._preloaded and kind != "inspect":
+            if change := self._surroundings.change(self._preloaded):
+                self._send_imports(kind, None)
                 raise RunAgain(change)
 
-    def _teach(self, kind: str) -> None:
+    def _report_imports(self, kind: str) -> None:
         """Tell what a step has imported, if others may import the same."""
-        if kind in _LEARNERS and not self._succession.is_exhausted(kind):
+        if kind in _KINDS_TO_PRELOAD and not self._succession.is_exhausted(kind):
             names = imported_by_step(whole_packages=kind == "inspect")
             if names and not self._surroundings.change():
-                self._tell_teacher(kind, names)
+                self._send_imports(kind, names)
 
-    def _tell_teacher(self, kind: str, names: list[str] | None) -> None:
-        _send(self._teacher, json.dumps([kind, names]).encode())
+    def _send_imports(self, kind: str, names: list[str] | None) -> None:
+        _send(self._imports_out, json.dumps([kind, names]).encode())
 
     def _repeat_printed(self) -> None:
         """Print what the import has printed, as an import in the step would."""
@@ -327,40 +326,40 @@ class _Zygote:
             position += os.write(1, content)
         os.close(self._printed)
 
-    def _learn(self) -> None:
-        self._succeed(*json.loads(self._taught.recv(_MAX_LESSON_BYTES)))
+    def _receive_imports(self) -> None:
+        self._start_successor(*json.loads(self._imports_in.recv(_MAX_MESSAGE_BYTES)))
 
-    def _succeed(self, kind: str, names: list[str] | None) -> None:
+    def _start_successor(self, kind: str, names: list[str] | None) -> None:
         """Fork a successor that imports what a step has imported.
 
-        Without names, give up that kind of step: what was learned does harm.
+        Without names, give up that kind of step: what was preloaded changes results.
         """
         if kind not in self._channels:
             return
         if names is None:
             self._channels.pop(kind).close()
-            self._succession.end()
+            self._succession.give_back()
             return
         names = [name for name in names if name not in sys.modules]
         if not names:
             # This process has come to import them itself, as os.wait4 does.
             remember_modules()
-        if not names or not self._succession.may_follow(kind):
+        if not names or not self._succession.may_start(kind):
             return
-        ours, theirs = self._succession.forking(kind)
+        ours, theirs = self._succession.new_tie(kind)
 
-        def follow() -> None:
+        def begin() -> None:
             os.close(ours)
-            self._be_successor(kind, names, theirs)
+            self._run_successor(kind, names, theirs)
 
         # Where it cannot be forked, this end of its tie says at once that it has ended.
         with contextlib.suppress(OSError):
-            self._succession.pids.add(fork(follow))
+            self._succession.pids.add(fork(begin))
         self._succession.ties[ours] = kind
         os.close(theirs)
 
-    def _be_successor(self, kind: str, names: list[str], tie: int) -> None:
-        self._close()
+    def _run_successor(self, kind: str, names: list[str], tie: int) -> None:
+        self._tear_down()
         self._succession.begin(tie)
         channel = self._channels.pop(kind)
         for other in self._channels.values():
@@ -381,14 +380,14 @@ class _Zygote:
             # Each step goes on importing it by itself.
             return
         self._read |= safety.read
-        self._learned = {*self._learned, *(name.partition(".")[0] for name in names)}
+        self._preloaded |= {name.partition(".")[0] for name in names}
         self._settle()
-        self._tell(files=self._files(safety.read))
-        self._succession.is_ready()
+        self._report(files=self._files(safety.read))
+        self._succession.announce_ready()
         self.serve()
 
 
 def _send(to: socket.socket, message: bytes) -> None:
-    # Where it fails, nobody waits for it any more.
+    # It fails where the receiver has ended.
     with contextlib.suppress(OSError):
         to.send(message)

@@ -44,11 +44,11 @@ def test_parts_of_installed_packages_are_learned_and_whole_ones_where_asked_for(
 @pytest.mark.parametrize("ending", [None, ValueError, SystemExit, KeyboardInterrupt])
 def test_whatever_the_end_of_a_step_it_is_not_believed_after_a_change(ending):
     zygote, told = _Zygote(SimpleNamespace(pipeline=Path("/x/y.py")), {}, -1, -1), []
-    zygote._learned = {"lab"}
+    zygote._preloaded = {"lab"}
     zygote._surroundings = SimpleNamespace(
         watch=lambda: None, change=lambda packages: "a change"
     )
-    zygote._tell_teacher = lambda *lesson: told.append(lesson)
+    zygote._send_imports = lambda *lesson: told.append(lesson)
 
     def step():
         if ending is not None:
@@ -61,17 +61,17 @@ def test_whatever_the_end_of_a_step_it_is_not_believed_after_a_change(ending):
 
 def test_a_kind_of_step_is_taken_back_when_its_successor_ends():
     succession = Succession(["process", "inspect"])
-    ours, theirs = succession.forking("process")
+    ours, theirs = succession.new_tie("process")
     succession.ties[ours] = "process"
-    assert not succession.may_follow("process") and succession.may_follow("inspect")
+    assert not succession.may_start("process") and succession.may_start("inspect")
     os.write(theirs, b".")
     succession.hear(ours)
-    assert succession.has_left("process")
+    assert succession.is_served_elsewhere("process")
     os.close(theirs)
     succession.hear(ours)
     # It has had a reason: there is no other one.
-    assert not succession.has_left("process")
-    assert not succession.may_follow("process") and succession.may_follow("inspect")
+    assert not succession.is_served_elsewhere("process")
+    assert not succession.may_start("process") and succession.may_start("inspect")
 
 
 def test_what_a_zygote_imports_itself_is_told_once_by_its_steps(monkeypatch):
@@ -80,5 +80,5 @@ def test_what_a_zygote_imports_itself_is_told_once_by_its_steps(monkeypatch):
     monkeypatch.setitem(sys.modules, "lab_own", ModuleType("lab_own"))
     assert modules.imported_since() == ["lab_own"]
     zygote = _Zygote(SimpleNamespace(pipeline=Path("/x/y.py")), {"inspect": None}, 0, 0)
-    zygote._succeed("inspect", ["lab_own"])
+    zygote._start_successor("inspect", ["lab_own"])
     assert modules.imported_since() == []
