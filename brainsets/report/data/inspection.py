@@ -10,12 +10,8 @@ import numpy as np
 
 from brainsets.report.data.checks import hints
 from brainsets.report.data.figure import picture
-from brainsets.report.data.readers import (
-    items_of,
-    read_recording,
-    spelled_name,
-    unit_of,
-)
+from brainsets.report.data.layouts.hdf5 import items_of, name_of, unit_of
+from brainsets.report.data.readers import read_recording
 from brainsets.report.data.recording import Recording
 from brainsets.report.data.statistics import Scan, scan
 
@@ -115,8 +111,8 @@ def _field(
 
 def _is_time(dataset: h5py.Dataset) -> bool:
     known = dataset.parent.attrs.get("timekeys")
-    names = [] if known is None else [spelled_name(name) for name in known]
-    return spelled_name(dataset.name).split("/")[-1] in names
+    names = [] if known is None else [name_of(name) for name in known]
+    return name_of(dataset.name).split("/")[-1] in names
 
 
 def _rate(signal: Any) -> float | None:

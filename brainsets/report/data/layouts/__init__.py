@@ -1,0 +1,1 @@
+"""How files of recordings are laid out, a module for each layout."""
