@@ -233,12 +233,13 @@ class Invocation:
             return
         workflow = self._workflow
 
-        def create_report(plugin: Any, settings: Any, *more: Any) -> Any:
-            if not hasattr(settings, "stylesheet_path"):
+        # Snakemake passes all its arguments by name.
+        def create_report(*, report_settings: Any, **others: Any) -> Any:
+            if not hasattr(report_settings, "stylesheet_path"):
                 # Asked for with --reporter: another one than that of --report.
-                plugins = plugin, settings, *more
-                return type(workflow).create_report(workflow, *plugins)
-            write(settings.path, settings.stylesheet_path)
+                others["report_settings"] = report_settings
+                return type(workflow).create_report(workflow, **others)
+            write(report_settings.path, report_settings.stylesheet_path)
 
         workflow.create_report = create_report
 

@@ -100,7 +100,7 @@ def workflow():
         def execute(self):
             return "executed"
 
-        def create_report(self, *plugins):
+        def create_report(self, **plugins):
             return plugins
 
     return Workflow()
@@ -298,10 +298,11 @@ def test_report_of_another_reporter_is_snakemakes(workflow):
     invocation = Invocation(workflow)
     invocation.replace_report(lambda *paths: written.append(paths))
     settings = SimpleNamespace(path="page.html", stylesheet_path=None)
-    workflow.create_report("plugin", settings, "more")
+    # By name, as Snakemake's API does.
+    workflow.create_report(report_plugin="plugin", report_settings=settings)
     assert written == [("page.html", None)]
-    other = SimpleNamespace()
-    assert workflow.create_report("plugin", other, "m") == ("plugin", other, "m")
+    other = {"report_plugin": "plugin", "report_settings": SimpleNamespace()}
+    assert workflow.create_report(**other) == other
     assert len(written) == 1
 
 
