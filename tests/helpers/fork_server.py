@@ -7,6 +7,7 @@ by `forked.py`, which also says what a request is.
 
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -93,10 +94,16 @@ def become_fresh(request: dict) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
-    for fd, name, buffering in ((1, "stdout", -1), (2, "stderr", 1)):
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        # As the interpreter has made the server's.
         old = getattr(sys, name)
-        options = {"encoding": old.encoding, "errors": old.errors, "closefd": False}
-        stream = open(fd, "w", buffering, **options)
+        stream = io.TextIOWrapper(
+            open(fd, "wb", 0 if old.write_through else -1, closefd=False),
+            encoding=old.encoding,
+            errors=old.errors,
+            line_buffering=old.line_buffering,
+            write_through=old.write_through,
+        )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     sys.path[0] = request["cwd"]

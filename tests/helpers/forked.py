@@ -28,6 +28,7 @@ def _server() -> tuple[socket.socket, subprocess.Popen]:
         process = subprocess.Popen(
             [sys.executable, _SERVER, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             # numpy starts no threads, which a fork would lose.
             env={**os.environ, "PYTHONPATH": "", "OPENBLAS_NUM_THREADS": "1"},
             pass_fds=[theirs.fileno()],
