@@ -229,17 +229,19 @@ class Invocation:
         Snakemake's report has what the jobs of its plan left. An asset that is done is
         in no plan, and one that has failed leaves nothing that Snakemake knows of.
         """
-        if not self._can_replace("create_report", "--report writes Snakemake's own"):
+        loss = "--report writes Snakemake's own"
+        if not self._can_replace("create_report", loss):
             return
         workflow = self._workflow
 
-        # Snakemake passes all its arguments by name.
-        def create_report(*, report_settings: Any, **others: Any) -> Any:
-            if not hasattr(report_settings, "stylesheet_path"):
+        def create_report(*args: Any, **kwargs: Any) -> Any:
+            settings = kwargs.get("report_settings")
+            if settings is None:
+                self._warn("create_report with report_settings", loss)
+            if not hasattr(settings, "stylesheet_path"):
                 # Asked for with --reporter: another one than that of --report.
-                others["report_settings"] = report_settings
-                return type(workflow).create_report(workflow, **others)
-            write(report_settings.path, report_settings.stylesheet_path)
+                return type(workflow).create_report(workflow, *args, **kwargs)
+            write(settings.path, settings.stylesheet_path)
 
         workflow.create_report = create_report
 

@@ -164,6 +164,8 @@ def test_report_settings_say_where_the_page_goes():
 
     names = inspect.signature(ReportSettings).parameters
     assert {"path", "stylesheet_path"} <= {*names}
+    # Given by this name, from where Snakemake calls what is replaced.
+    assert "report_settings=report_settings," in inspect.getsource(snakemake.api)
 
 
 def test_output_is_shown_by_a_handler_as_snakemake_has_its_own():
@@ -293,7 +295,7 @@ def test_methods_that_cannot_be_replaced_are_left_alone(workflow, capsys):
     assert "left undone" in said and "--report writes Snakemake's own" in said
 
 
-def test_report_of_another_reporter_is_snakemakes(workflow):
+def test_report_of_another_reporter_is_snakemakes(workflow, capsys):
     written = []
     invocation = Invocation(workflow)
     invocation.replace_report(lambda *paths: written.append(paths))
@@ -303,6 +305,10 @@ def test_report_of_another_reporter_is_snakemakes(workflow):
     assert written == [("page.html", None)]
     other = {"report_plugin": "plugin", "report_settings": SimpleNamespace()}
     assert workflow.create_report(**other) == other
+    assert capsys.readouterr().err == ""
+    # Under other names, Snakemake writes its own.
+    assert workflow.create_report(report=settings) == {"report": settings}
+    assert "--report writes Snakemake's own" in capsys.readouterr().err
     assert len(written) == 1
 
 
