@@ -115,6 +115,7 @@ class _Zygote:
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
         self._imports_out.setblocking(False)
+        # Not a pidfd for each step: clusters have kernels older than Linux 5.3.
         self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._handler = signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         signal.set_wakeup_fd(self._wakeup_write)
