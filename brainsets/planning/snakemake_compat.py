@@ -235,7 +235,7 @@ class Invocation:
         workflow = self._workflow
 
         def create_report(*args: Any, **kwargs: Any) -> Any:
-            settings = kwargs.get("report_settings")
+            settings: Any = kwargs.get("report_settings")
             if settings is None:
                 self._warn("create_report with report_settings", loss)
             if not hasattr(settings, "stylesheet_path"):
