@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -34,9 +35,10 @@ result.textContent = JSON.stringify(told); document.body.append(result);
 """
 
 
-@pytest.fixture
-def page(workspace):
+@pytest.fixture(scope="module")
+def reported(module_workspace):
     """The report of a run of the recorder, some of whose assets fail."""
+    workspace = module_workspace
     rows = [{"id": f"s{n}", "value": n} for n in (10, 2, 1, 30, 4, 5, 6, 7)]
     rows += [{"id": "t", "behave": "text"}, {"id": "bad", "behave": "raise"}]
     pipeline = workspace.copy_pipeline("recorder")
@@ -44,6 +46,12 @@ def page(workspace):
     workspace.run(str(pipeline))
     _, path = snakemake_report(workspace, str(pipeline))
     return path
+
+
+@pytest.fixture
+def page(reported):
+    """A copy of it, to be edited, in the same folder."""
+    return shutil.copy(reported, reported.with_name("copy.html"))
 
 
 def dom(path):
@@ -78,7 +86,7 @@ def test_a_link_to_an_output_opens_it(page):
     assert re.search(f'<details class="output" id="{closed[-1]}" open', dom(page))
 
 
-def test_what_people_see_is_kept(page, workspace):
+def test_what_people_see_is_kept(page):
     """A screenshot of the whole page, to be looked at: .ci/artifacts/report.png."""
     from PIL import Image
 

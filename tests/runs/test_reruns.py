@@ -37,7 +37,7 @@ def prepared():
 @pytest.fixture
 def done(prepared):
     """A brainset of three assets, all DONE, at the path where they were made."""
-    # What tidies up after the last run may still be at it: out of its sight first.
+    # The last run may still be tidying up: its folder goes away at once, then its files.
     with TemporaryDirectory(dir=prepared.parent, ignore_cleanup_errors=True) as past:
         prepared.rename(Path(past) / "here")
     shutil.copytree(prepared.with_name("copy"), prepared, symlinks=True)
