@@ -37,7 +37,7 @@ def prepared():
 @pytest.fixture
 def done(prepared):
     """A brainset of three assets, all DONE, at the path where they were made."""
-    # The last run may still be tidying up: its folder goes away at once, then its files.
+    # The last run may still tidy up: first its folder goes away, at once.
     with TemporaryDirectory(dir=prepared.parent, ignore_cleanup_errors=True) as past:
         prepared.rename(Path(past) / "here")
     shutil.copytree(prepared.with_name("copy"), prepared, symlinks=True)
