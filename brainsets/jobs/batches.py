@@ -16,9 +16,9 @@ from brainsets.errors import BatchError, BrainsetError
 from brainsets.jobs import steps
 from brainsets.jobs.attempts import Forkers
 from brainsets.jobs.job import Job
-from brainsets.shared.batch_plans import Member, read_plan
 from brainsets.shared.locks import release_locks
 from brainsets.shared.state import sentinels
+from brainsets.shared.state.batch_plans import Member, read_plan
 from brainsets.shared.text.lines import asset_title
 from brainsets.shared.times import keep_order, utc_timestamp
 from brainsets.supervision.child import flush_streams

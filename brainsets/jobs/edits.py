@@ -7,19 +7,15 @@ the next run does the step again.
 from typing import Any
 
 from brainsets.jobs.job import Job
-from brainsets.shared.inputs.code import code_hash, code_stamp
+from brainsets.shared.inputs.code import EDITED, code_hash, code_stamp
 from brainsets.supervision.failures import say
 
 __all__ = [
-    "EDITED",
     "args_unless_edited",
     "code_unless_edited",
     "current_code",
     "is_same_download",
 ]
-
-EDITED = "edited while the step ran"
-"""Recorded instead of a hash of what was edited."""
 
 
 def current_code(job: Job) -> tuple[str, str]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainsets.planning.pending import Pending
-from brainsets.shared.batch_plans import Plan, read_plan
 from brainsets.shared.files import remove_file
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifest
+from brainsets.shared.state.batch_plans import Plan, read_plan
 from brainsets.shared.state.sentinels import (
     DONE,
     DOWNLOADED,

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from brainsets.jobs.code import outside_modules
-from brainsets.jobs.edits import EDITED, is_same_download
+from brainsets.jobs.edits import is_same_download
 from brainsets.planning.pending import has_same_imports
 from brainsets.planning.settings import Brainset
 from brainsets.shared.inputs.arguments import recorded
-from brainsets.shared.inputs.code import file_hash
+from brainsets.shared.inputs.code import EDITED, file_hash
 from brainsets.shared.inputs.content_hashes import is_older
 
 

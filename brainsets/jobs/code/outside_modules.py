@@ -15,8 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from brainsets.jobs.code.imported_modules import imported_since
-from brainsets.jobs.edits import EDITED
-from brainsets.shared.inputs.code import code_files, file_hash
+from brainsets.shared.inputs.code import EDITED, code_files, file_hash
 
 __all__ = ["begin", "hash_outside_modules", "remember"]
 

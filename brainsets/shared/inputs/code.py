@@ -8,7 +8,10 @@ from pathlib import Path
 from brainsets.shared.inputs.code_files import code_files, declared_files
 from brainsets.shared.inputs.content_hashes import content_hash
 
-__all__ = ["code_files", "code_hash", "code_stamp", "file_hash"]
+__all__ = ["EDITED", "code_files", "code_hash", "code_stamp", "file_hash"]
+
+EDITED = "edited while the step ran"
+"""Recorded instead of a hash of what was edited."""
 
 
 def code_stamp(path: Path) -> str:
