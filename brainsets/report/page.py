@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,10 +119,14 @@ def _shown(value: object) -> object:
 
     What is HTML already was made by a macro, whose values have passed this function.
     """
-    if hasattr(value, "__html__"):
-        return value
-    text = single_line(value).encode("utf-8", "backslashreplace").decode()
-    return without_secrets(text)
+    is_safe = isinstance(value, (int, float)) or hasattr(value, "__html__")
+    return value if is_safe else _masked(str(value))
+
+
+@lru_cache(maxsize=4096)  # Most cells of a column, and their classes, are alike.
+def _masked(text: str) -> str:
+    line = single_line(text).encode("utf-8", "backslashreplace").decode()
+    return without_secrets(line)
 
 
 def _section(facts: Facts, outputs: Sequence[Output], anchor: str) -> dict[str, Any]:
