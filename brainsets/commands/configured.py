@@ -7,7 +7,7 @@ import yaml
 
 from brainsets.errors import SettingsError
 from brainsets.planning.settings import read_setting
-from brainsets.shared.text.paths import expand_home
+from brainsets.shared.text.user_paths import expand_home
 
 __all__ = ["ROOT", "configured", "configured_folder", "results_folder"]
 

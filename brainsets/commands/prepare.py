@@ -17,9 +17,9 @@ from brainsets.commands.exit_status import exit_status
 from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.state import sentinels
-from brainsets.shared.text.paths import expand_home
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.text.streams import print_to_stderr
+from brainsets.shared.text.user_paths import expand_home
 from brainsets.sources.catalog import find_pipeline
 
 __all__ = ["add_parser", "runner_main"]

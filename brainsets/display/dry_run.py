@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from brainsets.planning.snakemake_compat import TARGET_RULES
 from brainsets.shared.text.lines import asset_title, single_line
 
 __all__ = ["PlannedJobs"]
@@ -38,7 +39,7 @@ class PlannedJobs:
     def add(self, record: Any) -> bool:
         """Add a job, from its log record; False if it is none of the workflow's."""
         rule, wildcards = record.rule_name, record.wildcards or {}
-        if rule == "all":
+        if rule in TARGET_RULES:
             return True
         if "brainset" not in wildcards:
             return False

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brainsets.jobs.edits import is_same_download
+from brainsets.jobs.edits_meanwhile import is_same_download
 from brainsets.jobs.full_disk import write_on_full_disk
 from brainsets.jobs.handoffs import handoff
 from brainsets.jobs.job import Job

@@ -10,15 +10,19 @@ from brainsets.errors import BrainsetError, ManifestError, PipelineError
 from brainsets.jobs.code.loading import load_pipeline, parsed_args
 from brainsets.jobs.code.outside_modules import hash_outside_modules
 from brainsets.jobs.column_advice import replacement_advice
-from brainsets.jobs.edits import args_unless_edited, code_unless_edited, current_code
+from brainsets.jobs.edits_meanwhile import (
+    args_unless_edited,
+    code_unless_edited,
+    current_code,
+)
 from brainsets.jobs.job import Job
-from brainsets.jobs.process_setup import set_up_process
+from brainsets.jobs.job_process import set_up_process
 from brainsets.shared.files import remove_file, write_atomically
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_listing
 from brainsets.shared.manifest_schema import FORMAT, schema_path
 from brainsets.shared.state import sentinels
-from brainsets.shared.text import cells
+from brainsets.shared.text import manifest_cells as cells
 from brainsets.shared.text.asset_names import AssetNames, asset_name
 from brainsets.shared.text.escapes import escape
 from brainsets.shared.times import keep_order, utc_timestamp

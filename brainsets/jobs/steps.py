@@ -12,7 +12,7 @@ from brainsets.jobs.attempts import Attempt, Forkers
 from brainsets.jobs.code.imported_modules import versions
 from brainsets.jobs.code.loading import code_in_memory, load_pipeline, parsed_args
 from brainsets.jobs.code.outside_modules import hash_outside_modules
-from brainsets.jobs.edits import (
+from brainsets.jobs.edits_meanwhile import (
     args_unless_edited,
     code_unless_edited,
     current_code,
@@ -26,10 +26,10 @@ from brainsets.jobs.handoffs.instance_state import (
     snapshot,
 )
 from brainsets.jobs.job import Job
+from brainsets.jobs.job_process import set_up_process
 from brainsets.jobs.outputs.inspection import inspected_outputs, is_quickly_inspected
 from brainsets.jobs.outputs.publishing import publish
 from brainsets.jobs.outputs.staging import Staging, fresh_staging
-from brainsets.jobs.process_setup import set_up_process
 from brainsets.jobs.return_values import check_download_has_run, check_process_has_run
 from brainsets.shared.inputs.raw_data import has_failed_later, looks_missing
 from brainsets.shared.locks import current_run, lock_asset

@@ -28,7 +28,7 @@ from brainsets.planning.pending import Pending, needs_listing, pending_assets
 from brainsets.planning.settings import Brainset, Settings
 from brainsets.shared.files import is_regular
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.inputs.raw_folder import why_unusable
+from brainsets.shared.inputs.raw_folder_check import why_unusable
 from brainsets.shared.locks import conflicting_run, lock_run
 from brainsets.shared.manifest import Manifest, Manifests
 from brainsets.shared.state.sentinels import DONE, DOWNLOADED, read_sentinel

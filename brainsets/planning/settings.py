@@ -22,8 +22,8 @@ from brainsets.shared.inputs.arguments import literal_secrets, named_files, reco
 from brainsets.shared.inputs.content_hashes import is_older
 from brainsets.shared.selection import Selection
 from brainsets.shared.text.lines import single_line
-from brainsets.shared.text.paths import expand_home
 from brainsets.shared.text.secrets import without_secrets
+from brainsets.shared.text.user_paths import expand_home
 from brainsets.sources.catalog import find_pipeline
 from brainsets.sources.pipeline_file import PipelineSource
 from brainsets.sources.published import PublishedPipeline

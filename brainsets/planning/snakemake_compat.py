@@ -23,7 +23,10 @@ from typing import Any, TextIO, TypeVar
 from brainsets.errors import SettingsError
 from brainsets.planning.batches import Capacity
 
-__all__ = ["Invocation", "cache_signature", "end_on_sigterm"]
+__all__ = ["Invocation", "TARGET_RULES", "cache_signature", "end_on_sigterm"]
+
+TARGET_RULES = {"all", "everything"}
+"""Those of our rules that ask for all that is selected."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -138,7 +141,7 @@ class Invocation:
         """Whether only a part of what is selected was asked for."""
         names = ("until", "omit_from", "batch")
         parts = any(self._get(f"dag_settings.{name}") for name in names)
-        others = {*(self._get("dag_settings.targets") or ())} - {"all"}
+        others = {*(self._get("dag_settings.targets") or ())} - TARGET_RULES
         return bool(parts or others or self._get("touch"))
 
     @property

@@ -2,7 +2,7 @@
 
 ``manifest.tsv`` is the source of truth: one line of column names, one line per asset,
 the index first. ``manifest.schema.json`` beside it gives the type of each column (see
-`brainsets.shared.text.cells`) and says which pipeline code and arguments listed it.
+`brainsets.shared.text.manifest_cells`), and which code and arguments the list is of.
 Reading needs the standard library only, so planning a run imports no pandas.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from brainsets.errors import ManifestError
 from brainsets.shared.files import is_regular, read_regular
 from brainsets.shared.manifest_schema import Column, read_columns, schema_path
-from brainsets.shared.text import cells
+from brainsets.shared.text import manifest_cells as cells
 from brainsets.shared.text.asset_names import AssetNames, asset_name, decoded_id
 from brainsets.shared.text.escapes import escape
 

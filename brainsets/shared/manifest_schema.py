@@ -7,7 +7,7 @@ from typing import Any
 
 from brainsets.errors import ManifestError
 from brainsets.shared.files import read_object
-from brainsets.shared.text import cells
+from brainsets.shared.text import manifest_cells as cells
 from brainsets.shared.text.lines import cut_middle
 
 __all__ = ["FORMAT", "Column", "read_columns", "read_listing", "schema_path"]

@@ -10,8 +10,8 @@ from os.path import isdir, isfile
 from pathlib import Path
 
 from brainsets.errors import SettingsError
-from brainsets.shared.text.paths import expand_home
 from brainsets.shared.text.suggestions import did_you_mean
+from brainsets.shared.text.user_paths import expand_home
 from brainsets.sources.pipeline_file import PipelineSource
 from brainsets.sources.published import PACKAGES, Package, PublishedPipeline
 

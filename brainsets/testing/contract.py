@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.shared.manifest import Manifest
-from brainsets.shared.text import cells
+from brainsets.shared.text import manifest_cells as cells
 from brainsets.testing.contents import differences
 from brainsets.testing.trial import ROOT, Evidence, Failure, Run, Trial
 

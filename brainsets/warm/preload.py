@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from brainsets.jobs.code.imported_modules import imported_since, remembered_packages
-from brainsets.warm.surroundings import OWN
+from brainsets.warm.state_changes import OWN
 
 __all__ = ["Succession", "imported_by_step", "preload"]
 

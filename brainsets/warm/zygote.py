@@ -26,7 +26,7 @@ from brainsets.jobs.code import outside_modules
 from brainsets.jobs.code.imported_modules import remember_modules
 from brainsets.jobs.code.loading import keep_in_memory
 from brainsets.jobs.job import Job
-from brainsets.jobs.process_setup import set_up_process
+from brainsets.jobs.job_process import set_up_process
 from brainsets.shared.manifest import prepare_row_class
 from brainsets.shared.processes import die_with_parent
 from brainsets.supervision.child import (
@@ -42,7 +42,7 @@ from brainsets.warm import fork_safety
 from brainsets.warm.fast_exit import fast_exit
 from brainsets.warm.fork_safety import ForkSafety, unseeded_numpy
 from brainsets.warm.preload import Succession, imported_by_step, preload
-from brainsets.warm.surroundings import Surroundings, random_states
+from brainsets.warm.state_changes import Surroundings, random_states
 from brainsets.warm.zygote_handle import DESCRIPTORS, END, PID
 
 __all__ = ["run_zygote"]

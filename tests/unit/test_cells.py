@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from brainsets.shared.text import cells
+from brainsets.shared.text import manifest_cells as cells
 
 # Time says nothing here: the machine may be busy with whole runs of Snakemake.
 

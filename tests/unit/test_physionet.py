@@ -14,7 +14,7 @@ pytest.importorskip("requests", reason="downloads are done with requests")
 from brainsets.archives.downloads import download_file
 from brainsets.archives.physionet import Listing, file_url, read_listing
 from brainsets.errors import DownloadError
-from brainsets.shared.text.cells import column, parse
+from brainsets.shared.text.manifest_cells import column, parse
 
 SEGMENTED = "s1/4 2 100 30\ns1_layout 0\ns1_0001 10\n~ 10\ns1_0002 10\n"
 # Two signals in one file, and a file of another name

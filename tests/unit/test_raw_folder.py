@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from brainsets.errors import SettingsError
-from brainsets.jobs.process_setup import set_up_process
+from brainsets.jobs.job_process import set_up_process
 from brainsets.planning.settings import read_settings
-from brainsets.shared.inputs.raw_folder import why_unusable
+from brainsets.shared.inputs.raw_folder_check import why_unusable
 
 
 def link(folder):

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainsets.warm.surroundings import Surroundings, random_states
+from brainsets.warm.state_changes import Surroundings, random_states
 
 VARIABLE = ContextVar("VARIABLE")
 HERE = Path(__file__).parent

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from brainsets.errors import UnfinishedError
+from brainsets.planning.final_check import check_nothing_undone
 from brainsets.planning.run import Run
-from brainsets.planning.undone import check_nothing_undone
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest_schema import schema_path
 from brainsets.shared.selection import Selection

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from brainsets.jobs.code import outside_modules
-from brainsets.jobs.edits import is_same_download
+from brainsets.jobs.edits_meanwhile import is_same_download
 from brainsets.planning.pending import has_same_imports
 from brainsets.planning.settings import Brainset
 from brainsets.shared.inputs.arguments import recorded

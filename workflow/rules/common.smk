@@ -10,7 +10,7 @@ from pathlib import Path
 from brainsets.display.install import show_display, show_outcome_at_exit
 from brainsets.planning.batches import BATCH_PATTERN
 from brainsets.planning.job_values import JobValues
-from brainsets.planning.process_setup import (
+from brainsets.planning.snakemake_process import (
     collect_garbage_rarely,
     exit_on_user_error,
     write_report,
@@ -18,7 +18,7 @@ from brainsets.planning.process_setup import (
 from brainsets.planning.run import Run
 from brainsets.planning.settings import advice, read_settings
 from brainsets.planning.snakemake_compat import Invocation, end_on_sigterm
-from brainsets.planning.undone import check_nothing_undone
+from brainsets.planning.final_check import check_nothing_undone
 from brainsets.shared.state.summary import summarize_run
 from brainsets.shared.text.asset_names import NAME_PATTERN
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from brainsets.errors import HandoffError
-from brainsets.jobs.handoffs import old_handoff
+from brainsets.jobs.handoffs import handoff_version_1 as old_handoff
 from brainsets.jobs.handoffs.raw_files import RawData, raw_data
 from brainsets.shared.files import write_atomically
 from brainsets.shared.inputs.raw_data import first_change

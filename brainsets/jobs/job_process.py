@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brainsets.errors import SettingsError
 from brainsets.jobs.job import Job
-from brainsets.shared.inputs.raw_folder import why_unusable
+from brainsets.shared.inputs.raw_folder_check import why_unusable
 
 __all__ = ["set_up_process"]
 
