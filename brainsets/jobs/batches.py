@@ -134,7 +134,6 @@ class _Batch:
         self.members: list[Member] = self._ordered(plan["members"])
         self.retries: int = plan["retries"]
         self._parent = os.getppid()
-        self._streams = os.dup(1), os.dup(2)
 
     def _ordered(self, members: list[Member]) -> list[Member]:
         """Return members in the order in which they are run.
@@ -180,6 +179,8 @@ class _Batch:
             # A later run has removed it: this raises the error that says so.
             read_plan(self._plan_file)
         job = replace(self.job, asset=member["name"])
+        # Not for longer: a worker of the warm server runs many batches.
+        streams = os.dup(1), os.dup(2)
         self._write_to_log(member)
         try:
             status = self._step(job, self._forkers)
@@ -187,8 +188,9 @@ class _Batch:
             say_error(traceback.format_exc())
             status = 1
         flush_streams()
-        for number, stream in zip((1, 2), self._streams):
+        for number, stream in zip((1, 2), streams):
             os.dup2(stream, number)
+            os.close(stream)
         release_locks()
         if status:
             self.say(member, f"ended with exit status {status}")

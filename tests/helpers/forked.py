@@ -4,6 +4,7 @@ A request is a message with the arguments, the folder and the environment, and t
 descriptors: what is to be stdout and stderr, and a socket for the answers.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -67,7 +68,8 @@ def run_snakemake(
             _is_ready(answers, deadline)
             status = int(answers.recv(64))
         except BaseException:
-            os.killpg(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
             raise
     text = b"".join(parts).decode()
     return status, text.replace("\r\n", "\n").replace("\r", "\n")
@@ -76,6 +78,8 @@ def run_snakemake(
 def _is_ready(file, deadline: float) -> bool:
     """Wait until there is something to read, or its end."""
     left_s = max(deadline - time.monotonic(), 0)
-    if not select.select([file], [], [], left_s)[0]:
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    if not poll.poll(1000 * left_s):
         raise TimeoutError("the run goes on and on")
     return True

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -259,6 +260,7 @@ def test_any_key_of_a_wrong_type_is_borne(tmp_path, value):
             (workflow / file).write_text(json.dumps({**record, key: value}))
             look_at_all(run)
         (workflow / file).write_text(whole[file])
+    release_locks()
 
 
 @pytest.mark.parametrize("content", ODD_CONTENTS, ids=range(len(ODD_CONTENTS)))
@@ -512,3 +514,19 @@ def test_long_ids_are_shown_by_their_ends():
     shown = asset_title("a" * 10**7 + "\x1b" * 3 + "z")
     assert len(shown) <= 120 and shown[0] == "a" and shown[-1] == "z"
     assert "\x1b" not in shown and "…" in shown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts files as Linux shows them")
+def test_a_worker_that_runs_many_batches_keeps_no_file_open(tmp_path):
+    def download_asset(job, forkers):
+        return 0
+
+    def run_batch():
+        batch = _Batch(job_of(run), download_asset, None)
+        assert batch.members and all(map(batch.run, batch.members))
+
+    run = make(tmp_path)
+    run_batch()
+    before = os.listdir("/proc/self/fd")
+    run_batch()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
