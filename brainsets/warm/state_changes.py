@@ -26,6 +26,18 @@ __all__ = ["OWN", "Surroundings", "random_states"]
 _PASSING = {"os.putenv", "os.unsetenv", "os.chdir"}
 # Python sets these anew, in a process that was forked and in main programs; and we do.
 OWN = {"__main__", "__mp_main__", "threading", "brainsets"}
+# What Python and Cython know of modules and classes, and nobody sets. To look at it is
+# to copy half of the memory that all settings are in. `__path__` is not among it, as it
+# says where parts of a package are imported from.
+_NO_SETTINGS = {
+    "__annotations__",
+    "__builtins__",
+    "__dataclass_fields__",
+    "__loader__",
+    "__pyx_capi__",
+    "__spec__",
+    "__test__",
+}
 # Options stand in dictionaries of dictionaries, and in attributes of objects.
 _DEPTH = 4
 # What holds more is data, or a cache.
@@ -74,8 +86,7 @@ class Surroundings:
             if package in sys.stdlib_module_names:
                 continue
             for key, value in before.items():
-                # What Python knows of a module is no setting.
-                if not key.startswith("__"):
+                if key not in _NO_SETTINGS:
                     contents.extend(_contents(value, self._seen))
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:

@@ -55,6 +55,7 @@ class Options(dict):
         return super().__getitem__(key)
 
 
+LAB.__path__, LAB.__all__, LAB.__config__ = ["/lab"], ["STEPS"], {"mode": "usual"}
 LAB.OPTIONS = Options(backend="auto")
 LAB.SETTINGS, LAB.NAMES, LAB.LOCAL = Settings(), {"usual"}, threading.local()
 LAB.LOCAL.mode = "usual"
@@ -133,6 +134,11 @@ CHANGES = {
     "settings of lab_notes, on an object": lambda: setattr(LAB.SETTINGS, "mode", "x"),
     "settings of lab_notes, of a thread": lambda: setattr(LAB.LOCAL, "mode", "x"),
     "settings of lab_notes, deep": lambda: LAB.SETTINGS.table["x"][0].append("x"),
+    "settings of lab_notes, where its parts are": lambda: LAB.__path__.append("/other"),
+    "settings of lab_notes, what a star means": lambda: LAB.__all__.append("TABLE"),
+    "settings of lab_notes, under a name of Python's": lambda: LAB.__config__.update(
+        mode="x"
+    ),
     "settings of pandas, deep": lambda: pd.set_option(
         "io.excel.xlsx.reader", "openpyxl"
     ),
