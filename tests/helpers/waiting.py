@@ -3,9 +3,16 @@
 import time
 
 
+def within(seconds, condition):
+    """Whether a condition comes to hold within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def wait_for(condition, seconds=60.0):
     """Return when a condition holds; fail if it does not within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
+    assert within(seconds, condition), "it did not come to pass"

@@ -1,10 +1,13 @@
-"""How many assets a job gets, and what a plan says."""
+"""How many assets a job gets, what a plan says, and what is left of following it."""
 
 import json
+import os
+import sys
 
 import pytest
 
 from brainsets.errors import BatchError
+from brainsets.jobs.batches import _Batch
 from brainsets.planning.batches import (
     Batch,
     Capacity,
@@ -20,6 +23,7 @@ from brainsets.planning.pending import Pending
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.manifest_schema import schema_path
+from tests.helpers.whole_brainset import job_of, make
 
 
 @pytest.fixture
@@ -100,3 +104,19 @@ def test_a_plan_is_read_by_jobs_as_it_was_made(folder):
     remove_batches(folder, set())
     with pytest.raises(BatchError, match="a later run has planned its assets anew"):
         read_batch(folder, "a" * 16)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts files as Linux shows them")
+def test_a_worker_that_runs_many_batches_keeps_no_file_open(tmp_path):
+    def download_asset(job, forkers):
+        return 0
+
+    def run_batch():
+        batch = _Batch(job_of(run), download_asset, None)
+        assert batch.members and all(map(batch.run, batch.members))
+
+    run = make(tmp_path)
+    run_batch()
+    before = os.listdir("/proc/self/fd")
+    run_batch()
+    assert len(os.listdir("/proc/self/fd")) == len(before)

@@ -22,15 +22,10 @@ from brainsets.errors import DownloadError
 from brainsets.supervision.failures import failure_from_exception
 from tests.helpers.workspace import ROOT
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 CONTENT = random.Random(7).randbytes(1_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch):
-    """Let nobody wait, and let no proxy of this machine come between."""
-    monkeypatch.setenv("BRAINSETS_RETRY_WAIT_S", "0")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
 @pytest.fixture

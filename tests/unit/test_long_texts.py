@@ -11,6 +11,7 @@ from brainsets.errors import PipelineError
 from brainsets.jobs.tracker import StatusTracker
 from brainsets.pipeline import BrainsetPipeline
 from brainsets.shared.state.status import BrainsetStatus, failure_text
+from brainsets.shared.text.lines import asset_title
 from brainsets.supervision.failures import (
     failure_from_exception,
     failure_from_parent,
@@ -74,3 +75,9 @@ def test_workers_of_process_get_a_copy_that_tells_nothing_and_a_handoff_none():
     tracker.may_be_copied = True
     pickle.loads(pickle.dumps(tracker)).update_status.remote("a", "at work")
     assert written == []
+
+
+def test_long_ids_are_shown_by_their_ends():
+    shown = asset_title("a" * 10**7 + "\x1b" * 3 + "z")
+    assert len(shown) <= 120 and shown[0] == "a" and shown[-1] == "z"
+    assert "\x1b" not in shown and "…" in shown

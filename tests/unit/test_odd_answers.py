@@ -1,18 +1,13 @@
 """Whatever a server answers: the file as it is named, or one kind of error."""
 
 import base64
-import errno
 import gzip
 import hashlib
 import itertools
-import os
-import stat
 import time
 import zlib
 
 import pytest
-
-from tests.helpers.raw_server import RawServer, answer
 
 pytest.importorskip("requests", reason="downloads are done with requests")
 
@@ -23,33 +18,29 @@ from brainsets.archives.downloads import RETRIES, download_file
 from brainsets.archives.responses import retry_after_s
 from brainsets.errors import DownloadError
 from brainsets.supervision.failures import failure_from_exception
-from tests.helpers.archive_server import ArchiveServer
+from tests.helpers.raw_answers import (
+    CONTENT,
+    CUT,
+    LENGTH,
+    SHA256,
+    SHORT,
+    START,
+    fetched,
+    moved,
+    nothing_in,
+    piece,
+    rest,
+)
+from tests.helpers.raw_server import RawServer, answer
 
-CONTENT = bytes(range(256)) * 4
-LENGTH = len(CONTENT)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch):
-    monkeypatch.setenv("BRAINSETS_RETRY_WAIT_S", "0")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "raw" / "a.edf"
 
 
 def chunked(*chunks, end=b"0\r\n\r\n"):
     body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + end
     return answer(body, "Transfer-Encoding: chunked", length=False)
-
-
-def piece(text, body=CONTENT, *lines):
-    line = f"Content-Range: {text}"
-    return answer(body, line, *lines, status="206 Partial Content")
 
 
 def digest_of(name, content=CONTENT):
@@ -63,7 +54,6 @@ def packed(content=CONTENT, coding="gzip", body=None):
 
 WRONG_MD5 = digest_of("md5", b"another file")
 WHOLE = f"bytes 0-{LENGTH - 1}/{LENGTH}"
-
 GOOD = {
     "as it should be": answer(CONTENT),
     "chunked": chunked(CONTENT[:10], CONTENT[10:]),
@@ -93,7 +83,7 @@ MAY_PASS = {
     "pieces": answer(
         CONTENT, "Content-Type: multipart/byteranges", status="206 Partial Content"
     ),
-    "short": answer(CONTENT)[:-1],
+    "short": SHORT,
     "short of a range": answer(CONTENT, f"Content-Range: bytes 0-9/{LENGTH + 5}"),
     "length twice, other": answer(CONTENT, "Content-Length: 7"),
     "length that is negative": answer(CONTENT, "Content-Length: -1", length=False),
@@ -129,10 +119,6 @@ MAY_PASS = {
 }
 
 
-def moved(to, *lines, status="302 Found"):
-    return answer(b"", f"Location: {to}", *lines, status=status)
-
-
 REFUSED = {
     "moved nowhere": answer(b"", status="302 Found"),
     "moved in a circle": moved("/b"),
@@ -166,21 +152,8 @@ REFUSED = {
         CONTENT, f"x-goog-hash: crc32c=AAAAAA==,md5={WRONG_MD5}"
     ),
 }
-
 # An address without a host is taken for one on the same.
 ROUND = ("moved in a circle", "moved to no host")
-
-
-def fetched(answers, path, **named):
-    with RawServer(answers) as server:
-        try:
-            return download_file(f"{server.url}a.edf", path, **named), server
-        except DownloadError as error:
-            return error, server
-
-
-def nothing_in(folder):
-    return not folder.exists() or not list(folder.iterdir())
 
 
 @pytest.mark.parametrize("named", [{}, {"sha256": SHA256, "size": LENGTH}], ids=str)
@@ -256,15 +229,6 @@ def test_stream_without_an_end_is_left_when_it_is_too_long(path):
     endless = [itertools.chain([start], more) for _ in range(2)]
     got, _ = fetched(endless, path, size=LENGTH)
     assert f"more than {LENGTH} bytes" in str(got)
-
-
-CUT = answer(CONTENT, 'ETag: "1"')[:-600]
-START = LENGTH - 600
-
-
-def rest(total=LENGTH, start=START, body=None, *lines):
-    body = CONTENT[start:] if body is None else body
-    return piece(f"bytes {start}-{start + len(body) - 1}/{total}", body, *lines)
 
 
 @pytest.mark.parametrize(
@@ -348,9 +312,9 @@ def test_slow_server_that_goes_on_is_waited_for(path, monkeypatch):
 
     def slow():
         yield answer(CONTENT)[:-LENGTH]
-        for piece in body:
+        for part in body:
             time.sleep(0.02)
-            yield piece
+            yield part
 
     got, server = fetched([slow()], path)
     assert got == path and len(server.requests) == 1
@@ -371,49 +335,6 @@ def test_byte_a_try_is_no_progress(path):
     assert failure_from_exception(got)["transient"]
 
 
-@pytest.mark.parametrize(
-    "url", [None, 5, b"http://h/", "", "a.edf", "file:///etc/passwd", "//h/a", "http:"]
-)
-def test_address_that_is_none_is_told(path, url):
-    with pytest.raises(DownloadError, match="this cannot be fetched") as refusal:
-        download_file(url, path)
-    assert refusal.value.__cause__ is None and nothing_in(path.parent)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://h\u00e4:p@[::1",
-        "http://\ud800/",
-        "http://a:1e9/",
-        "http://-\u2603.invalid:99999/",
-    ],
-)
-def test_address_that_nobody_can_read_is_told(path, url):
-    with pytest.raises(DownloadError):
-        download_file(url, path)
-
-
-@pytest.mark.parametrize("sha256", ["", "abc", SHA256[:-1], float("nan"), 5])
-def test_checksum_that_is_none_is_told(path, sha256):
-    with pytest.raises(DownloadError, match="give 64 hexadecimal digits"):
-        download_file("http://127.0.0.1/", path, sha256=sha256)
-
-
-@pytest.mark.parametrize("size", [-1, "5", float("nan"), 1.5])
-def test_size_that_is_none_is_told(path, size):
-    with pytest.raises(DownloadError, match="give a number of bytes"):
-        download_file("http://127.0.0.1/", path, size=size)
-
-
-@pytest.mark.parametrize("text", ["nan", "-1", "soon", "inf"])
-@pytest.mark.parametrize("name", ["BRAINSETS_RETRY_WAIT_S", "BRAINSETS_STALL_S"])
-def test_time_that_is_none_is_told(path, monkeypatch, name, text):
-    monkeypatch.setenv(name, text)
-    got, _ = fetched([MAY_PASS["short"]], path)
-    assert str(got).startswith(f"{name} is {text!r}")
-
-
 @given(st.text() | st.integers().map(str) | st.datetimes().map(str))
 def test_time_to_come_back_is_read_or_not_there(text):
     assert 0 <= retry_after_s(text) < 1e13
@@ -426,153 +347,3 @@ def test_no_bytes_end_in_another_error(tmp_path_factory, pieces, is_http):
     path = tmp_path_factory.mktemp("raw") / "a.edf"
     got, _ = fetched([start + b"\r\n".join(pieces)], path)
     assert got == path or isinstance(got, DownloadError)
-
-
-# What must not be seen, where it is in the address.
-SECRET = "hunter2XY"
-ADDRESSES = [
-    f"http://user:{SECRET}@{{host}}/a.edf",
-    f"http://{SECRET}@{{host}}/a.edf",
-    f"http://{{host}}/a.edf?X-Amz-Signature={SECRET}&b=1",
-    f"http://{{host}}/a.edf?token={SECRET}",
-    f"http://user:{SECRET}@{{host}}:99999/a.edf",
-    f"http://user:{SECRET}@[::bad/a.edf",
-    f"ftp://user:{SECRET}@{{host}}/a.edf",
-]
-
-
-@pytest.mark.parametrize("kind", ["404", "503", "short", "moved", "digest", "gone"])
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_secret_of_an_address_is_told_nobody(path, address, kind):
-    answers = {
-        "404": answer(status="404 Not Found"),
-        "503": answer(status="503 Busy"),
-        "short": MAY_PASS["short"],
-        "moved": moved(f"http://user:{SECRET}@127.0.0.1:1/?sig={SECRET}"),
-        "digest": answer(CONTENT + b"x"),
-        "gone": b"",
-    }
-    told = []
-    with RawServer([answers[kind]]) as server:
-        host = server.url.removeprefix("http://").rstrip("/")
-        with pytest.raises(DownloadError) as error:
-            url = address.replace("{host}", host)
-            download_file(url, path, sha256=SHA256, report=told.append)
-    seen = [error.value]
-    while behind := seen[-1].__cause__ or seen[-1].__context__:
-        seen.append(behind)
-    assert SECRET not in "".join(f"{each} {each!r}" for each in [*seen, *told])
-
-
-def test_password_goes_to_the_server_that_it_is_for(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    (tmp_path / "netrc").write_text("machine localhost login me password pw\n")
-    with RawServer([answer(CONTENT)]) as other, RawServer([moved(other.url)]) as first:
-        url = first.url.replace("127.0.0.1", "localhost")
-        download_file(f"{url}a.edf", path)
-    assert b"Authorization: Basic" in first.requests[0]
-    assert b"Authorization" not in other.requests[0]
-
-
-def test_moved_file_is_followed_with_what_is_asked_of_it(path):
-    with RawServer([CUT, rest()]) as other:
-        with RawServer([moved(f"{other.url}x", status="307 There")]) as first:
-            download_file(f"{first.url}a.edf", path, sha256=SHA256)
-    assert b"Range: bytes=" in other.requests[1]
-
-
-@pytest.fixture
-def server(tmp_path):
-    folder = tmp_path / "archive"
-    folder.mkdir()
-    (folder / "a.edf").write_bytes(CONTENT)
-    with ArchiveServer(folder) as server:
-        yield server
-
-
-@pytest.mark.parametrize("sha256", [None, SHA256])
-@pytest.mark.parametrize("kind", ["link", "hard", "dangling", "pipe", "folder"])
-def test_nothing_is_written_through_what_lies_at_the_part(server, path, kind, sha256):
-    path.parent.mkdir()
-    part, elsewhere = path.with_name("a.edf.part"), path.with_name("precious")
-    elsewhere.write_bytes(b"precious")
-    if kind == "link":
-        part.symlink_to(elsewhere)
-    elif kind == "dangling":
-        part.symlink_to(path.with_name("nothing"))
-    elif kind == "hard":
-        os.link(elsewhere, part)
-    elif kind == "pipe":
-        os.mkfifo(part)
-    else:
-        (part / "within").mkdir(parents=True)
-    download_file(f"{server.url}a.edf", path, sha256=sha256)
-    assert path.read_bytes() == CONTENT and path.lstat().st_nlink == 1
-    assert elsewhere.read_bytes() == b"precious"
-    left = {"a.edf", "precious"} | ({"a.edf.part"} if kind == "folder" else set())
-    assert {p.name for p in path.parent.iterdir()} == left
-
-
-def test_link_is_replaced_by_the_file_and_not_followed(server, path):
-    annex = path.parent / "annex" / "content"
-    annex.parent.mkdir(parents=True)
-    annex.write_bytes(b"another version")
-    path.symlink_to(annex)
-    umask = os.umask(0o027)
-    try:
-        download_file(f"{server.url}a.edf", path, sha256=SHA256)
-    finally:
-        os.umask(umask)
-    assert not path.is_symlink() and path.read_bytes() == CONTENT
-    assert annex.read_bytes() == b"another version"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-
-def test_folder_in_place_of_the_file_is_told_before_it_is_asked_for(server, path):
-    path.mkdir(parents=True)
-    with pytest.raises(IsADirectoryError, match="a.edf"):
-        download_file(f"{server.url}a.edf", path)
-    assert not server.asked
-
-
-@pytest.mark.parametrize("sha256", [None, SHA256])
-def test_full_disk_is_told_as_that(server, path, sha256, monkeypatch):
-    from brainsets.archives.partial_file import Part
-
-    def full(part, data):
-        part.file.write(data[:100])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Part, "append", full)
-        with pytest.raises(OSError, match="No space left on device"):
-            download_file(f"{server.url}a.edf", path, sha256=sha256)
-    left = [] if sha256 is None else ["a.edf.part"]
-    assert [p.name for p in path.parent.iterdir()] == left
-    download_file(f"{server.url}a.edf", path, sha256=sha256)
-    assert path.read_bytes() == CONTENT
-
-
-def test_name_that_is_too_long_is_told(server, tmp_path):
-    with pytest.raises(OSError, match="File name too long"):
-        download_file(f"{server.url}a.edf", tmp_path / ("a" * 300))
-    with pytest.raises(OSError, match="Invalid argument"):
-        download_file(f"{server.url}a.edf", tmp_path / "a\0b")
-
-
-def test_part_of_somebody_else_is_left_alone(server, path, monkeypatch):
-    path.parent.mkdir()
-    path.with_name("a.edf.part").write_bytes(b"of another user")
-    opened = os.open
-
-    def as_another_user(name, flags, mode=0o777, **named):
-        if str(name).endswith("a.edf.part"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(name))
-        return opened(name, flags, mode, **named)
-
-    monkeypatch.setattr(os, "open", as_another_user)
-    download_file(f"{server.url}a.edf", path, sha256=SHA256)
-    monkeypatch.undo()
-    assert path.read_bytes() == CONTENT
-    assert {p.name for p in path.parent.iterdir()} == {"a.edf", "a.edf.part"}
-    assert path.with_name("a.edf.part").read_bytes() == b"of another user"

@@ -16,15 +16,11 @@ from brainsets.archives.physionet import Listing, file_url, read_listing
 from brainsets.errors import DownloadError
 from brainsets.shared.text.manifest_cells import column, parse
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 SEGMENTED = "s1/4 2 100 30\ns1_layout 0\ns1_0001 10\n~ 10\ns1_0002 10\n"
 # Two signals in one file, and a file of another name
 HEADER = "# made by hand\na1 3 100 10\na1.dat 16\na1.dat 16\nother_p.dat 16\n# end\n"
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch):
-    monkeypatch.setenv("BRAINSETS_RETRY_WAIT_S", "0")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ pytest.importorskip(
 )
 
 from brainsets.report import run_figures as run_pictures
+from brainsets.report.data.outputs import _cache, _is_cached, outputs_of
 from brainsets.report.records import commit_of, read_facts
 from brainsets.shared.folders import BrainsetFolder
+from tests.helpers.whole_brainset import make
 
 TIMES = st.tuples(st.floats(0, 1e6), st.floats(0, 1e4)).map(
     lambda t: (t[0], t[0] + t[1])
@@ -121,3 +123,15 @@ def test_nothing_of_a_page_passes_by_what_masks_and_escapes():
     )
     page_text = shown.render(text="<i> https://u:geheim@host/\x1b[31m \udcfc")
     assert page_text == "<b>&lt;i&gt; https://***@host/\\x1b[31m \\udcfc</b>"
+
+
+def test_what_a_report_remembers_is_what_it_has_seen(tmp_path):
+    run = make(tmp_path)
+    [brainset] = run.brainsets.values()
+    [output, *_] = outputs_of(brainset.folder, read_facts(brainset.folder).done)
+    output.bytes, output.is_drawn, output.seen = 1, False, {"fields": []}
+    _cache(brainset.folder, output)
+    assert _is_cached(brainset.folder, output)
+    file = brainset.folder.workflow / "report/a.txt.json"
+    file.write_text(file.read_text().replace("[]", "5"))
+    assert not _is_cached(brainset.folder, output)

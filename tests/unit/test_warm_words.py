@@ -11,6 +11,7 @@ import pytest
 from brainsets.planning import command_lines
 from brainsets.shared import sockets
 from brainsets.shared.processes import start_time
+from brainsets.warm.server import _remove_leftovers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -77,3 +78,13 @@ def test_a_process_has_a_start_until_it_has_ended(tmp_path):
         time.sleep(0.01)
     process.wait()
     assert start_time(process.pid) is None
+
+
+def test_odd_names_beside_the_sockets_of_warm_processes_are_borne(tmp_path):
+    for name in ("a-b-c", "1-2-3-4", "x--", "999999999-١-d", "-1-2-3", "5-6-new"):
+        (tmp_path / name).touch()
+    (tmp_path / "4194305-1-folder").mkdir()
+    _remove_leftovers(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert {"a-b-c", "x--", "-1-2-3", "4194305-1-folder"} <= left
+    assert "5-6-new" not in left
