@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -30,20 +31,25 @@ TARGET_RULES = {"all", "everything"}
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-# Without these nobody can tell a dry-run or a job of a cluster from the run itself.
-_REQUIRED = ("is_main_process", "executor_plugin", "dryrun", "local_exec")
+# Without these nobody can tell a dry-run or a job of a cluster from the run itself, nor
+# look at its end whether anything was left undone.
+_REQUIRED = ("is_main_process", "executor_plugin", "dryrun", "local_exec", "execute")
+# Without these nobody can tell whether all that is selected was asked for.
+_REQUIRED_TO_RUN = (
+    "dag_settings.batch",
+    "dag_settings.omit_from",
+    "dag_settings.targets",
+    "dag_settings.until",
+    "touch",
+)
 # By path from `workflow`: what stands in for it where there is none, and what is lost.
 _OPTIONAL: dict[str, tuple[Any, str]] = {
     "async_run": (None, "expressions among default resources may fail"),
     "config_settings.config": ({}, "values of --config keep the types they look like"),
     "configfiles": ((), "messages may name the wrong file of settings"),
     "dag.forcefiles": (None, "results that are out of date may not be made anew"),
-    "dag_settings.batch": (True, "what is left undone is not looked for"),
     "dag_settings.forceall": (False, "--forceall repeats no asset that is done"),
     "dag_settings.forcerun": ((), "--forcerun repeats no asset that is done"),
-    "dag_settings.omit_from": (True, "what is left undone is not looked for"),
-    "dag_settings.targets": (("?",), "what is left undone is not looked for"),
-    "dag_settings.until": (True, "what is left undone is not looked for"),
     "execution_settings.latency_wait": (0, "files of other machines may be overlooked"),
     "execution_settings.retries": (0, "assets of batches are not tried again"),
     "execution_settings.use_threads": (False, "dry-runs may show batches cut wrongly"),
@@ -54,7 +60,6 @@ _OPTIONAL: dict[str, tuple[Any, str]] = {
     "resource_settings.default_resources": (None, "default resources are not read"),
     "resource_settings.nodes": (1, "batches are cut as for one job at a time"),
     "scheduling_settings.max_jobs_per_timespan": (None, "long runs may become slow"),
-    "touch": (True, "what is left undone is not looked for"),
 }
 # What the default profile sets, as an option cannot be given the value "none".
 _UNREACHED_LIMIT = 100_000
@@ -83,10 +88,13 @@ class Invocation:
         self._missed: set[str] = set()
         for name in _REQUIRED:
             if not hasattr(workflow, name):
-                raise SettingsError(
-                    f"this version of Snakemake has no workflow.{name}, which tells "
-                    "what it is doing; install the one of environment.yml."
-                )
+                raise _unknown_version(name)
+
+    def _required(self, path: str) -> Any:
+        try:
+            return attrgetter(path)(self._workflow)
+        except AttributeError:
+            raise _unknown_version(path) from None
 
     def _get(self, path: str) -> Any:
         default, loss = _OPTIONAL[path]
@@ -139,10 +147,20 @@ class Invocation:
     @property
     def is_partial(self) -> bool:
         """Whether only a part of what is selected was asked for."""
-        names = ("until", "omit_from", "batch")
-        parts = any(self._get(f"dag_settings.{name}") for name in names)
-        others = {*(self._get("dag_settings.targets") or ())} - TARGET_RULES
-        return bool(parts or others or self._get("touch"))
+        asked = {path: self._required(path) for path in _REQUIRED_TO_RUN}
+        targets = {*(asked.pop("dag_settings.targets") or ())} - TARGET_RULES
+        return bool(targets) or any(map(bool, asked.values()))
+
+    def check_version(self) -> None:
+        """Make sure, before any job runs, that its end can be judged.
+
+        Raises
+        ------
+        SettingsError
+            This version of Snakemake does not tell whether all was asked for.
+        """
+        for path in _REQUIRED_TO_RUN:
+            self._required(path)
 
     @property
     def config_files(self) -> str:
@@ -213,8 +231,6 @@ class Invocation:
         Not where only a part was asked for. The function gets the seconds that files
         of other machines may take to be seen here.
         """
-        if not self._can_replace("execute", "what is left undone is not looked for"):
-            return
         workflow = self._workflow
 
         def execute(*args: Any, **kwargs: Any) -> Any:
@@ -233,9 +249,10 @@ class Invocation:
         in no plan, and one that has failed leaves nothing that Snakemake knows of.
         """
         loss = "--report writes Snakemake's own"
-        if not self._can_replace("create_report", loss):
-            return
         workflow = self._workflow
+        if not hasattr(workflow, "create_report"):
+            self._warn("create_report", loss)
+            return
 
         def create_report(*args: Any, **kwargs: Any) -> Any:
             settings: Any = kwargs.get("report_settings")
@@ -247,12 +264,6 @@ class Invocation:
             write(settings.path, settings.stylesheet_path)
 
         workflow.create_report = create_report
-
-    def _can_replace(self, method: str, loss: str) -> bool:
-        can = hasattr(type(self._workflow), method)
-        if not can:
-            self._warn(method, loss)
-        return can
 
     def replace_output(
         self, make: "Callable[[Any, logging.StreamHandler[TextIO]], logging.Handler]"
@@ -297,6 +308,13 @@ class Invocation:
         manager.logger.addHandler(_UnformattedQueueHandler(records))
         manager.queue_listener.start()
         return handler
+
+
+def _unknown_version(path: str) -> SettingsError:
+    return SettingsError(
+        f"this version of Snakemake has no workflow.{path}, which tells what it is "
+        "doing; install the one of environment.yml."
+    )
 
 
 def _has_output_options(manager: Any) -> bool:

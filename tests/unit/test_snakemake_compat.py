@@ -180,6 +180,7 @@ def test_output_is_shown_by_a_handler_as_snakemake_has_its_own():
     ours.emit = lambda record: shown.append(record.getMessage())
     workflow = SimpleNamespace(
         logger_manager=manager,
+        execute=None,
         is_main_process=True,
         executor_plugin=None,
         dryrun=False,
@@ -243,6 +244,25 @@ def test_what_could_do_harm_ends_the_run_in_a_sentence(workflow, name):
         Invocation(workflow)
 
 
+@pytest.mark.parametrize("path", snakemake_compat._REQUIRED_TO_RUN)
+def test_a_run_whose_end_nobody_could_judge_is_not_begun(workflow, path):
+    whole = {"batch": None, "omit_from": (), "until": (), "targets": ["all"]}
+    workflow.dag_settings, workflow.touch = SimpleNamespace(**whole), False
+    invocation = Invocation(workflow)
+    invocation.check_version()
+    assert not invocation.is_partial
+    checked = []
+    invocation.check_at_end(checked.append)
+    workflow.execution_settings = SimpleNamespace(latency_wait=5)
+    assert workflow.execute() == "executed" and checked == [0]
+    owner, _, name = path.rpartition(".")
+    delattr(getattr(workflow, owner) if owner else workflow, name)
+    for ask in (invocation.check_version, workflow.execute):
+        with pytest.raises(SettingsError, match=f"no workflow.{path}"):
+            ask()
+    assert checked == [0]
+
+
 @pytest.mark.parametrize("path", snakemake_compat._OPTIONAL)
 def test_what_is_not_there_is_said_once_and_done_without(workflow, capsys, path):
     default, loss = snakemake_compat._OPTIONAL[path]
@@ -262,8 +282,6 @@ def test_what_is_not_there_is_said_once_and_done_without(workflow, capsys, path)
 def test_everything_works_without_all_that_is_optional(workflow, capsys):
     invocation = Invocation(workflow)
     assert not invocation.is_forced("a") and not invocation.is_quiet
-    # Whether all was asked for is not known, so nothing is said to be left undone.
-    assert invocation.is_partial
     assert invocation.capacity().slots == 1
     assert invocation.default_resource("mem_mb", None) is None
     assert invocation.given_config == {}
@@ -286,13 +304,10 @@ def test_a_logger_of_another_kind_leaves_snakemakes_output(workflow, capsys):
 
 
 def test_methods_that_cannot_be_replaced_are_left_alone(workflow, capsys):
-    del type(workflow).execute, type(workflow).create_report
-    invocation = Invocation(workflow)
-    invocation.check_at_end(pytest.fail)
-    invocation.replace_report(pytest.fail)
-    assert not {"execute", "create_report"} & {*vars(workflow)}
-    said = capsys.readouterr().err
-    assert "left undone" in said and "--report writes Snakemake's own" in said
+    del type(workflow).create_report
+    Invocation(workflow).replace_report(pytest.fail)
+    assert "create_report" not in vars(workflow)
+    assert "--report writes Snakemake's own" in capsys.readouterr().err
 
 
 def test_report_of_another_reporter_is_snakemakes(workflow, capsys):

@@ -65,6 +65,7 @@ def brainset_targets():
 def targets_of(brainset, wildcards):
     """Return the files that a run has to bring about for one brainset."""
     if SNAKEMAKE.is_executing:
+        exit_on_user_error(SNAKEMAKE.check_version)
         exit_on_user_error(RUN.check_free)
         show_outcome_at_exit(SNAKEMAKE, RUN)
         SNAKEMAKE.lift_rate_limit()
