@@ -31,9 +31,7 @@ _STYLES = {
 }
 # Columns for these only where there are any: the table must fit 80 characters.
 _RARE_STATES = ("INTERRUPTED", "DOWNLOADED")
-_MAX_FAILURES = 50
-_MAX_RUNNING = 20
-_MAX_INTERRUPTED = 10
+_MAX_SHOWN = {"FAILED": 50, "RUNNING": 20, "INTERRUPTED": 10}
 _MAX_ORPHANS = 5
 
 
@@ -117,32 +115,19 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
         )
     for broken in status.broken:
         lines += _failure(status, broken, str(broken.get("step")), whole=True)
-    for failure in _first(status.failures, _MAX_FAILURES, is_whole):
-        title = f"{asset_title(failure['asset'])} ({failure['step']})"
-        lines += _failure(status, failure, title, whole=False)
-    if not is_whole:
-        more = len(status.failures) - _MAX_FAILURES
-        lines += _rest(status, more, "FAILED", "--failed")
-    for running in _first(status.running, _MAX_RUNNING, is_whole):
-        lines.append(
-            f"[cyan]RUNNING[/] {_safe(status.brainset)} "
-            f"{_safe(asset_title(running['asset']))} ({_safe(running['step'])}), "
-            f"{_safe(running['status'], MAX_LINE_LENGTH)}, "
-            f"since {_safe(running['started'])}"
-        )
-    if not is_whole:
-        more = len(status.running) - _MAX_RUNNING
-        lines += _rest(status, more, "RUNNING", "--asset '*'")
-    for stopped in _first(status.interrupted, _MAX_INTERRUPTED, is_whole):
-        lines.append(
-            f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} "
-            f"{_safe(asset_title(stopped['asset']))} ({_safe(stopped['step'])}), "
-            f"{_safe(stopped['status'], MAX_LINE_LENGTH)}"
-        )
-        lines.append(f"       log: {_safe(stopped['log'])}")
-    if not is_whole:
-        more = len(status.interrupted) - _MAX_INTERRUPTED
-        lines += _rest(status, more, "INTERRUPTED", "--pending")
+    for state, entries, described, option in (
+        ("FAILED", status.failures, _failed_asset, "--failed"),
+        ("RUNNING", status.running, _running, "--asset '*'"),
+        ("INTERRUPTED", status.interrupted, _interrupted, "--pending"),
+    ):
+        shown = entries if is_whole else entries[: _MAX_SHOWN[state]]
+        lines += [line for entry in shown for line in described(status, entry)]
+        if len(shown) < len(entries):
+            lines.append(
+                f"... and {len(entries) - len(shown):,} more of "
+                f"{_safe(status.brainset)} are {state}: "
+                f"see 'python -m brainsets status {option}'."
+            )
     if status.orphaned:
         named = ", ".join(
             _safe(asset_title(asset)) for asset in status.orphaned[:_MAX_ORPHANS]
@@ -155,20 +140,30 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
     return lines
 
 
-def _first(
-    entries: list[dict[str, Any]], count: int, is_whole: bool
-) -> list[dict[str, Any]]:
-    return entries if is_whole else entries[:count]
+def _failed_asset(status: BrainsetStatus, failure: dict[str, Any]) -> list[str]:
+    title = f"{asset_title(failure['asset'])} ({failure['step']})"
+    return _failure(status, failure, title, whole=False)
 
 
-def _rest(status: BrainsetStatus, more: int, state: str, option: str) -> list[str]:
-    """Say how many are left out, and what shows them."""
-    if more <= 0:
-        return []
+def _running(status: BrainsetStatus, running: dict[str, Any]) -> list[str]:
     return [
-        f"... and {more:,} more of {_safe(status.brainset)} are {state}: "
-        f"see 'python -m brainsets status {option}'."
+        f"[cyan]RUNNING[/] {_safe(status.brainset)} {_step(running)}, "
+        f"since {_safe(running['started'])}"
     ]
+
+
+def _interrupted(status: BrainsetStatus, stopped: dict[str, Any]) -> list[str]:
+    return [
+        f"[yellow]INTERRUPTED[/] {_safe(status.brainset)} {_step(stopped)}",
+        f"       log: {_safe(stopped['log'])}",
+    ]
+
+
+def _step(entry: dict[str, Any]) -> str:
+    return (
+        f"{_safe(asset_title(entry['asset']))} ({_safe(entry['step'])}), "
+        f"{_safe(entry['status'], MAX_LINE_LENGTH)}"
+    )
 
 
 def _failure(

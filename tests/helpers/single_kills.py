@@ -54,7 +54,7 @@ def kind_of(process: Process, among: dict[int, Process]) -> str:
     leads = process.group == process.pid
     if "warm/main.py" in command:
         if not same:
-            return "keeper"
+            return "server"
         above = among.get(parent.parent)
         if above is None or above.command != command:
             return "zygote" if leads else "worker"
