@@ -207,11 +207,15 @@ class Attempt:
         return {**vars(self), "_forkers": {}, "outcome": None}
 
     def run_in_child(
-        self, kind: str, function: Callable[[], Any], status: str = "starting"
+        self,
+        kind: str,
+        function: Callable[[], Any],
+        status: str = "starting",
+        undo: Callable[[], None] = lambda: None,
     ) -> Outcome:
         """Run a function in a child process, announced by RUNNING from its start.
 
-        It may be run twice: see `brainsets.warm.preload`.
+        It may be run twice, see `brainsets.warm.preload`; `undo` is called in between.
         """
         outcome = self._run_once(kind, function, status)
         if outcome.again is not None:
@@ -220,6 +224,7 @@ class Attempt:
                 f"changes what an import may depend on ({outcome.again})",
                 flush=True,
             )
+            undo()
             outcome = self._run_once("again", function, status)
         return outcome
 

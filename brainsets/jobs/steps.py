@@ -136,8 +136,7 @@ def _download(attempt: Attempt) -> dict[str, Any] | None:
     record: dict[str, Any] | None = attempt.outcome.result
     if record is not None:
         staging.check("download")
-    if attempt.job.download_only or record is None:
-        staging.remove()
+    staging.remove()
     return record
 
 
@@ -202,14 +201,18 @@ def _process(attempt: Attempt) -> dict[str, Any] | None:
     attempt.remove_sentinels(sentinels.DONE)
     staging = fresh_staging(attempt.folder, attempt.name)
     attempt.outcome = attempt.run_in_child(
-        "process", partial(_process_in_child, attempt, staging)
+        "process",
+        partial(_process_in_child, attempt, staging.folder),
+        undo=staging.empty,
     )
     if missed := (attempt.outcome.result or {}).get("missed"):
         names = ", ".join(f"self.{name}" for name in missed)
         print(f"fetching again, as process needs {names} of its download", flush=True)
         staging = fresh_staging(attempt.folder, attempt.name)
         attempt.outcome = attempt.run_in_child(
-            "process", partial(_process_in_child, attempt, staging, fetch=True)
+            "process",
+            partial(_process_in_child, attempt, staging.folder, fetch=True),
+            undo=staging.empty,
         )
     record: dict[str, Any] | None = attempt.outcome.result
     if record is not None:
@@ -252,7 +255,7 @@ def _publish(attempt: Attempt, staging: Staging, outputs: list[dict[str, Any]]) 
 
 
 def _process_in_child(
-    attempt: Attempt, staging: Staging, *, fetch: bool = False
+    attempt: Attempt, staging: Path, *, fetch: bool = False
 ) -> dict[str, Any]:
     """Process what was downloaded, or what is downloaded again first.
 
@@ -262,9 +265,7 @@ def _process_in_child(
         The content of the sentinel; or ``missed``: attributes set by download that
         process has used and that could not be kept.
     """
-    # On a second run, the first has left files.
-    staging.empty()
-    instance, row = _make_instance(attempt, staging.folder, False)
+    instance, row = _make_instance(attempt, staging, False)
     absent = MissingAttributes(instance, ())
     try:
         if fetch:

@@ -141,6 +141,8 @@ class Workspace:
         """Return what a sentinel says, None if it is not there."""
         name = asset_names(among or [asset])[asset]
         path = self.folder().sentinel(name, state)
-        if not path.exists():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
             return None
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(text)

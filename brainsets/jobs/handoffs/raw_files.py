@@ -140,10 +140,10 @@ def _as_path(value: Any) -> Iterator[str]:
 
 def _parts(value: Any) -> list[Any]:
     """Return the parts of a value in which a path may be."""
-    if isinstance(value, Mapping):
-        return [*value.keys(), *value.values()]
     if isinstance(value, (list, tuple, set, frozenset)):
         return [*value, *getattr(value, "__dict__", {}).values()]
+    if isinstance(value, Mapping):
+        return [*value.keys(), *value.values()]
     package = type(value).__module__.partition(".")[0]
     if package == "pandas" and hasattr(value, "columns"):
         return [value.index, *(value[name] for name in value.columns)]

@@ -48,6 +48,9 @@ def publish(
             Claims(folder).rebuild()
     recorded = read_record(folder, name)
     known = _recover_record(folder, name, new) if recorded is None else recorded
+    if not (new or known or os.listdir(staging)):
+        # The asset has, and had, no file.
+        return
     if recorded is None or not new <= recorded:
         # Before the lock is taken, so that others do not wait for the disk.
         write_record(folder, name, asset, new | known, durable=bool(known))

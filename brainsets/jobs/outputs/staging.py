@@ -108,7 +108,7 @@ class Staging:
 
 
 def fresh_staging(folder: BrainsetFolder, name: str) -> Staging:
-    """Return an empty staging folder; processing reuses that of the download.
+    """Return an empty staging folder.
 
     If an old one cannot be removed (of another user, immutable, held open on a network
     disk), a folder of another name is used, and later attempts remove the old one.

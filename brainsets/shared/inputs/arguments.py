@@ -26,6 +26,8 @@ __all__ = [
 
 _NOT_COUNTED = {"--redownload", "--reprocess"}
 
+# Compiled here, and not in each process that is forked for a step.
+_OPTION = re.compile(r"--?[^\W\d][\w.-]*")
 _REFERENCE = re.compile(
     r"(?P<option>--?[^=\s]+=)?(?P<where>env:[^\W\d]\w*|file:(?!//).+)"
 )
@@ -71,7 +73,7 @@ def recorded(
         if _is_literal_secret(option, value, folder):
             argument = f"{before}{_masked(value)}"
         elif not _SECRET_OPTION.fullmatch(option) and (
-            (shown := without_secrets(argument)) != argument
+            (shown := _shown(argument)) != argument
         ):
             argument = f"{shown} ({_mark(argument)})"
         elif with_files:
@@ -104,11 +106,11 @@ def _parts(arguments: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     option = ""
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if equals and re.fullmatch(r"--?[^\W\d][\w.-]*", name):
+        if equals and _OPTION.fullmatch(name):
             yield name, f"{name}=", value
             option = ""
         else:
-            is_option = bool(re.fullmatch(r"--?[^\W\d][\w.-]*", argument))
+            is_option = bool(_OPTION.fullmatch(argument))
             yield "" if is_option else option, "", argument
             option = argument if is_option else ""
 
@@ -120,6 +122,11 @@ def _is_literal_secret(option: str, value: str, folder: Path | None) -> bool:
         return False
     # The path of a file with a secret is no secret.
     return bool(value) and content_hash(_path(value, folder)) is None
+
+
+@lru_cache(maxsize=256)
+def _shown(argument: str) -> str:
+    return without_secrets(argument)
 
 
 def _masked(value: str) -> str:

@@ -58,14 +58,16 @@ def code_files(path: Path) -> list[Path]:
     names: in an import, or at the start of a string.
     """
     folder = path.parent
-    beside = [*folder.glob("*.py")]
+    beside: list[Path] = []
     plain = {}
-    for entry in folder.iterdir():
+    for name in os.listdir(folder):
+        if name.endswith(".py"):
+            beside.append(folder / name)
         # os.path.isfile is false, and no error, where permission is missing.
-        if os.path.isfile(entry / "__init__.py"):
-            beside += entry.rglob("*.py")
-        elif _may_be_imported(entry.name) and os.path.isdir(entry):
-            plain[entry.name] = entry
+        if os.path.isfile(f"{folder}/{name}/__init__.py"):
+            beside += (folder / name).rglob("*.py")
+        elif _may_be_imported(name) and os.path.isdir(f"{folder}/{name}"):
+            plain[name] = folder / name
     found = {path, *(p for p in beside if _is_module(p))}
     unread = [*found]
     while unread and plain:
