@@ -15,13 +15,23 @@ ROOT = os.path.normpath(workflow.current_basedir.path)
 sys.path.insert(0, ROOT)
 
 
-# Beside the Snakefile, unless the folder of the run (--directory) has its own.
+from brainsets.planning.snakemake_process import exit_on_user_error
+from brainsets.sources.stored_folders import stored_folders
+
+# Those of the folder of the run (--directory); where it has none, those beside the
+# Snakefile, with the user's own folders of data.
 CONFIG_FILE = "config/config.yaml"
+GIVEN = {*config}
+STORED = {}
 if not os.path.exists(CONFIG_FILE):
     CONFIG_FILE = f"{ROOT}/{CONFIG_FILE}"
+    STORED = exit_on_user_error(stored_folders)
 
 
 configfile: CONFIG_FILE
+
+
+config.update({k: folder for k, folder in STORED.items() if k not in GIVEN})
 
 
 include: "workflow/rules/common.smk"

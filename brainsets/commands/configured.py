@@ -1,4 +1,9 @@
-"""Settings of config/config.yaml, for commands that are no run of Snakemake."""
+"""Settings of the current folder, for commands that are no run of Snakemake.
+
+They are those of its ``config/config.yaml``. Where there is none, they are those that
+come with the workflow, with the folders that ``brainsets config set`` has stored; the
+Snakefile does the same.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,46 +12,75 @@ import yaml
 
 from brainsets.errors import SettingsError
 from brainsets.planning.settings import read_setting
+from brainsets.shared.folders import WORKFLOW_FOLDER
 from brainsets.shared.text.user_paths import expand_home
+from brainsets.sources.stored_folders import KEYS, stored_folders
 
-__all__ = ["ROOT", "configured", "configured_folder", "results_folder"]
+__all__ = [
+    "ROOT",
+    "SETTINGS",
+    "configured",
+    "configured_folder",
+    "folder_of_run",
+    "results_folder",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The clone that this package is in."""
+"""The folder of this project: a clone, or what a wheel has installed."""
+
+SETTINGS = Path("config/config.yaml")
+"""The settings of a folder, relative to it."""
 
 
 def configured(key: str) -> Any:
-    """Return a setting as config/config.yaml has it, or its default.
+    """Return a setting as it is for a run in the current folder, or its default.
 
     Raises
     ------
     SettingsError
-        The file cannot be read, or the setting is wrong.
+        The file of settings cannot be read, or the setting is wrong.
     """
-    file = _file()
+    file = SETTINGS if SETTINGS.exists() else ROOT / SETTINGS
     try:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{file} cannot be read: {reason}.") from error
-    return read_setting({} if config is None else config, key, where=str(file))
+    value = read_setting({} if config is None else config, key, where=str(file))
+    if key in KEYS and not SETTINGS.exists():
+        return stored_folders().get(key, value)
+    return value
 
 
-def configured_folder(key: str) -> Path:
-    """Return ``raw_dir`` or ``processed_dir`` as config/config.yaml has it."""
-    return _file().absolute().parents[1] / expand_home(key, configured(key))
+def configured_folder(key: str, start: Path | None = None) -> Path:
+    """Return ``raw_dir`` or ``processed_dir``; a relative one starts at `start`.
+
+    That is the current folder by default.
+    """
+    return (start or Path.cwd()) / expand_home(key, configured(key))
+
+
+def folder_of_run(brainset: str) -> Path:
+    """Return the folder in which a run of a brainset is to be started.
+
+    That is the current one. But earlier versions of a clone prepared brainsets in the
+    clone, wherever they were started; what was begun there goes on there, as long as
+    nothing says otherwise.
+    """
+    here = configured_folder("processed_dir")
+    in_clone = configured_folder("processed_dir", ROOT)
+    is_begun_in_clone = (
+        not SETTINGS.exists()
+        and not (here / brainset / WORKFLOW_FOLDER).is_dir()
+        and (in_clone / brainset / WORKFLOW_FOLDER).is_dir()
+    )
+    return ROOT if is_begun_in_clone else Path.cwd()
 
 
 def results_folder() -> Path:
-    """Return ``processed_dir``: in the current folder, if it is there, as for a run.
-
-    A run in a folder without settings takes those of the clone, and leaves its results
-    in the folder.
-    """
-    here = Path.cwd() / expand_home("processed_dir", configured("processed_dir"))
-    return here if here.is_dir() else configured_folder("processed_dir")
-
-
-def _file() -> Path:
-    here = Path("config/config.yaml")
-    return here if here.exists() else ROOT / here
+    """Return ``processed_dir``; that of the clone if there is none here."""
+    here = configured_folder("processed_dir")
+    in_clone = configured_folder("processed_dir", ROOT)
+    if not SETTINGS.exists() and not here.is_dir() and in_clone.is_dir():
+        return in_clone
+    return here

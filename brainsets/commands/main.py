@@ -1,10 +1,21 @@
-"""``brainsets``: prepare, status, report and list."""
+"""``brainsets``: all commands, and what they have in common."""
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
-from brainsets.commands import listing, prepare, report, status
+from brainsets.commands import (
+    completion,
+    config,
+    init,
+    listing,
+    prepare,
+    report,
+    status,
+)
 from brainsets.commands.exit_status import exit_status
+from brainsets.errors import SettingsError
 from brainsets.shared.version import VERSION
 
 __all__ = ["main"]
@@ -22,18 +33,39 @@ def _main(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="brainsets",
         description="Prepare public neural recordings for machine learning.",
-        epilog="'snakemake --cores 16' runs what config/config.yaml asks for; "
-        "see README.md.",
+        epilog="In a clone, or a folder made by 'init', 'snakemake --cores 4' runs "
+        "what config/config.yaml asks for.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        metavar="DIR",
+        help="the folder in which relative paths start; the current one by default",
+    )
+    parser.add_argument(
+        "--install-completion",
+        action=completion.InstallCompletion,
+        nargs=0,
+        help="install completion for your shell and exit",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    prepare.add_parser(commands)
-    status.add_parser(commands)
-    report.add_parser(commands)
-    listing.add_parser(commands)
+    for module in (prepare, status, report, listing, init, config, completion):
+        module.add_parser(commands)
+    completion.complete(parser)
     options, remaining = parser.parse_known_args(argv)
     if remaining and options.command != "prepare":
         parser.error(f"unrecognized arguments: {' '.join(remaining)}")
     options.remaining = remaining
-    return options.run(options)
+    if options.directory is not None:
+        _enter(options.directory)
+    status_code: int = options.run(options)
+    return status_code
+
+
+def _enter(folder: Path) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise SettingsError(f"--directory: {folder}: {error.strerror}.") from error

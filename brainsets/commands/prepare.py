@@ -5,6 +5,7 @@ They take what users of the published package type, and start Snakemake with it.
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from brainsets.commands.configured import ROOT, configured, configured_folder
+from brainsets.commands.completion import completed_by
+from brainsets.commands.configured import (
+    ROOT,
+    configured,
+    configured_folder,
+    folder_of_run,
+)
 from brainsets.commands.exit_status import exit_status
 from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
@@ -37,7 +44,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Arguments that are not listed here go to the pipeline.",
         allow_abbrev=False,
     )
-    parser.add_argument("brainset", help="name of a pipeline, or path of its folder")
+    completed_by(
+        parser.add_argument(
+            "brainset", help="name of a pipeline, or path of its folder"
+        ),
+        "pipeline",
+    )
     parser.add_argument(
         "--local", action="store_true", help="BRAINSET is a path, not a name"
     )
@@ -54,7 +66,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    where = "" if required else "; by default as in config/config.yaml"
+    where = "" if required else "; by default as in the settings"
     parser.add_argument(
         "--raw-dir", type=Path, required=required, help=f"folder of downloads{where}"
     )
@@ -64,7 +76,12 @@ def _add_common(parser: argparse.ArgumentParser, *, required: bool) -> None:
         required=required,
         help=f"folder of results{where}",
     )
-    parser.add_argument("-s", "--single", metavar="ASSET", help="prepare one asset")
+    completed_by(
+        parser.add_argument(
+            "-s", "--single", metavar="ASSET", help="prepare one asset"
+        ),
+        "asset",
+    )
     parser.add_argument(
         "-c", "--cores", type=int, default=4, help="cores to use (default: 4)"
     )
@@ -109,18 +126,20 @@ def _prepare(
 ) -> int:
     if options.cores < 1:
         raise SettingsError(f"--cores is {options.cores}, but must be at least 1.")
-    if not (ROOT / "Snakefile").is_file():
-        raise SettingsError(
-            f"there is no Snakefile in {ROOT}; install from a clone of the project, "
-            "with 'pip install -e .'."
-        )
     active = environment == "active"
     versions = configured("catalog")
     source = find_pipeline(pipeline, versions=versions, active=active)
     arguments = [argument for argument in arguments if argument != "--"]
+    start = Path.cwd()
+    if options.raw_dir is None and options.processed_dir is None:
+        start = folder_of_run(source.brainset_id)
+    _check_writable(start)
     raw_dir, processed_dir = (
-        expand_home(key, getattr(options, key) or configured_folder(key)).absolute()
-        for key in ("raw_dir", "processed_dir")
+        expand_home(key, given).absolute() if given else configured_folder(key, start)
+        for key, given in (
+            ("raw_dir", options.raw_dir),
+            ("processed_dir", options.processed_dir),
+        )
     )
     settings: dict[str, Any] = {
         "raw_dir": str(raw_dir),
@@ -136,7 +155,7 @@ def _prepare(
         ],
     }
     folder = BrainsetFolder(processed_dir / source.brainset_id)
-    command = _snakemake(settings, options, arguments)
+    command = _snakemake(settings, options, arguments, start)
     if options.list:
         command.insert(command.index("--config"), "--quiet")
         command.insert(command.index("--config"), "all")
@@ -144,6 +163,8 @@ def _prepare(
     if options.verbose:
         print_to_stderr(f"$ {without_secrets(shlex.join(command))}")
     before = _failure(folder)
+    if start != Path.cwd():
+        print_to_stderr(f"brainsets: going on in {start}, where this was begun")
     code = _call(command)
     usage = _failure(folder)
     if code and usage is not None and usage != before:
@@ -160,17 +181,27 @@ def _prepare(
     return code
 
 
+def _check_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"nothing can be written to {folder}, where a run that is started there "
+            "keeps its records (.snakemake); go to another folder, or name one with "
+            "'brainsets --directory FOLDER prepare ...'."
+        )
+
+
 def _snakemake(
-    settings: dict[str, Any], options: argparse.Namespace, arguments: list[str]
+    settings: dict[str, Any],
+    options: argparse.Namespace,
+    arguments: list[str],
+    start: Path,
 ) -> list[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(ROOT / "Snakefile"),
-    ]
-    command += ["--directory", str(ROOT), "--cores", str(options.cores)]
+    # Safe: with -P, no file of the current folder is taken for a module of Snakemake's.
+    command = [sys.executable, "-P", "-m", "snakemake"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(start)]
+    # A folder may have a profile of that name for other workflows.
+    command += ["--workflow-profile", str(ROOT / "profiles" / "default")]
+    command += ["--cores", str(options.cores)]
     command += ["--printshellcmds"] if options.verbose else []
     forced = [rule for flag, rule in _AGAIN.items() if flag in arguments]
     if options.list:
@@ -195,7 +226,7 @@ def _failure(folder: BrainsetFolder) -> dict[str, Any] | None:
 
 
 def _call(command: list[str]) -> int:
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = subprocess.Popen(command)
     while True:
         try:
             code = process.wait()

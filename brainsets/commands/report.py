@@ -5,6 +5,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from brainsets.commands.completion import completed_by
 from brainsets.commands.configured import results_folder
 from brainsets.errors import ReportError, SettingsError
 from brainsets.shared.folders import BrainsetFolder
@@ -24,12 +25,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "what became of each asset, and a look at the data. "
         "'snakemake --report report.html' does that for the brainsets of its settings.",
     )
-    parser.add_argument("brainset", nargs="*", help="brainsets to show; all by default")
+    completed_by(
+        parser.add_argument(
+            "brainset", nargs="*", help="brainsets to show; all by default"
+        ),
+        "brainset",
+    )
     parser.add_argument(
         "--processed-dir",
         type=Path,
         metavar="DIR",
-        help="where the results are; by default as in config/config.yaml",
+        help="where the results are; by default as in the settings",
     )
     parser.add_argument(
         "--output",
@@ -48,8 +54,8 @@ def _run(options: argparse.Namespace) -> int:
     if missing:
         raise ReportError(
             f"a report needs {', '.join(missing)}, which {sys.executable} does not "
-            "have; in a clone of the workflow, install it with: "
-            "pip install -e '.[report]'."
+            "have; install it with: pip install 'brainsets-workflow[report]', or in a "
+            "clone: pip install -e '.[report]'."
         )
     from brainsets.report.build import make_report
 

@@ -6,11 +6,12 @@ import os
 import sys
 from pathlib import Path
 
+from brainsets.commands.completion import completed_by
 from brainsets.commands.configured import results_folder
 from brainsets.commands.logs import show_log
 from brainsets.commands.watching import watch
 from brainsets.display.screens import console
-from brainsets.display.status_table import status_table
+from brainsets.display.status_table import place_lines, status_table
 from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
@@ -44,12 +45,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         description="Show how far brainsets are: a table, and each failure with its "
         "log. Exits with 1 if anything failed, with 2 if the command is wrong.",
     )
-    parser.add_argument("brainset", nargs="*", help="brainsets to show; all by default")
+    completed_by(
+        parser.add_argument(
+            "brainset", nargs="*", help="brainsets to show; all by default"
+        ),
+        "brainset",
+    )
     parser.add_argument(
         "--processed-dir",
         type=Path,
         metavar="DIR",
-        help="where the results are; by default as in config/config.yaml",
+        help="where the results are; by default as in the settings",
     )
     parser.add_argument(
         "--failed", action="store_true", help="list all assets that failed"
@@ -59,19 +65,21 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="list all assets that are neither done nor failed nor being worked on",
     )
-    parser.add_argument(
+    assets = parser.add_argument(
         "--asset",
         action="append",
         default=[],
         metavar="GLOB",
         help="list only assets of this id, or that match; may be repeated",
     )
+    completed_by(assets, "asset")
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print JSON for scripts")
     forms.add_argument("--watch", action="store_true", help="show it live until Ctrl-C")
-    forms.add_argument(
+    log = forms.add_argument(
         "--log", metavar="ASSET", help="show the log of an asset's latest step"
     )
+    completed_by(log, "asset")
     parser.set_defaults(run=_run)
 
 
@@ -139,6 +147,8 @@ def _print(statuses: list[BrainsetStatus], folder: Path) -> None:
         screen.print(part, soft_wrap=isinstance(part, str))
     for line in _others(statuses):
         print(line)
+    for line in place_lines(statuses):
+        screen.print(line, soft_wrap=True)
 
 
 def _others(statuses: list[BrainsetStatus]) -> list[str]:

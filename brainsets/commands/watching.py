@@ -12,7 +12,7 @@ from brainsets.display.screens import (
     console,
     pause_s,
 )
-from brainsets.display.status_table import status_table
+from brainsets.display.status_table import place_lines, status_table
 from brainsets.display.units import clock
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import Manifests
@@ -46,7 +46,8 @@ def watch(find: Callable[[], list[BrainsetFolder]]) -> int:
         watcher.screen.close()
     if watcher.screen.is_live:
         screen = console(sys.stdout)
-        for part in status_table(watcher.statuses):
+        statuses = watcher.statuses
+        for part in (*status_table(statuses), *place_lines(statuses)):
             screen.print(part, soft_wrap=isinstance(part, str))
     return int(any(status.has_failed for status in watcher.statuses))
 

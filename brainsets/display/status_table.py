@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainsets.shared.files import why_unwritable
-from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.folders import WORKFLOW_FOLDER, BrainsetFolder
 from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.state.sentinels import DONE
 from brainsets.shared.state.status import (
@@ -20,7 +20,7 @@ from brainsets.shared.text.lines import MAX_LINE_LENGTH, asset_title, single_lin
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["print_status_table", "status_table"]
+__all__ = ["place_lines", "print_status_table", "status_table"]
 
 _STYLES = {
     "DONE": "green",
@@ -50,7 +50,7 @@ def print_status_table(
     try:
         for part in status_table(statuses):
             screen.print(part, soft_wrap=isinstance(part, str))
-        for line in _unwritable(statuses):
+        for line in (*_unwritable(statuses), *place_lines(statuses)):
             screen.print(line, soft_wrap=True)
     except (OSError, ValueError):
         # Our output was closed, as by `head`.
@@ -95,6 +95,20 @@ def status_table(
         orphaned = _number(len(status.orphaned), "INTERRUPTED")
         table.add_row(_safe(status.brainset), *cells, orphaned, total)
     return [table, *(line for status in statuses for line in _lines(status, whole))]
+
+
+def place_lines(statuses: Iterable[BrainsetStatus]) -> list[str]:
+    """Return lines that say where results and logs are, as markup of rich."""
+    folders = [Path(status.folder) for status in statuses]
+    if not folders:
+        return []
+    if len(folders) == 1:
+        logs = folders[0] / WORKFLOW_FOLDER / "logs"
+        return [f"results: {_safe(folders[0])}", f"logs:    {_safe(logs)}"]
+    return [
+        f"results: {_safe(folders[0].parent)}, in a folder for each brainset",
+        f"logs:    {WORKFLOW_FOLDER}/logs in each of these folders",
+    ]
 
 
 def _number(count: int, state: str) -> str:

@@ -1,5 +1,7 @@
 """Commands look for results where a run in the same folder leaves them."""
 
+from pathlib import Path
+
 import pytest
 
 from brainsets.commands import configured
@@ -15,11 +17,15 @@ def clone(tmp_path, monkeypatch):
     )
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(configured, "ROOT", tmp_path / "clone")
     return tmp_path
 
 
 def test_results_are_looked_for_where_a_run_here_would_leave_them(clone):
+    assert configured.results_folder() == clone / "here" / "results"
+    # Where earlier versions left them, from wherever they were started.
+    (clone / "clone" / "results").mkdir()
     assert configured.results_folder() == clone / "clone" / "results"
     (clone / "here" / "results").write_text("no folder")
     assert configured.results_folder() == clone / "clone" / "results"
@@ -36,3 +42,33 @@ def test_settings_of_the_folder_itself_come_first(clone):
     settings.write_text("processed_dir: [")
     with pytest.raises(SettingsError):
         configured.results_folder()
+
+
+def test_a_brainset_begun_in_a_clone_goes_on_there(clone):
+    assert configured.folder_of_run("b") == Path.cwd()
+    (clone / "clone" / "results" / "b" / "_workflow").mkdir(parents=True)
+    assert configured.folder_of_run("b") == clone / "clone"
+    assert configured.folder_of_run("another") == Path.cwd()
+    (clone / "here" / "results" / "b" / "_workflow").mkdir(parents=True)
+    assert configured.folder_of_run("b") == Path.cwd()
+
+
+def test_settings_of_the_folder_decide_where_a_brainset_is_begun(clone):
+    (clone / "clone" / "results" / "b" / "_workflow").mkdir(parents=True)
+    (clone / "here" / "config").mkdir()
+    (clone / "here" / "config" / "config.yaml").write_text("brainsets: none\n")
+    assert configured.folder_of_run("b") == Path.cwd()
+
+
+def test_folders_of_the_user_come_before_those_of_the_clone(clone):
+    (clone / "clone" / "results" / "b" / "_workflow").mkdir(parents=True)
+    (clone / "home").mkdir()
+    stored = clone / "home" / ".brainsets.yaml"
+    stored.write_text(f"processed_dir: {clone}/mine\nraw_dir: ~/raw\n")
+    assert configured.results_folder() == clone / "mine"
+    assert configured.configured_folder("raw_dir") == clone / "home" / "raw"
+    assert configured.folder_of_run("b") == Path.cwd()
+    (clone / "here" / "config").mkdir()
+    settings = clone / "here" / "config" / "config.yaml"
+    settings.write_text("processed_dir: here_only\nbrainsets: none\n")
+    assert configured.results_folder() == clone / "here" / "here_only"
