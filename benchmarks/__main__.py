@@ -17,13 +17,13 @@ from benchmarks.display import measured_display
 from benchmarks.machine import ROOT, commit, machine, versions
 from benchmarks.meter import MeasuringError
 from benchmarks.planning import measured_planning
-from benchmarks.report import readme_part, report, summary, write_into
+from benchmarks.report import page_part, report, summary, write_into
 from benchmarks.sides import OurWorkflow, RayRunner, remove_what_is_aside, set_aside
 from benchmarks.workloads import CORES, FULL, QUICK, Sizes, Workload
 
 NAMES = ("waiting", "edf", "nothing", "memory", "planning", "display")
 LATEST = ROOT / "benchmarks" / "results"
-README = ROOT / "README.md"
+PAGE = ROOT / "benchmarks" / "README.md"
 CAN_DRAW = find_spec("matplotlib") is not None
 
 
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     if results["whole"]:
         _publish(results)
     else:
-        print("The README keeps its table: that is for a whole run.")
+        print("benchmarks/README.md keeps its tables: they are for a whole run.")
     return 0
 
 
@@ -58,7 +58,7 @@ def parsed_options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure this workflow beside the published Ray runner. A whole "
-        "run writes benchmarks/results and the table in README.md.",
+        "run writes benchmarks/results and the tables in benchmarks/README.md.",
     )
     parser.add_argument(
         "--pairs", type=int, help="runs of each side, in turn (3; with --quick 1)"
@@ -251,10 +251,10 @@ def _write(results: dict[str, Any], folder: Path, name: str) -> None:
 
 
 def _publish(results: dict[str, Any]) -> None:
-    """Make results the latest: in benchmarks/results, and in the README."""
+    """Make results the latest: in benchmarks/results, and in its README.md."""
     _write(results, LATEST, "latest")
-    write_into(README, readme_part(results, "benchmarks/results/latest.svg"))
-    print("benchmarks/results and README.md show these results now")
+    write_into(PAGE, page_part(results, "results/latest.svg"))
+    print("benchmarks/results and benchmarks/README.md show these results now")
 
 
 if __name__ == "__main__":

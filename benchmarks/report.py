@@ -1,4 +1,4 @@
-"""Results as tables in Markdown, and as a part of the README."""
+"""Results as tables in Markdown, and as a part of the page on benchmarks."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from benchmarks.figures import (
 
 __all__ = [
     "MARKERS",
-    "readme_part",
+    "page_part",
     "report",
     "summary",
     "with_part",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 MARKERS = ("<!-- benchmarks: begin -->", "<!-- benchmarks: end -->")
-"""What the README's part stands between."""
+"""What the page's part stands between."""
 
 _CASES = {
     "parse": "read the rules: `snakemake --list-rules`",
@@ -144,8 +144,8 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 88, break_on_hyphens=False)) + "\n"
 
 
-def readme_part(results: Mapping[str, Any], figure: str) -> str:
-    """Return what stands in the README: the summary and the plot."""
+def page_part(results: Mapping[str, Any], figure: str) -> str:
+    """Return what stands in benchmarks/README.md: the summary and the plot."""
     return f"{summary(results)}\n![Ratios, times and planning]({figure})"
 
 

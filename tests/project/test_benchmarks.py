@@ -11,7 +11,7 @@ import pytest
 from benchmarks.archive import Pace, link_recordings, served
 from benchmarks.figures import displayed, figures, planned
 from benchmarks.meter import MeasuringError, measure
-from benchmarks.report import MARKERS, readme_part, report, summary, with_part
+from benchmarks.report import MARKERS, page_part, report, summary, with_part
 from benchmarks.sides import remove_what_is_aside, set_aside
 from benchmarks.workloads import FULL, edf, nothing, planning, waiting
 from tests.helpers.workspace import ROOT
@@ -130,17 +130,17 @@ def test_documents_part_is_replaced_and_nothing_else():
         with_part("before", "new")
 
 
-def test_readme_shows_the_latest_results():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_page_shows_the_latest_results():
+    page = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
     part = "No whole run has been recorded yet."
     if LATEST.exists():
         results = json.loads(LATEST.read_text(encoding="utf-8"))
         assert results["whole"] and not results["quick"]
-        part = readme_part(results, "benchmarks/results/latest.svg")
+        part = page_part(results, "results/latest.svg")
         written = LATEST.with_suffix(".md").read_text(encoding="utf-8")
         assert written == report(results, "latest.svg")
         assert LATEST.with_suffix(".svg").exists()
-    assert with_part(readme, part) == readme
+    assert with_part(page, part) == page
 
 
 def test_plot_is_drawn_of_whatever_was_measured(results, tmp_path):
@@ -265,7 +265,7 @@ def test_workloads_are_those_of_the_table():
 
 
 def test_benchmark_of_planning_runs(tmp_path):
-    before = (ROOT / "README.md").read_bytes()
+    before = (ROOT / "benchmarks/README.md").read_bytes()
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "planning"]
     done = subprocess.run(
         [*command, "--work", tmp_path],
@@ -288,7 +288,7 @@ def test_benchmark_of_planning_runs(tmp_path):
         assert 0 < measurement["main_cpu_s"] <= measurement["cpu_s"]
     assert summary(results) in done.stdout
     # Tiny sizes say nothing of either side.
-    assert (ROOT / "README.md").read_bytes() == before
+    assert (ROOT / "benchmarks/README.md").read_bytes() == before
     refused = subprocess.run(
         [*command[:3], "--from", tmp_path / "results.json"],
         cwd=ROOT,
