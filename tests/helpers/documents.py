@@ -1,6 +1,7 @@
 """The documents of the project taken apart: blocks, commands, files to be saved."""
 
 import re
+import shlex
 
 import pytest
 
@@ -28,6 +29,11 @@ def marked_command(marker):
     return block
 
 
+def shown(language):
+    """Return the content of all fenced blocks of a language, in all documents."""
+    return [block for text in TEXTS.values() for block in blocks(text, language)]
+
+
 def saved_files(text):
     """Return the files that a document asks its reader to save, by path."""
     saved = re.findall(
@@ -45,6 +51,18 @@ ALL_COMMANDS = [
     for name, text in TEXTS.items()
     for command in commands(text)
 ]
+
+
+OURS = ("brainsets ", "brainsets-workflow ", "uvx brainsets-workflow ")
+OURS += ("python -m brainsets ", "python -m brainsets.runner ")
+"""How commands of this project begin: installed, without that, from a clone."""
+
+
+def module_and_words(command):
+    """Return what ``python -m`` runs in place of a command of ours, as words."""
+    [beginning] = [start for start in OURS if command.startswith(start)]
+    module = "brainsets.runner" if ".runner" in beginning else "brainsets"
+    return [module, *shlex.split(command.removeprefix(beginning))]
 
 
 def starting_with(*beginnings):

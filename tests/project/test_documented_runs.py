@@ -13,10 +13,13 @@ import yaml
 from benchmarks.__main__ import NAMES, parsed_options
 from brainsets.planning.settings import read_settings
 from tests.helpers.documents import (
+    OURS,
     README,
     TEXTS,
     blocks,
+    module_and_words,
     saved_files,
+    shown,
     starting_with,
     stripped,
 )
@@ -51,7 +54,7 @@ TIME_OF_DAY = re.compile(r"^\d\d:\d\d:\d\d ")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder in which somebody has done what the README says, up to failures.
+    """A folder in which somebody has done what the documents say, up to failures.
 
     Beside it, as beside a clone, there is the pipeline of the guide.
     """
@@ -90,13 +93,15 @@ def failed_folder(folder, tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("name", ["README.md", "config/README.md"])
-def test_settings_shown_are_valid(name, folder, monkeypatch):
+@pytest.mark.parametrize("block", shown("yaml"))
+def test_settings_shown_are_valid(block, folder, monkeypatch):
     monkeypatch.chdir(folder)
-    shown = blocks(TEXTS[name], "yaml")
-    assert shown
-    for block in shown:
-        read_settings(yaml.safe_load(block))
+    read_settings(yaml.safe_load(block))
+
+
+def test_settings_are_shown():
+    for name in ("docs/getting_started.md", "config/README.md"):
+        assert blocks(TEXTS[name], "yaml")
 
 
 @pytest.mark.parametrize("command", starting_with("snakemake "))
@@ -106,14 +111,18 @@ def test_snakemake_commands_are_understood(command, folder):
     assert run.returncode == 0, run.stdout
 
 
-@pytest.mark.parametrize("command", starting_with("python -m brainsets"))
+@pytest.mark.parametrize("command", starting_with(*OURS))
 def test_brainsets_commands_are_understood(command, folder):
-    words = shlex.split(command)[2:]
-    # prepare and the runner start Snakemake in the clone; here they only read options.
-    help_only = [] if {"status", "list"} & {*words} else ["--help"]
-    run = run_in(folder, *words, *help_only)
+    words = module_and_words(command)
+    # Others start Snakemake in the clone, or write into the home folder; here they only
+    # read options.
+    really = words[1] == "list" or words[1] == "status" and "--watch" not in words
+    if not really:
+        options = [n for n, word in enumerate(words) if word.startswith("-")]
+        words.insert(options[0] if options else len(words), "--help")
+    run = run_in(folder, *words)
     assert run.returncode == 0, run.stdout
-    for option in re.findall(r"--[a-z-]+", command if help_only else ""):
+    for option in re.findall(r"--[a-z-]+", "" if really else shlex.join(words)):
         assert option in run.stdout
 
 
@@ -130,16 +139,17 @@ def test_readmes_pipeline_makes_what_the_readme_says(folder):
     assert len((folder / named / "s1.csv").read_text().splitlines()) == 101
 
 
-def test_dry_run_shows_what_the_readme_says(failed_folder):
+def test_dry_run_shows_what_the_page_says(failed_folder):
     arguments = ("--dry-run", "--config", "brainsets=my_pipeline")
     planned = planned_assets(
         snakemake(failed_folder, *arguments).stdout, "my_first_brainset"
     )
     assert planned == {"s2": PlannedAsset("process", "failed before")}
-    [table] = [b for b in blocks(README, "text") if "asset  step" in b]
+    page = TEXTS["docs/running.md"]
+    [table] = [b for b in blocks(page, "text") if "asset  step" in b]
     assert table in snakemake(failed_folder, *arguments).stdout
     for reason in ("new", "failed before", "its row changed"):
-        assert f"`{reason}`" in README
+        assert f"`{reason}`" in page
         assert f'"{reason}"' in (ROOT / "brainsets/planning/pending.py").read_text()
 
 
@@ -158,18 +168,18 @@ def test_example_is_read_as_the_readme_does(tmp_path):
 
 
 def test_picture_of_a_failure_is_what_a_run_prints(failed_folder):
-    [picture] = [b for b in blocks(README, "text") if "FAILED my_first" in b]
+    [picture] = [b for b in shown("text") if "FAILED my_first" in b]
     printed = stripped((failed_folder / "first_run.txt").read_text())
     printed = printed.replace(f"{failed_folder}/", "")
     assert stripped(picture) in printed
 
 
 def test_lines_of_a_run_are_those_shown(failed_folder):
-    [shown] = [b for b in blocks(README, "text") if "process FAILED" in b]
+    [told_lines] = [b for b in shown("text") if "process FAILED" in b]
     printed = (failed_folder / "first_run.txt").read_text()
     printed = printed.replace(f"{failed_folder}/", "")
     lines = {TIME_OF_DAY.sub("", line) for line in printed.splitlines()}
-    for line in shown.splitlines():
+    for line in told_lines.splitlines():
         told = TIME_OF_DAY.sub("", line)
         # Which of the two ends first is open.
         told, counts = told.rpartition(" (")[::2]
@@ -177,20 +187,24 @@ def test_lines_of_a_run_are_those_shown(failed_folder):
 
 
 def test_files_named_in_the_tree_are_there(folder):
-    """The tree of the README, but for names of recordings and the environment."""
-    [tree] = [b for b in blocks(README, "text") if "└──" in b]
+    """The trees, but for names of recordings and the environment."""
+    trees = [b for b in shown("text") if "└──" in b]
+    # In the README and in docs/files.md.
+    assert len(trees) == 2
     workflow = folder / "data/processed/my_first_brainset/_workflow"
-    named = re.findall(r"── ([\w.]+?)(?:/\S*)?(?:  | *$)", tree, re.M)
-    fixed = [n for n in named if "receptor" not in n and n not in ("_workflow", "...")]
-    assert {"manifest.tsv", "summary.tsv", "status", "logs"} <= {*fixed}
-    for name in fixed:
-        path = workflow / name
-        in_logs = workflow / "logs" / name
-        assert path.exists() or in_logs.exists() or name == "environment", name
+    for tree in trees:
+        named = re.findall(r"── ([\w.]+?)(?:/\S*)?(?:  | *$)", tree, re.M)
+        fixed = [n for n in named if "receptor" not in n]
+        fixed = [n for n in fixed if n not in ("_workflow", "...")]
+        assert {"manifest.tsv", "summary.tsv", "status", "logs"} <= {*fixed}
+        for name in fixed:
+            path = workflow / name
+            in_logs = workflow / "logs" / name
+            assert path.exists() or in_logs.exists() or name == "environment", name
 
 
 def test_everything_in_the_folder_is_explained(failed_folder, folder):
-    [section] = re.findall(r"^## Inside `_workflow`\n(.*?)^## ", README, re.M | re.S)
+    section = TEXTS["docs/files.md"].partition("## Inside `_workflow`\n")[2]
     for root in (folder, failed_folder):
         workflow = root / "data/processed/my_first_brainset/_workflow"
         for path in workflow.iterdir():

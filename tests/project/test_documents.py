@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import tomllib
 
 from brainsets.planning.schema import read_schema
 from brainsets.shared.state.status import STATES
@@ -13,11 +14,13 @@ from brainsets.shared.state.summary import COLUMNS
 from brainsets.sources.declaration import read_declaration
 from tests.helpers.documents import (
     ALL_COMMANDS,
+    OURS,
     README,
     TEXTS,
     blocks,
     commands,
     marked_command,
+    shown,
     starting_with,
     stripped,
 )
@@ -84,8 +87,16 @@ def test_readmes_commands_are_single_lines(marker):
     assert block.startswith("python3 -m venv .venv && . .venv/bin/activate && pip ")
 
 
-def test_readme_starts_with_its_two_commands():
-    assert [f"{command}\n" for command in commands(README)[:2]] == [
+def test_one_line_way_needs_no_clone():
+    block = marked_command("install")
+    assert block.count("\n") == 1
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert block == f"uvx {project['name']} prepare rokem_grasshopper_auditory_2006\n"
+
+
+def test_readme_starts_with_its_one_line_way_and_its_two_commands():
+    assert [f"{command}\n" for command in commands(README)[:3]] == [
+        marked_command("install"),
         marked_command("run"),
         marked_command("tests"),
     ]
@@ -99,7 +110,7 @@ def test_commands_are_shell(shell, command):
 
 
 def test_every_command_is_one_that_a_test_runs_or_that_installs():
-    run = ("snakemake ", "python -m brainsets", "python -m benchmarks")
+    run = ("snakemake ", *OURS, "python -m benchmarks")
     run = {p.values[0] for p in starting_with(*run)}
     others = {p.values[0] for p in ALL_COMMANDS} - run
     # Of the guide, all are run in order, in test_guide.py.
@@ -107,6 +118,11 @@ def test_every_command_is_one_that_a_test_runs_or_that_installs():
     assert others == {
         marked_command("run").strip(),
         marked_command("tests").strip(),
+        "uv tool install brainsets-workflow",
+        "pipx install brainsets-workflow",
+        "pip install brainsets-workflow",
+        # Into the folder that the command before it has made.
+        "cd my_project",
         "conda env create -f environment.yml",
         "conda activate brainsets-workflow",
         'pip install -e ".[bench]"',
@@ -114,15 +130,18 @@ def test_every_command_is_one_that_a_test_runs_or_that_installs():
     }
 
 
-@pytest.mark.parametrize("source", blocks(README, "python"))
+@pytest.mark.parametrize("source", shown("python"))
 def test_python_shown_is_python(source):
-    compile(source, "README.md", "exec")
+    compile(source, "document", "exec")
 
 
-def test_block_of_packages_shown_is_read_as_one():
-    [source] = [b for b in blocks(README, "python") if b.startswith("# ///")]
-    declaration = read_declaration(Path("README.md"), source)
-    assert declaration.python_version and declaration.dependencies
+def test_blocks_of_packages_shown_are_read_as_such():
+    opening = [b for b in shown("python") if b.startswith("# ///")]
+    declared = [read_declaration(Path("document"), source) for source in opening]
+    assert all(declaration.dependencies for declaration in declared)
+    # That of the section on packages, and that of the guide's pipeline.
+    assert [bool(d.python_version) for d in declared].count(True) == 1
+    assert len(declared) == 2
 
 
 def test_first_picture_is_a_table_of_the_example():
@@ -138,13 +157,30 @@ def test_first_picture_is_a_table_of_the_example():
         for part in status_table([status]):
             console.print(part)
     [picture] = [b for b in blocks(README, "text") if f" {name}  " in b]
-    assert stripped(picture) == stripped(captured.get())
+    table, found, places = picture.partition("\nresults: ")
+    assert stripped(table) == stripped(captured.get().partition("\nresults: ")[0])
+    # Below the table, where the data are.
+    folder = f"/path/to/data/processed/{name}"
+    assert found and places == f"{folder}\nlogs:    {folder}/_workflow/logs\n"
 
 
 def test_every_state_is_explained():
     for state in STATES:
-        assert re.search(rf"^\| {state} \| ", README, re.M)
+        assert re.search(rf"^\| {state} \| ", TEXTS["docs/when_it_fails.md"], re.M)
         assert state in TEXTS["docs/status_json.md"]
+
+
+def test_map_leads_to_every_page():
+    pages = {name for name in TEXTS if name.startswith("docs/")} - {"docs/README.md"}
+    pages |= {"README.md", "config/README.md", "benchmarks/README.md"}
+    linked = re.findall(r"\]\(([^)#]+)", TEXTS["docs/README.md"])
+    linked = [(ROOT / "docs" / link).resolve() for link in linked]
+    for page in pages:
+        assert linked.count(ROOT / page) == 1, page
+
+
+def test_readme_is_a_front_page():
+    assert len(README.splitlines()) <= 160
 
 
 def test_formats_name_every_column_of_the_summary():

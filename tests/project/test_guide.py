@@ -12,7 +12,13 @@ import yaml
 
 from brainsets.planning.settings import read_settings
 from tests.helpers.archive_server import ArchiveServer
-from tests.helpers.documents import blocks, commands, saved_files, stripped
+from tests.helpers.documents import (
+    blocks,
+    commands,
+    module_and_words,
+    saved_files,
+    stripped,
+)
 from tests.helpers.dry_runs import PlannedAsset, planned_assets
 from tests.helpers.workspace import ROOT
 
@@ -49,6 +55,8 @@ class Reader:
         if words[0] == "snakemake":
             where = ["--snakefile", str(ROOT / "Snakefile")]
             words = [sys.executable, "-m", "snakemake", *where, *words[1:]]
+        elif words[0] == "brainsets":
+            words = [sys.executable, "-m", *module_and_words(command)]
         elif words[0] == "python":
             words[0] = sys.executable
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
@@ -103,7 +111,7 @@ def test_guide_leads_from_an_empty_folder_to_a_finished_brainset(reader, archive
     assert (reader.clone / BRAINSET / "_workflow/manifest.tsv").is_file()
     assert not any(path.endswith(".edf") for path in archive.asked)
 
-    follow("python -m brainsets prepare ")
+    follow("brainsets prepare ")
     assert {*reader.done()} == {"Subject00_2"}
     assert stripped(follow(f"{BRAINSET}/_workflow/environment/bin/python ")) == look
 
@@ -118,7 +126,7 @@ def test_guide_leads_from_an_empty_folder_to_a_finished_brainset(reader, archive
         assert (reader.clone / BRAINSET / record["outputs"][0]["path"]).is_file()
     recordings = [path for path in archive.asked if path.endswith(".edf")]
     assert [archive.asked[path] for path in recordings] == [1] * 6
-    assert re.search(r"my_arithmetic_eeg +6 +0 ", follow("python -m brainsets status"))
+    assert re.search(r"my_arithmetic_eeg +6 +0 ", follow("brainsets status"))
 
     fails_and_is_mended(reader, archive, failure)
 
@@ -132,7 +140,7 @@ def test_guide_leads_from_an_empty_folder_to_a_finished_brainset(reader, archive
 
 def fails_and_is_mended(reader, archive, failure):
     """Do what the section on failures says."""
-    [prepare] = [c for c in commands(GUIDE) if c.startswith("python -m brainsets prep")]
+    [prepare] = [c for c in commands(GUIDE) if c.startswith("brainsets prepare ")]
     archive.forget()
     reader.edit('{"uV"}', '{"mV"}')
     printed = stripped(reader.type(prepare, status=1))
