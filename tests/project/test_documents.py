@@ -147,21 +147,22 @@ def test_blocks_of_packages_shown_are_read_as_such():
 def test_first_picture_is_a_table_of_the_example():
     from rich.console import Console
 
-    from brainsets.display.status_table import status_table
+    from brainsets.display.status_table import place_lines, status_table
     from brainsets.shared.state.status import BrainsetStatus
 
     name = "rokem_grasshopper_auditory_2006"
-    status = BrainsetStatus(name, Path(name), 2, {"DONE": 2})
+    folder = Path("/path/to/data/processed") / name
+    status = BrainsetStatus(name, folder, 2, {"DONE": 2})
     console = Console(width=88, force_terminal=False)
     with console.capture() as captured:
-        for part in status_table([status]):
-            console.print(part)
+        for part in (*status_table([status]), *place_lines([status])):
+            console.print(part, soft_wrap=isinstance(part, str))
     [picture] = [b for b in blocks(README, "text") if f" {name}  " in b]
-    table, found, places = picture.partition("\nresults: ")
-    assert stripped(table) == stripped(captured.get().partition("\nresults: ")[0])
-    # Below the table, where the data are.
-    folder = f"/path/to/data/processed/{name}"
-    assert found and places == f"{folder}\nlogs:    {folder}/_workflow/logs\n"
+    assert stripped(picture) == stripped(captured.get())
+    places = place_lines(
+        [BrainsetStatus("b", folder.parent / "my_first_brainset", 0, {})]
+    )
+    assert "\n".join(places) + "\n" in blocks(TEXTS["docs/commands.md"], "text")
 
 
 def test_every_state_is_explained():
