@@ -1,1 +1,1 @@
-"""The command line beside Snakemake's: ``python -m brainsets``."""
+"""The command line beside Snakemake's: ``brainsets``."""

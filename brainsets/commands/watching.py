@@ -94,7 +94,7 @@ class _Watcher:
         if known is None and len(fresh) > _MAX_FAILURES:
             self.screen.tell(
                 f"{len(fresh):,} failures so far, of which the last "
-                f"{_MAX_FAILURES}; all of them: 'python -m brainsets status --failed'"
+                f"{_MAX_FAILURES}; all of them: 'brainsets status --failed'"
             )
             fresh = fresh[-_MAX_FAILURES:]
         for key in fresh:

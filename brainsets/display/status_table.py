@@ -140,7 +140,7 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
             lines.append(
                 f"... and {len(entries) - len(shown):,} more of "
                 f"{_safe(status.brainset)} are {state}: "
-                f"see 'python -m brainsets status {option}'."
+                f"see 'brainsets status {option}'."
             )
     if status.orphaned:
         named = ", ".join(

@@ -112,7 +112,7 @@ def find_pipeline(
     if path.parent.is_dir() and path.parent != Path():
         known = [str(path.parent / other.name) for other in path.parent.iterdir()]
     hint = did_you_mean(spec, list(dict.fromkeys(known))) or (
-        "see 'python -m brainsets list' for the names, or give the path of a folder."
+        "see 'brainsets list' for the names, or give the path of a folder."
     )
     raise SettingsError(
         f"there is no pipeline named {spec!r}, and no such file or folder; {hint}"

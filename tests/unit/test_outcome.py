@@ -40,7 +40,7 @@ def test_what_is_left_out_is_counted_with_the_way_to_see_it():
         assert 0 < named < 80
         assert (
             f"... and {80 - named} more of apple are {state}: "
-            f"see 'python -m brainsets status {option}'." in lines
+            f"see 'brainsets status {option}'." in lines
         )
 
 
