@@ -95,7 +95,7 @@ class Killer:
         return sum(self.counts.values()) >= self.wanted
 
     def strike(self, mark: str) -> None:
-        """Kill one process: each kind is as likely as any other."""
+        """Kill one process; kinds that were killed less are more likely."""
         among = living(mark)
         kinds: dict[str, list[int]] = {}
         for process in among.values():
@@ -103,6 +103,9 @@ class Killer:
         if not kinds:
             return
         kind = self.chance.choice(sorted(kinds))
+        if self.chance.random() < 0.6:
+            # Workers and successors live for moments only, builders for seconds.
+            kind = min(sorted(kinds), key=self.counts.__getitem__)
         if kind == "snakemake" and self.chance.random() < 0.9:
             # Or most runs would end before they have begun.
             return
@@ -118,7 +121,7 @@ class Killer:
         # Few kills more often than many: after that of a zygote, say, all else is cold.
         most = sum(self.counts.values()) + self.chance.choice((1, 4, 16, 64))
         most = min(most, self.wanted)
-        time.sleep(self.chance.uniform(0.5, 1.5))
+        time.sleep(self.chance.uniform(0.5, 4.0))
         while time.monotonic() < end and sum(self.counts.values()) < most:
             self.strike(mark)
             time.sleep(self.chance.choice((0.01, 0.03, 0.1, 0.3)))
