@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from brainsets.sources.stored_folders import (
 
 __all__ = ["add_parser"]
 
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _TITLES = {"raw_dir": "Raw data dir", "processed_dir": "Processed data dir"}
 
 
@@ -138,4 +140,10 @@ def _ask(key: str) -> str:
 
 
 def _absolute(key: str, text: str) -> Path:
-    return Path(os.path.abspath(expand_home(key, os.path.expandvars(text))))
+    folder = text if os.path.isdir(text) else os.path.expandvars(text)
+    if (unset := _VARIABLE.search(folder)) and not os.path.isdir(folder):
+        raise SettingsError(
+            f"{key}: {text} names the environment variable {unset[1]}, which is not "
+            "set; set it, or write the path in full."
+        )
+    return Path(os.path.abspath(expand_home(key, folder)))

@@ -39,7 +39,12 @@ def stored_folders() -> dict[str, str]:
                 f"{stored_file()}: {key} is {folder!r}, but must be the path of a "
                 "folder; set it with 'brainsets config set'."
             )
-    return {key: os.path.expandvars(folder) for key, folder in folders.items()}
+    # Who has written the file by hand may have used variables of the environment; the
+    # path of a folder that is there may have a "$" in it.
+    return {
+        key: folder if os.path.isdir(folder) else os.path.expandvars(folder)
+        for key, folder in folders.items()
+    }
 
 
 def store_folders(folders: dict[str, Path]) -> None:

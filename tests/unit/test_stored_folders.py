@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from brainsets.commands.configured import configured_folder
 from brainsets.commands.main import main
 
 
@@ -129,3 +130,21 @@ def test_a_directory_is_where_relative_paths_start(home, tmp_path, capsys):
     assert capsys.readouterr().err == (
         "brainsets: --directory: nowhere: No such file or directory.\n"
     )
+
+
+def test_a_variable_that_is_not_set_is_no_folder(home, capsys):
+    folders = ["--raw-dir", "$NOWHERE/raw", "--processed-dir", "p"]
+    assert main(["config", "set", *folders]) == 2
+    assert "variable NOWHERE, which is not set" in capsys.readouterr().err
+    assert not [*Path().iterdir()]
+
+
+def test_a_folder_with_a_dollar_in_its_name_is_meant(home, monkeypatch):
+    here = Path("$DATA").absolute()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert main(["config", "set", "--raw-dir", "r", "--processed-dir", "p"]) == 0
+    assert stored(home)["raw_dir"] == f"{here}/r"
+    assert configured_folder("raw_dir") == here / "r"
+    (home / ".brainsets.yaml").write_text("raw_dir: $DATA/r\n")
+    assert configured_folder("raw_dir") == home.parent / "data" / "r"
