@@ -23,7 +23,7 @@ from brainsets.sources.stored_folders import stored_folders
 CONFIG_FILE = "config/config.yaml"
 GIVEN = {*config}
 STORED = {}
-if not os.path.exists(CONFIG_FILE):
+if not os.path.lexists(CONFIG_FILE):
     CONFIG_FILE = f"{ROOT}/{CONFIG_FILE}"
     STORED = exit_on_user_error(stored_folders)
 

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from brainsets.commands.configured import SETTINGS, configured_folder
+from brainsets.commands.configured import SETTINGS, configured_folder, has_settings
 from brainsets.errors import SettingsError
 from brainsets.shared.text.streams import print_to_stderr
 from brainsets.shared.text.user_paths import expand_home
@@ -68,7 +68,7 @@ def _add_folders(parser: argparse.ArgumentParser, *, hidden: bool = False) -> No
 def _show(options: argparse.Namespace) -> int:
     stored = stored_folders()
     here = {key: str(configured_folder(key)) for key in KEYS}
-    settings = str(SETTINGS.absolute()) if SETTINGS.exists() else None
+    settings = str(SETTINGS.absolute()) if has_settings() else None
     if options.json:
         found = {
             "config_file": str(stored_file()),
@@ -103,6 +103,9 @@ def _set(options: argparse.Namespace) -> int:
     was_there = stored_file().exists()
     stored = stored_folders()
     given = {key: getattr(options, key) for key in KEYS}
+    for key, text in given.items():
+        if text == "":
+            raise SettingsError(f"{key}: no folder was named; nothing was changed.")
     is_asked = not any(given.values())
     for key in KEYS:
         if given[key] is None and (is_asked or key not in stored):
@@ -119,7 +122,7 @@ def _set(options: argparse.Namespace) -> int:
     print(f"{'Updated' if was_there else 'Created'} config file at {stored_file()}")
     for key in KEYS:
         print(f"{_TITLES[key]}: {folders.get(key, stored.get(key))}")
-    if SETTINGS.exists():
+    if has_settings():
         print(f"In this folder {SETTINGS.absolute()} decides, not these.")
     return 0
 

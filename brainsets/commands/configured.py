@@ -5,6 +5,7 @@ come with the workflow, with the folders that ``brainsets config set`` has store
 Snakefile does the same.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ __all__ = [
     "SETTINGS",
     "configured",
     "configured_folder",
+    "entries_here",
     "folder_of_run",
+    "has_settings",
     "results_folder",
 ]
 
@@ -32,6 +35,11 @@ SETTINGS = Path("config/config.yaml")
 """The settings of a folder, relative to it."""
 
 
+def has_settings() -> bool:
+    """Whether the current folder has settings of its own, be it a broken link."""
+    return os.path.lexists(SETTINGS)
+
+
 def configured(key: str) -> Any:
     """Return a setting as it is for a run in the current folder, or its default.
 
@@ -40,16 +48,28 @@ def configured(key: str) -> Any:
     SettingsError
         The file of settings cannot be read, or the setting is wrong.
     """
-    file = SETTINGS if SETTINGS.exists() else ROOT / SETTINGS
+    file = SETTINGS if has_settings() else ROOT / SETTINGS
+    value = read_setting(_content(file), key, where=str(file))
+    if key in KEYS and not has_settings():
+        return stored_folders().get(key, value)
+    return value
+
+
+def _content(file: Path) -> Any:
     try:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{file} cannot be read: {reason}.") from error
-    value = read_setting({} if config is None else config, key, where=str(file))
-    if key in KEYS and not SETTINGS.exists():
-        return stored_folders().get(key, value)
-    return value
+    return {} if config is None else config
+
+
+def entries_here() -> list[dict[str, Any]]:
+    """Return the brainsets of the current folder's settings that are mappings."""
+    config = _content(SETTINGS) if has_settings() else {}
+    brainsets = config.get("brainsets") if isinstance(config, dict) else None
+    listed = brainsets if isinstance(brainsets, list) else [brainsets]
+    return [entry for entry in listed if isinstance(entry, dict)]
 
 
 def configured_folder(key: str, start: Path | None = None) -> Path:
@@ -70,7 +90,7 @@ def folder_of_run(brainset: str) -> Path:
     here = configured_folder("processed_dir")
     in_clone = configured_folder("processed_dir", ROOT)
     is_begun_in_clone = (
-        not SETTINGS.exists()
+        not has_settings()
         and not (here / brainset / WORKFLOW_FOLDER).is_dir()
         and (in_clone / brainset / WORKFLOW_FOLDER).is_dir()
     )
@@ -81,6 +101,6 @@ def results_folder() -> Path:
     """Return ``processed_dir``; that of the clone if there is none here."""
     here = configured_folder("processed_dir")
     in_clone = configured_folder("processed_dir", ROOT)
-    if not SETTINGS.exists() and not here.is_dir() and in_clone.is_dir():
+    if not has_settings() and not here.is_dir() and in_clone.is_dir():
         return in_clone
     return here

@@ -50,6 +50,12 @@ def _run(options: argparse.Namespace) -> int:
             f"--pipeline {name!r}: a name has small letters, digits and single "
             "underscores, and begins with a letter, as in author_topic_year."
         )
+    if (folder / "workflow/Snakefile").exists() and not (folder / "Snakefile").exists():
+        raise SettingsError(
+            f"{folder} has a workflow of its own (workflow/Snakefile), whose place a "
+            "Snakefile beside it would take; name another folder, or include "
+            "brainsets_workflow.SNAKEFILE in that one."
+        )
     made, kept = [], []
     for path, content, mode in _files(name):
         target = folder / path
@@ -69,11 +75,26 @@ def _run(options: argparse.Namespace) -> int:
         print(f"made {folder / path}")
     for path in kept:
         print(f"kept {folder / path}, which was there")
+    if Path("Snakefile") in kept and not _is_ours(folder / "Snakefile"):
+        print(f"{folder / 'Snakefile'} is another workflow's: snakemake runs that")
+        print("one; it can include brainsets_workflow.SNAKEFILE, see the documents.")
+        return 0
+    if name is not None and Path("config/config.yaml") in kept:
+        print(f"Add to 'brainsets' in config/config.yaml: pipelines/{name}")
     into = "" if folder.resolve() == Path.cwd() else f"cd {folder}, then "
     print(f"Next: {into}snakemake -n, and snakemake --cores 4")
     if name is not None:
         print(f"To test the pipeline: python -m pytest {folder}/pipelines/{name}")
     return 0
+
+
+def _is_ours(snakefile: Path) -> bool:
+    try:
+        text = snakefile.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    # That of a clone includes rules; all others, the installed workflow.
+    return "brainsets_workflow" in text or "workflow/rules/common.smk" in text
 
 
 def _files(name: str | None) -> Iterator[tuple[Path, bytes, int]]:

@@ -16,18 +16,22 @@ from typing import Any
 from brainsets.commands.completion import completed_by
 from brainsets.commands.configured import (
     ROOT,
+    SETTINGS,
     configured,
     configured_folder,
+    entries_here,
     folder_of_run,
 )
 from brainsets.commands.exit_status import exit_status
-from brainsets.errors import SettingsError
+from brainsets.errors import BrainsetError, SettingsError
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.state import sentinels
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.text.streams import print_to_stderr
 from brainsets.shared.text.user_paths import expand_home
 from brainsets.sources.catalog import find_pipeline
+from brainsets.sources.pipeline_file import PipelineSource
+from brainsets.sources.published import PublishedPipeline
 
 __all__ = ["add_parser", "runner_main"]
 
@@ -134,8 +138,12 @@ def _prepare(
     if options.raw_dir is None and options.processed_dir is None:
         start = folder_of_run(source.brainset_id)
     _check_writable(start)
+
+    def start_at(key: str) -> Path:
+        return configured_folder(key, start)
+
     raw_dir, processed_dir = (
-        expand_home(key, given).absolute() if given else configured_folder(key, start)
+        Path(os.path.abspath(expand_home(key, given) if given else start_at(key)))
         for key, given in (
             ("raw_dir", options.raw_dir),
             ("processed_dir", options.processed_dir),
@@ -144,7 +152,6 @@ def _prepare(
     settings: dict[str, Any] = {
         "raw_dir": str(raw_dir),
         "processed_dir": str(processed_dir),
-        "download_only": options.download_only,
         "brainsets": [
             {
                 "pipeline": str(source),
@@ -154,6 +161,9 @@ def _prepare(
             }
         ],
     }
+    if options.download_only:
+        settings["download_only"] = True
+    _say_what_is_left_out(source)
     folder = BrainsetFolder(processed_dir / source.brainset_id)
     command = _snakemake(settings, options, arguments, start)
     if options.list:
@@ -179,6 +189,22 @@ def _prepare(
     if options.list and code == 0:
         sys.stdout.write(folder.manifest.read_text(encoding="utf-8"))
     return code
+
+
+def _say_what_is_left_out(source: PipelineSource | PublishedPipeline) -> None:
+    """Say which settings of a brainset do not count, as only what is typed does."""
+    for entry in entries_here():
+        try:
+            named = find_pipeline(entry["pipeline"], versions=configured("catalog"))
+        except (BrainsetError, KeyError):
+            continue
+        keys = ", ".join(sorted(map(str, {*entry} - {"pipeline"})))
+        if keys and str(named) == str(source):
+            print_to_stderr(
+                f"brainsets: of {source.brainset_id}, prepare leaves out what "
+                f"{SETTINGS} sets ({keys}): only what is typed counts; 'snakemake' "
+                "takes the settings"
+            )
 
 
 def _check_writable(folder: Path) -> None:
@@ -209,11 +235,10 @@ def _snakemake(
         forced = ["write_manifest"]
     command += ["--forcerun", *forced] if forced else []
     command.append("--config")
-    # Snakemake reads values as YAML, of which JSON is a part.
+    # Snakemake reads values as YAML, of which JSON is a part; in a bare path, " #"
+    # begins a comment. It takes away outer quotes, so there are blanks around them.
     command += [
-        f"{key}={json.dumps(value, ensure_ascii=False)}"
-        if isinstance(value, list)
-        else f"{key}={value}"
+        f"{key}= {json.dumps(value, ensure_ascii=False)} "
         for key, value in settings.items()
     ]
     return command

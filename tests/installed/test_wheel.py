@@ -13,7 +13,7 @@ import yaml
 
 from brainsets.shared.version import VERSION
 from tests.helpers.archive_server import ArchiveServer
-from tests.helpers.documents import README, marked_command
+from tests.helpers.documents import TEXTS, marked_command
 from tests.helpers.installation import UV, WHEEL, Installation, tracked_files
 from tests.helpers.workspace import ROOT
 
@@ -220,6 +220,25 @@ def test_folders_of_the_user_count_where_there_are_no_settings(
         (installation.home / ".brainsets.yaml").unlink()
 
 
+@pytest.mark.parametrize("name", ["x #y", "p: 1", "ends:"])
+def test_folders_are_those_that_are_named(installation, here, pipeline, name):
+    folders = ("--raw-dir", f"{name}/raw", "--processed-dir", f"{name}/out")
+    installation.run(here, "brainsets", "prepare", pipeline, "--local", *folders)
+    assert (here / name / "out/gains/s1.txt").is_file()
+    # Also where the settings name them, which prepare and snakemake take.
+    (here / "config").mkdir()
+    settings = {"raw_dir": f"{name}/r", "processed_dir": f"{name}/p"}
+    entry = {"pipeline": str(pipeline), "exclude": ["s2"]}
+    text = yaml.safe_dump({**settings, "download_only": True, "brainsets": [entry]})
+    (here / "config/config.yaml").write_text(text)
+    printed = installation.run(here, "brainsets", "prepare", pipeline, "--local")
+    assert "prepare leaves out what config/config.yaml sets (exclude)" in printed
+    status = here / name / "p/gains/_workflow/status"
+    names = {"s1.DOWNLOADED", "s2.DOWNLOADED"}
+    assert {path.name for path in status.iterdir()} == names
+    assert {path.name for path in here.iterdir()} == {".snakemake", "config", name}
+
+
 def test_an_older_pandas_will_do(tmp_path, here, pipeline):
     if sys.version_info >= (3, 12):
         pytest.skip("pandas 1.5 has no wheel for this Python")
@@ -230,37 +249,70 @@ def test_an_older_pandas_will_do(tmp_path, here, pipeline):
     installation.remove()
 
 
-@pytest.mark.parametrize("way", ["README", "tool"])
-def test_it_is_installed_by_one_line(way, tmp_path, here):
+@pytest.fixture
+def shell(tmp_path, here):
+    """Runs commands as somebody does who has uv, and finds the wheel at an index."""
     environment = {
         **os.environ,
         "HOME": str(tmp_path),
         "UV_FIND_LINKS": str(Path(WHEEL).parent),
         "UV_TOOL_DIR": str(tmp_path / "tools"),
         "UV_TOOL_BIN_DIR": str(tmp_path / "bin"),
+        "PIP_FIND_LINKS": str(Path(WHEEL).parent),
+        "PIPX_HOME": str(tmp_path / "pipx"),
+        "PIPX_BIN_DIR": str(tmp_path / "bin"),
         "PATH": f"{tmp_path}/bin:{Path(UV).parent}:{os.environ['PATH']}",
         "COLUMNS": "120",
     }
     environment.setdefault("UV_CACHE_DIR", os.path.expanduser("~/.cache/uv"))
 
     def run(command):
+        words = shlex.split(command)
+        if words[0] == "pipx":
+            words = ["uvx", *words]
         ended = subprocess.run(
-            shlex.split(command),
-            cwd=here,
-            env=environment,
-            capture_output=True,
-            text=True,
+            words, cwd=here, env=environment, capture_output=True, text=True
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout + ended.stderr
 
-    if way == "README":
-        command = marked_command("install")
-        assert command in README
-        assert run(command).endswith(places(here, EXAMPLE))
-    else:
-        run("uv tool install brainsets-workflow")
-        assert EXAMPLE in run("brainsets list")
-        assert f"brainsets {VERSION}" in run("brainsets-workflow --version")
-        run("brainsets init --pipeline lab_topic_2024")
-        assert (here / "pipelines/lab_topic_2024/pipeline.py").is_file()
+    return run
+
+
+def test_the_first_command_prepares_the_example(shell, here):
+    assert shell(marked_command("install")).endswith(places(here, EXAMPLE))
+
+
+GUIDE = TEXTS["docs/getting_started.md"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "uv tool install brainsets-workflow",
+        "uv tool install --with-executables-from snakemake brainsets-workflow",
+        "pipx install brainsets-workflow",
+        "pipx install --include-deps brainsets-workflow",
+        "pip install brainsets-workflow",
+    ],
+)
+def test_every_way_to_install_it_works(shell, command, here, tmp_path):
+    assert command in GUIDE
+    if command.startswith("pip "):
+        shell(f"uv venv -q --seed {tmp_path / 'environment'}")
+        (tmp_path / "bin").symlink_to(tmp_path / "environment/bin")
+    shell(command)
+    assert EXAMPLE in shell("brainsets list")
+    assert f"brainsets {VERSION}" in shell("brainsets-workflow --version")
+    shell("brainsets init --pipeline lab_topic_2024")
+    assert (here / "pipelines/lab_topic_2024/pipeline.py").is_file()
+    has_snakemake = "snakemake" in command or "deps" in command or "pip " in command
+    assert (tmp_path / "bin/snakemake").exists() == has_snakemake
+    if has_snakemake:
+        assert "list the assets of lab_topic_2024" in shell("snakemake -n")
+
+
+def test_snakemake_runs_without_installing(shell, here):
+    assert "`uvx --from brainsets-workflow snakemake ...`" in GUIDE
+    shell("uvx --from brainsets-workflow brainsets init")
+    assert EXAMPLE in shell("uvx --from brainsets-workflow snakemake -n")

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import h5py
@@ -339,3 +341,32 @@ def test_a_site_without_the_plugin_has_another_profile(site):
     assert memory(jobs[done["slurm_job"]]) == 400 + OWN_MB
     assert jobs[done["slurm_job"]]["TimeLimit"] == "3"
     assert site.sentinel(failing, "FAILED") and not site.sentinel(cancelled, "DONE")
+
+
+def test_a_project_folder_runs_on_a_cluster_as_a_clone_does(site):
+    project = site.root / "project"
+    made = site.workspace.brainsets("init", project)
+    assert made.returncode == 0, made.stderr
+    entry = {**site.settings, "pipeline": str(site.settings["pipeline"])}
+    entry |= {"assets": ["S001R03", "S001R04"], "process": {"mem_mb": 400}}
+    folders = {"raw_dir": "raw", "processed_dir": "out"}
+    settings = json.dumps({**folders, "brainsets": [entry]})
+    (project / "config/config.yaml").write_text(settings)
+    before = site.jobs()
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm"]
+        + ["--slurm-init-seconds-before-status-checks", "5", "--retries", "0"],
+        cwd=project,
+        env={**site.workspace.full_environment, **site.cluster.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.endswith(f"logs:    {project}/out/{BRAINSET}/_workflow/logs\n")
+    jobs = [job for key, job in site.jobs().items() if key not in before]
+    assert [job["JobState"] for job in jobs] == ["COMPLETED"] * 2
+    for asset in entry["assets"]:
+        with h5py.File(project / "out" / BRAINSET / f"{asset}.h5") as file:
+            assert len(file["signal"]) > 10_000

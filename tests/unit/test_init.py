@@ -77,3 +77,25 @@ def test_a_place_where_nothing_can_be_made_is_named(here, capsys):
     printed = capsys.readouterr().err
     assert "file/project/config/config.yaml cannot be made" in single_line(printed)
     assert Path("file").read_text() == ""
+
+
+def test_another_workflow_is_not_taken_the_place_of(here, capsys):
+    (here / "workflow").mkdir()
+    (here / "workflow/Snakefile").write_text("rule mine: pass")
+    assert main(["init"]) == 2
+    assert "has a workflow of its own" in capsys.readouterr().err
+    assert not (here / "config").exists()
+
+
+def test_another_workflows_snakefile_is_said_to_be_one(here, capsys):
+    (here / "Snakefile").write_text("rule mine: pass")
+    assert main(["init"]) == 0
+    printed = capsys.readouterr().out
+    assert "another workflow's" in printed and "Next:" not in printed
+
+
+def test_a_second_pipeline_is_to_be_added_to_the_settings(here, capsys):
+    assert main(["init", "--pipeline", "a_b_2020"]) == 0
+    assert "Add to" not in capsys.readouterr().out
+    assert main(["init", "--pipeline", "c_d_2021"]) == 0
+    assert "config/config.yaml: pipelines/c_d_2021" in capsys.readouterr().out
