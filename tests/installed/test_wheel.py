@@ -242,10 +242,16 @@ def test_folders_are_those_that_are_named(installation, here, pipeline, name):
 def test_an_older_pandas_will_do(tmp_path, here, pipeline):
     if sys.version_info >= (3, 12):
         pytest.skip("pandas 1.5 has no wheel for this Python")
-    installation = Installation(tmp_path, "pandas==1.5.3", "numpy<2")
+    packages = ("pandas==1.5.3", "numpy<2", "h5py", "matplotlib")
+    installation = Installation(tmp_path, *packages)
     installation.run(here, "brainsets", "prepare", pipeline, "--local")
     assert (here / "data/processed/gains/s1.txt").read_text() == "1 1.5.3"
     assert installation.run(here, "brainsets", "status").endswith(places(here, "gains"))
+    installation.run(here, "brainsets", "init")
+    printed = installation.run(here, "snakemake", "--cores", "2")
+    assert printed.endswith(places(here, EXAMPLE))
+    installation.run(here, "brainsets", "report")
+    assert EXAMPLE in (here / "report.html").read_text()
     installation.remove()
 
 
