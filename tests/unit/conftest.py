@@ -4,6 +4,10 @@ import pytest
 
 from tests.helpers.supervised_scripts import Script
 
+PIPELINE = """class Pipeline:
+    brainset_id = "{}"
+"""
+
 
 @pytest.fixture
 def recording(tmp_path):
@@ -43,3 +47,18 @@ def start(tmp_path):
         script.process.wait()
         script.process.stdout.close()
         script.process.stderr.close()
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """A working folder with pipelines in ``p``."""
+    folders = {"one": "one_2020", "two": "two_2020", "upper": "One_2020"}
+    folders |= {"same": "one_2020", "bad": "a/b"}
+    for folder, brainset in folders.items():
+        (tmp_path / "p" / folder).mkdir(parents=True)
+        (tmp_path / "p" / folder / "pipeline.py").write_text(PIPELINE.format(brainset))
+    (tmp_path / "p" / "empty").mkdir()
+    (tmp_path / "p" / "none").mkdir()
+    (tmp_path / "p" / "none" / "pipeline.py").write_text("class Pipeline: pass\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
