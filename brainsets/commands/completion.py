@@ -88,10 +88,13 @@ def _pipelines(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[s
 
     from brainsets.sources.catalog import catalog
 
-    folders = [] if not prefix else [*DirectoriesCompleter()(prefix)]
-    if getattr(parsed_args, "local", False):
-        return [*DirectoriesCompleter()(prefix)]
-    return [*(entry.name for entry in catalog(configured("catalog"))), *folders]
+    is_path = bool(prefix) or parsed_args.local
+    folders = [*DirectoriesCompleter()(prefix)] if is_path else []
+    try:
+        names = [entry.name for entry in catalog(configured("catalog"))]
+    except BrainsetError:
+        return folders
+    return folders if parsed_args.local else [*names, *folders]
 
 
 def _brainsets(parsed_args: argparse.Namespace, **_: Any) -> list[str]:

@@ -4,7 +4,7 @@ They take what users of the published package type, and start Snakemake with it.
 """
 
 import argparse
-import json
+import math
 import os
 import shlex
 import subprocess
@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from brainsets.commands.completion import completed_by
 from brainsets.commands.configured import (
@@ -135,23 +137,21 @@ def _prepare(
     source = find_pipeline(pipeline, versions=versions, active=active)
     arguments = [argument for argument in arguments if argument != "--"]
     start = Path.cwd()
-    if options.raw_dir is None and options.processed_dir is None:
+    if options.processed_dir is None:
         start = folder_of_run(source.brainset_id)
     _check_writable(start)
-
-    def start_at(key: str) -> Path:
-        return configured_folder(key, start)
-
     raw_dir, processed_dir = (
-        Path(os.path.abspath(expand_home(key, given) if given else start_at(key)))
+        os.path.abspath(
+            expand_home(key, given) if given else configured_folder(key, start)
+        )
         for key, given in (
             ("raw_dir", options.raw_dir),
             ("processed_dir", options.processed_dir),
         )
     )
     settings: dict[str, Any] = {
-        "raw_dir": str(raw_dir),
-        "processed_dir": str(processed_dir),
+        "raw_dir": raw_dir,
+        "processed_dir": processed_dir,
         "brainsets": [
             {
                 "pipeline": str(source),
@@ -164,7 +164,7 @@ def _prepare(
     if options.download_only:
         settings["download_only"] = True
     _say_what_is_left_out(source)
-    folder = BrainsetFolder(processed_dir / source.brainset_id)
+    folder = BrainsetFolder(Path(processed_dir, source.brainset_id))
     command = _snakemake(settings, options, arguments, start)
     if options.list:
         command.insert(command.index("--config"), "--quiet")
@@ -235,13 +235,20 @@ def _snakemake(
         forced = ["write_manifest"]
     command += ["--forcerun", *forced] if forced else []
     command.append("--config")
-    # Snakemake reads values as YAML, of which JSON is a part; in a bare path, " #"
-    # begins a comment. It takes away outer quotes, so there are blanks around them.
-    command += [
-        f"{key}= {json.dumps(value, ensure_ascii=False)} "
-        for key, value in settings.items()
-    ]
+    command += [f"{key}={_as_yaml(value)}" for key, value in settings.items()]
     return command
+
+
+def _as_yaml(value: object) -> str:
+    """Return a value in one line, as Snakemake reads it on its command line.
+
+    A bare path may not be YAML: " #" begins a comment in it. Snakemake takes away outer
+    quotes, so there are blanks around them.
+    """
+    text = yaml.safe_dump(
+        value, default_flow_style=True, default_style='"', width=math.inf
+    )
+    return f" {text.strip()} "
 
 
 def _failure(folder: BrainsetFolder) -> dict[str, Any] | None:
