@@ -106,7 +106,9 @@ class _Meter:
         self.started = time.monotonic()
         self.has_ended = False
         with open(log, "wb") as stream:
-            self.main = subprocess.Popen(
+            # Kept, as it looks after its process when it goes: were that at its end by
+            # then, nobody would be told how it ended.
+            self._popen = subprocess.Popen(
                 command,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -114,7 +116,8 @@ class _Meter:
                 stderr=subprocess.STDOUT,
                 # Keys that somebody types are for the benchmark, not for the command.
                 start_new_session=True,
-            ).pid
+            )
+        self.main = self._popen.pid
 
     def run(self, limit_s: float) -> Usage:
         sample_at = self.started

@@ -1,13 +1,17 @@
 """The benchmarks measure what they say, and compute their figures from it."""
 
+import gc
 import json
+import os
 import subprocess
 import sys
 import urllib.request
 from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
 
+from benchmarks import meter
 from benchmarks.archive import Pace, link_recordings, served
 from benchmarks.figures import displayed, figures, planned
 from benchmarks.meter import MeasuringError, measure
@@ -180,6 +184,21 @@ def test_meter_counts_what_daemons_use(tmp_path):
     assert usage.max_rss_mb > 60
     assert usage.wall_s <= usage.settled_s
     assert usage.killed == 0
+
+
+def test_meter_sees_a_command_end_that_ends_at_once(tmp_path, monkeypatch):
+    # As where the machine is so busy that the command is faster than the meter.
+    def late(*words, **options):
+        process = subprocess.Popen(*words, **options)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        return process
+
+    late_ones = SimpleNamespace(**{**vars(subprocess), "Popen": late})
+    monkeypatch.setattr(meter, "subprocess", late_ones)
+    measured = meter._Meter(["false"], str(tmp_path), str(tmp_path / "log"))
+    gc.collect()
+    found = os.waitid(os.P_PID, measured.main, os.WEXITED | os.WNOHANG)
+    assert found is not None and found.si_status == 1
 
 
 def test_meter_adds_up_the_memory_of_all_processes(tmp_path):
