@@ -19,6 +19,8 @@ def command(monkeypatch, tmp_path):
     commands = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    # A clone in which something was prepared would be gone on with.
+    monkeypatch.setattr(prepare, "folder_of_run", lambda brainset: Path.cwd())
     monkeypatch.setattr(prepare, "_call", lambda words: commands.append(words) or 0)
 
     def started(*words):
