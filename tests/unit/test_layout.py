@@ -9,7 +9,7 @@ from test_sides import MODULES, PACKAGE, imports
 # Each room imports only from those on lines above its own, and from itself.
 FLOORS = (
     ("errors", "pipeline", "shared"),
-    ("archives", "report", "sources", "supervision"),
+    ("archives", "conversion", "report", "sources", "supervision"),
     ("jobs", "planning"),
     ("display", "testing", "warm"),
     ("commands",),

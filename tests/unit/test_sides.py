@@ -18,7 +18,10 @@ IN_EVERY_ENVIRONMENT = {"pandas", "h5py", "numpy"}
 # Only pipelines import these modules, and declare what they need.
 # The report has libraries of its own.
 FOR_REPORTS = {"jinja2", "markupsafe", "numpy", "h5py", "matplotlib", "PIL"}
-FOR_PIPELINES = {"archives": {"requests", "urllib3"}}
+FOR_PIPELINES = {
+    "archives": {"requests", "urllib3"},
+    "conversion": {"numpy", "h5py", "temporaldata", "hdf5plugin"},
+}
 # From the side that imports to the parts of this package that it may import.
 ALLOWED = {
     "errors": set(),
@@ -33,6 +36,7 @@ ALLOWED = {
     # What a run has left, and a look at the data: in a process of its own.
     "report": {"report", "shared", "errors"},
     "archives": {"archives", "shared", "errors"},
+    "conversion": {"conversion", "pipeline", "shared", "errors"},
     # For authors' tests: it plans as a run does, and leaves the rest to real runs.
     "testing": {"testing", "planning", "sources", "shared", "errors"},
 }
