@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,13 @@ class BrainsetPipeline(ABC):
     """
 
     brainset_id: str
-    """Names the dataset and its folders: letters, digits, ``.``, ``_`` and ``-``."""
+    """Names the dataset and its folders: letters, digits, ``.``, ``_`` and ``-``. The
+    settings may give another id to what a pipeline prepares; it is this one then."""
+
+    earlier_manifest: ClassVar[Path | None] = None
+    """While assets are listed: the table of the last time, as `read_manifest` of
+    `brainsets.shared.manifest` reads it; None if there is none. For pipelines that keep
+    to what was chosen then, such as the version of a dataset."""
 
     parser: ArgumentParser | None = None
     """Parses the pipeline's own arguments; ``--redownload`` is set by the workflow

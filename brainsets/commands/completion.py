@@ -14,6 +14,7 @@ from brainsets.errors import BrainsetError, SettingsError
 from brainsets.shared.files import write_atomically
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.state.status import find_brainsets
+from brainsets.sources.archive_datasets import dataset_named
 
 __all__ = ["InstallCompletion", "add_parser", "complete", "completed_by"]
 
@@ -91,7 +92,9 @@ def _pipelines(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[s
     is_path = bool(prefix) or parsed_args.local
     folders = [*DirectoriesCompleter()(prefix)] if is_path else []
     try:
-        names = [entry.name for entry in catalog(configured("catalog"))]
+        names = [
+            entry.usage.partition("ID")[0] for entry in catalog(configured("catalog"))
+        ]
     except BrainsetError:
         return folders
     return folders if parsed_args.local else [*names, *folders]
@@ -107,9 +110,9 @@ def _brainsets(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 def _assets(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Return the ids of what was listed, of the brainset that is typed if one is."""
-    typed = getattr(parsed_args, "brainset", None) or []
-    names = [typed] if isinstance(typed, str) else typed
-    names = [os.path.basename(os.path.normpath(name)) for name in names]
+    typed = getattr(parsed_args, "id", None) or getattr(parsed_args, "brainset", [])
+    names = [typed] if isinstance(typed, str) else typed or []
+    names = [_folder_name(name) for name in names]
     found: list[str] = []
     try:
         for folder in find_brainsets(_results(parsed_args), []):
@@ -118,6 +121,15 @@ def _assets(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     except BrainsetError:
         pass
     return found
+
+
+def _folder_name(typed: str) -> str:
+    """Return the name of the folder of what is typed for a pipeline."""
+    try:
+        dataset = dataset_named(typed)
+    except BrainsetError:
+        dataset = None
+    return dataset.brainset_id if dataset else os.path.basename(os.path.normpath(typed))
 
 
 def _results(parsed_args: argparse.Namespace) -> Path:

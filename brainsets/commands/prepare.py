@@ -31,9 +31,7 @@ from brainsets.shared.state import sentinels
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.text.streams import print_to_stderr
 from brainsets.shared.text.user_paths import expand_home
-from brainsets.sources.catalog import find_pipeline
-from brainsets.sources.pipeline_file import PipelineSource
-from brainsets.sources.published import PublishedPipeline
+from brainsets.sources.catalog import NamedBrainset, find_brainset
 
 __all__ = ["add_parser", "runner_main"]
 
@@ -52,12 +50,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     completed_by(
         parser.add_argument(
-            "brainset", help="name of a pipeline, or path of its folder"
+            "brainset",
+            help="name of a pipeline, path of its folder, or ARCHIVE:ID[@VERSION]",
         ),
         "pipeline",
     )
     parser.add_argument(
         "--local", action="store_true", help="BRAINSET is a path, not a name"
+    )
+    parser.add_argument(
+        "--id", metavar="NAME", help="name the brainset's folders otherwise"
     )
     parser.add_argument(
         "--use-active-env",
@@ -122,7 +124,7 @@ def _run_file(argv: Sequence[str] | None) -> int:
     parser.add_argument("pipeline_file", type=Path)
     _add_common(parser, required=True)
     options, remaining = parser.parse_known_args(argv)
-    options.verbose = False
+    options.verbose, options.id = False, None
     path = str(expand_home("the pipeline", options.pipeline_file).absolute())
     return _prepare(path, options, remaining, "active")
 
@@ -134,11 +136,11 @@ def _prepare(
         raise SettingsError(f"--cores is {options.cores}, but must be at least 1.")
     active = environment == "active"
     versions = configured("catalog")
-    source = find_pipeline(pipeline, versions=versions, active=active)
+    named = find_brainset(pipeline, options.id, versions=versions, active=active)
     arguments = [argument for argument in arguments if argument != "--"]
     start = Path.cwd()
     if options.processed_dir is None:
-        start = folder_of_run(source.brainset_id)
+        start = folder_of_run(named.id)
     _check_writable(start)
     raw_dir, processed_dir = (
         os.path.abspath(
@@ -154,17 +156,20 @@ def _prepare(
         "processed_dir": processed_dir,
         "brainsets": [
             {
-                "pipeline": str(source),
+                # The name of a dataset says more than the pipeline that is for all.
+                "pipeline": pipeline if named.args else str(named.source),
                 "args": arguments,
                 "assets": [] if options.single is None else [options.single],
                 "environment": environment,
             }
         ],
     }
+    if options.id is not None:
+        settings["brainsets"][0]["id"] = options.id
     if options.download_only:
         settings["download_only"] = True
-    _say_what_is_left_out(source)
-    folder = BrainsetFolder(Path(processed_dir, source.brainset_id))
+    _say_what_is_left_out(named)
+    folder = BrainsetFolder(Path(processed_dir, named.id))
     command = _snakemake(settings, options, arguments, start)
     if options.list:
         command.insert(command.index("--config"), "--quiet")
@@ -191,17 +196,20 @@ def _prepare(
     return code
 
 
-def _say_what_is_left_out(source: PipelineSource | PublishedPipeline) -> None:
+def _say_what_is_left_out(named: NamedBrainset) -> None:
     """Say which settings of a brainset do not count, as only what is typed does."""
     for entry in entries_here():
         try:
-            named = find_pipeline(entry["pipeline"], versions=configured("catalog"))
-        except (BrainsetError, KeyError):
+            other = find_brainset(
+                entry["pipeline"], entry.get("id"), versions=configured("catalog")
+            )
+        except (BrainsetError, KeyError, TypeError):
             continue
-        keys = ", ".join(sorted(map(str, {*entry} - {"pipeline"})))
-        if keys and str(named) == str(source):
+        keys = ", ".join(sorted(map(str, {*entry} - {"pipeline", "id"})))
+        is_same = str(other.source) == str(named.source) and other.id == named.id
+        if keys and is_same:
             print_to_stderr(
-                f"brainsets: of {source.brainset_id}, prepare leaves out what "
+                f"brainsets: of {named.id}, prepare leaves out what "
                 f"{SETTINGS} sets ({keys}): only what is typed counts; 'snakemake' "
                 "takes the settings"
             )

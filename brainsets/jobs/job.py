@@ -36,6 +36,8 @@ class Job:
         The plan of a batch, where a job is for the assets that it names.
     brings_warmth : bool
         Whether the job is to start a warm process of its own.
+    own_id : str
+        The id that the pipeline's file assigns, where the brainset has another.
     """
 
     brainset: str
@@ -52,6 +54,7 @@ class Job:
     arguments: list[str]
     batch: Path | None = None
     brings_warmth: bool = False
+    own_id: str = ""
 
     def recorded_args(
         self, arguments: Sequence[str] | None = None, *, with_files: bool = True
@@ -72,6 +75,7 @@ def parse_job(argv: Sequence[str]) -> Job:
     parser.add_argument("--code", required=True)
     parser.add_argument("--code-stamp", required=True)
     parser.add_argument("--pipeline", required=True, type=Path)
+    parser.add_argument("--own-id", default="")
     parser.add_argument("--raw-dir", required=True, type=Path)
     parser.add_argument("--processed-dir", required=True, type=Path)
     parser.add_argument("--asset", default="")
@@ -97,4 +101,5 @@ def parse_job(argv: Sequence[str]) -> Job:
         arguments=argv[split + 1 :],
         batch=options.batch,
         brings_warmth=options.warm,
+        own_id=options.own_id,
     )

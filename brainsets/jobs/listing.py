@@ -79,11 +79,15 @@ def _list_in_child(job: Job) -> int:
     before = job.recorded_args()
     code = current_code(job) if job.code_stamp else ("", job.code)
     pipeline = load_pipeline(job.pipeline)
-    if pipeline.brainset_id != job.brainset:
+    read = job.own_id or job.brainset
+    if pipeline.brainset_id != read:
         raise PipelineError(
-            f"{job.pipeline}: brainset_id reads {job.brainset!r} in the source but is "
+            f"{job.pipeline}: brainset_id reads {read!r} in the source but is "
             f"{pipeline.brainset_id!r} when loaded; assign it once, as plain text."
         )
+    pipeline.brainset_id = job.brainset
+    if job.folder.manifest.exists():
+        pipeline.earlier_manifest = job.folder.manifest
     args = parsed_args(pipeline, job.arguments)
     frame = pipeline.get_manifest(raw_dir=job.raw_dir, args=args)
     columns, lines, assets = table(frame)

@@ -330,6 +330,8 @@ def _make_instance(
     job = attempt.job
     attempt.code_before = code_in_memory(job.pipeline) or current_code(job)
     pipeline = load_pipeline(job.pipeline)
+    if job.own_id:
+        pipeline.brainset_id = job.brainset
     args = parsed_args(pipeline, job.arguments)
     if redownload:
         _ask_for_redownload(args)

@@ -131,6 +131,8 @@ def _words(
     words += [script, "--brainset", brainset.id]
     words += ["--code", source.code, "--code-stamp", source.code_stamp]
     words += ["--pipeline", brainset.pipeline]
+    if brainset.id != source.brainset_id:
+        words += ["--own-id", source.brainset_id]
     words += ["--raw-dir", brainset.raw_dir]
     words += ["--processed-dir", brainset.processed_dir]
     words += ["--isolated"] if brainset.is_isolated else []

@@ -16,6 +16,7 @@ from typing import Any
 
 from brainsets.planning.settings import Brainset
 from brainsets.shared.inputs.code import file_hash
+from brainsets.shared.inputs.project_modules import place_of
 from brainsets.shared.inputs.raw_data import (
     first_change,
     has_lost_its_data,
@@ -260,9 +261,12 @@ def _hash_now(pipeline: Path, before: str, path: str) -> str | None:
     It may have been moved together with the pipeline.
     """
     try:
-        relative = os.path.relpath(path, os.path.dirname(before))
-        moved = os.path.normpath(pipeline.parent / relative)
-        for place in (moved, path):
+        if os.path.isabs(path):
+            relative = os.path.relpath(path, os.path.dirname(before))
+            places = [os.path.normpath(pipeline.parent / relative), path]
+        else:
+            places = [place_of(path)]
+        for place in places:
             if os.path.isfile(place):
                 status = os.stat(place)
                 return _hashed(place, status.st_mtime_ns, status.st_size, status.st_ino)

@@ -24,7 +24,7 @@ from brainsets.shared.selection import Selection
 from brainsets.shared.text.lines import single_line
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.text.user_paths import expand_home
-from brainsets.sources.catalog import find_pipeline
+from brainsets.sources.catalog import find_brainset
 from brainsets.sources.pipeline_file import PipelineSource
 from brainsets.sources.published import PublishedPipeline
 
@@ -56,8 +56,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Brainset:
-    """One brainset of a run."""
+    """One brainset of a run; `id` may be another than its pipeline has."""
 
+    id: str
     source: PipelineSource | PublishedPipeline
     raw_dir: Path
     processed_dir: Path
@@ -67,11 +68,6 @@ class Brainset:
     download: Step
     process: Step
     batch_size: int | str
-
-    @property
-    def id(self) -> str:
-        """The brainset's id."""
-        return self.source.brainset_id
 
     def step(self, name: str) -> Step:
         """Return the settings of ``download`` or ``process``."""
@@ -245,14 +241,18 @@ def _brainset(
                 f"args of {entry['pipeline']}, {without_secrets(args)!r}: {error}."
             ) from error
     active = entry["environment"] == "active"
-    source = find_pipeline(entry["pipeline"], versions=versions, active=active)
+    named = find_brainset(
+        entry["pipeline"], entry["id"], versions=versions, active=active
+    )
+    source = named.source
     # Read now, so that whatever is wrong with the file is said before anything runs.
     _ = source.brainset_id, source.environment_key, source.code
     return Brainset(
+        id=named.id,
         source=source,
         raw_dir=raw_dir,
         processed_dir=processed_dir,
-        args=list(args),
+        args=[*named.args, *args],
         selection=Selection(
             _as_list(entry["assets"]), _as_list(entry["exclude"]), entry["limit"]
         ),
@@ -291,8 +291,8 @@ def _check_ids(brainsets: Sequence[Brainset]) -> None:
     ids = " and ".join(dict.fromkeys(repr(b.id) for b in shared))
     raise SettingsError(
         f"brainsets: {' and '.join(str(b.source) for b in shared)} have the same "
-        f"brainset_id {ids}, so they would share a folder; "
-        "run them one after the other with different processed_dir, or rename one."
+        f"brainset_id {ids}, so they would share a folder; give each an id of its own, "
+        "as in {pipeline: ..., id: ...}."
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 # Unlike those of Path, these say no where a name is too long or a folder is closed.
@@ -12,10 +12,11 @@ from pathlib import Path
 from brainsets.errors import SettingsError
 from brainsets.shared.text.suggestions import did_you_mean
 from brainsets.shared.text.user_paths import expand_home
-from brainsets.sources.pipeline_file import PipelineSource
+from brainsets.sources.archive_datasets import ARCHIVES, dataset_named
+from brainsets.sources.pipeline_file import PipelineSource, check_id
 from brainsets.sources.published import PACKAGES, Package, PublishedPipeline
 
-__all__ = ["Entry", "catalog", "find_pipeline"]
+__all__ = ["Entry", "NamedBrainset", "catalog", "find_brainset", "find_pipeline"]
 
 _SHIPPED = Path(__file__).resolve().parents[1] / "pipelines"
 # torch_brain:NAME, or with a version of its own: torch_brain==0.2.1:NAME
@@ -46,6 +47,24 @@ class Entry:
         """Where it comes from, for people."""
         return "ships" if self.ships else f"{self.package} {self.version}"
 
+    @property
+    def usage(self) -> str:
+        """What to type; the name alone is not enough for the pipeline of an archive."""
+        is_archive = self.ships and self.name in ARCHIVES
+        return ARCHIVES[self.name].usage if is_archive else self.name
+
+
+@dataclass(frozen=True)
+class NamedBrainset:
+    """A brainset that somebody has named.
+
+    `id` names its folders; `args` are arguments of the pipeline that the name implies.
+    """
+
+    source: PipelineSource | PublishedPipeline
+    id: str
+    args: Sequence[str] = ()
+
 
 def _shipped() -> Iterator[Entry]:
     for path in sorted(_SHIPPED.glob("*/pipeline.py")):
@@ -62,6 +81,56 @@ def catalog(versions: Mapping[str, str] | None = None) -> list[Entry]:
         for name in package.names
     ]
     return [*_shipped(), *published]
+
+
+def find_brainset(
+    spec: str,
+    given_id: str | None = None,
+    *,
+    versions: Mapping[str, str] | None = None,
+    active: bool = False,
+) -> NamedBrainset:
+    """Return the brainset that is meant by a pipeline, or by a dataset of an archive.
+
+    Parameters
+    ----------
+    spec : str
+        ``ARCHIVE:ID``, ``ARCHIVE:ID@VERSION``, or what `find_pipeline` takes.
+    given_id : str, optional
+        Its id, where that is not to be the pipeline's own.
+    versions, active
+        As for `find_pipeline`.
+
+    Raises
+    ------
+    SettingsError
+        There is no such pipeline, no dataset can have such an id, or it is not said
+        which dataset is meant.
+    """
+    if given_id is not None:
+        check_id(given_id, f"the id {given_id!r}")
+    if not isfile(spec) and not isdir(spec):
+        dataset = dataset_named(spec)
+        if dataset is not None:
+            path = _SHIPPED / dataset.archive.name / "pipeline.py"
+            return NamedBrainset(
+                PipelineSource(path, _versions(versions)),
+                given_id or dataset.brainset_id,
+                dataset.args,
+            )
+    source = find_pipeline(spec, versions=versions, active=active)
+    if given_id is None and isinstance(source, PipelineSource):
+        archive = ARCHIVES.get(source.path.parent.name)
+        if archive is not None and source.path.parent.parent == _SHIPPED:
+            raise SettingsError(
+                f"{spec} prepares any dataset of {archive.title}; say which one: "
+                f"{archive.usage}, as in {archive.name}:{archive.example}."
+            )
+    return NamedBrainset(source, given_id or source.brainset_id)
+
+
+def _versions(given: Mapping[str, str] | None) -> dict[str, str]:
+    return {**{name: p.version for name, p in PACKAGES.items()}, **(given or {})}
 
 
 def find_pipeline(
@@ -84,7 +153,7 @@ def find_pipeline(
     SettingsError
         There is no such name and no such path.
     """
-    versions = {**{name: p.version for name, p in PACKAGES.items()}, **(versions or {})}
+    versions = _versions(versions)
     prefixed = _PREFIXED.fullmatch(spec)
     if prefixed and not isfile(spec) and not isdir(spec):
         package = _package(spec, prefixed[1])
@@ -107,7 +176,7 @@ def find_pipeline(
             f"the folder {spec} holds no pipeline.py; "
             "name a folder with one, or a file."
         )
-    known = [entry.name for entry in catalog()]
+    known = [entry.usage for entry in catalog()]
     known += [found.parent.name for found in Path().glob("*/pipeline.py")]
     if path.parent.is_dir() and path.parent != Path():
         known = [str(path.parent / other.name) for other in path.parent.iterdir()]
@@ -125,7 +194,7 @@ def _package(spec: str, name: str) -> Package:
     except KeyError:
         raise SettingsError(
             f"there is no pipeline {spec!r}: what stands before ':' must be "
-            f"{' or '.join(PACKAGES)}, not {name!r}."
+            f"{', '.join(PACKAGES)} or {' or '.join(ARCHIVES)}, not {name!r}."
         ) from None
 
 

@@ -91,7 +91,7 @@ def build_environment(
     EnvironmentBuildError
         There is no such Python, or something cannot be installed.
     """
-    step = f"{source.brainset_id}: the environment cannot be built"
+    step = f"{folder.root.name}: the environment cannot be built"
     if not lock_building(folder.lock, wait=False):
         print("waiting for an earlier run's job, which builds it or runs in it")
         sys.stdout.flush()
@@ -122,7 +122,7 @@ def build_environment(
         _link_pipeline(source, folder, step)
     folder.environment_failure.unlink(missing_ok=True)
     record = {
-        "brainset": source.brainset_id,
+        "brainset": folder.root.name,
         "pipeline": str(source),
         "key": source.environment_key,
         "python_version": wanted,
@@ -191,7 +191,7 @@ def _link_pipeline(
     link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
 
 
-def record_failure(brainset: str, folder: BrainsetFolder, error: Exception) -> None:
+def record_failure(folder: BrainsetFolder, error: Exception) -> None:
     """Leave the reason where the closing table finds it."""
     attempt = {
         "time": utc_timestamp(),
@@ -199,7 +199,7 @@ def record_failure(brainset: str, folder: BrainsetFolder, error: Exception) -> N
         "message": str(error),
     }
     record = {
-        "brainset": brainset,
+        "brainset": folder.root.name,
         "step": "build_environment",
         "attempts": [attempt],
         "log": str(folder.log("build_environment")),

@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from brainsets.errors import PipelineError
+from brainsets.errors import BrainsetError, PipelineError, SettingsError
 from brainsets.shared.inputs.code import code_files, code_hash, code_stamp
 from brainsets.sources.declaration import Declaration, read_declaration
 from brainsets.sources.imports import imported_packages, is_importable
 from brainsets.sources.published import pinned
 
-__all__ = ["PipelineSource"]
+__all__ = ["PipelineSource", "check_id"]
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _ID_LINE = re.compile(r"""^\s+brainset_id\s*(?::[^=]+)?=\s*(["'])(.*?)\1""", re.M)
@@ -59,12 +59,7 @@ class PipelineSource:
                 f'{self.path} has no line brainset_id = "..." in a class Pipeline; '
                 "add one, as plain text."
             )
-        if not _ID.fullmatch(found):
-            raise PipelineError(
-                f"{self.path}: brainset_id {found!r} cannot name a folder; "
-                "use letters, digits, '.', '_' and '-', "
-                "and start with neither '.' nor '-'."
-            )
+        check_id(found, f"{self.path}: brainset_id {found!r}", PipelineError)
         return found
 
     @cached_property
@@ -118,6 +113,17 @@ class PipelineSource:
             raise PipelineError(
                 f"the code of {self.path} cannot be read: {error}."
             ) from error
+
+
+def check_id(
+    brainset_id: str, what: str, error: type[BrainsetError] = SettingsError
+) -> None:
+    """Check that an id can name a folder; `what` names it in the sentence."""
+    if not _ID.fullmatch(brainset_id):
+        raise error(
+            f"{what} cannot name a folder; use letters, digits, '.', '_' and '-', "
+            "and start with neither '.' nor '-'."
+        )
 
 
 def _assigned_id(text: str) -> str | None:

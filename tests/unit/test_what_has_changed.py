@@ -1,5 +1,6 @@
 """Records of earlier steps, and of earlier versions, against what is there now."""
 
+import importlib
 import os
 import time
 from datetime import datetime, timedelta, timezone
@@ -14,6 +15,7 @@ from brainsets.planning.settings import Brainset
 from brainsets.shared.inputs.arguments import recorded
 from brainsets.shared.inputs.code import EDITED, file_hash
 from brainsets.shared.inputs.content_hashes import is_older
+from tests.helpers.workspace import ROOT
 
 
 def moment(hours):
@@ -131,3 +133,22 @@ def test_a_module_that_was_edited_while_the_step_ran_is_of_no_version(
     monkeypatch.setattr(outside_modules, "_since_s", time.time() + 30)
     assert outside_modules._hash(str(module)) == file_hash(module)
     assert outside_modules._hash(str(tmp_path / "no.py")) == EDITED
+
+
+def test_modules_that_convert_count_as_code_of_who_imports_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(outside_modules, "_known", {})
+    monkeypatch.setattr(outside_modules, "_since_s", time.time() + 30)
+    names = ["brainsets.conversion.inventory", "brainsets.archives.edf"]
+    for name in names:
+        importlib.import_module(name)
+    monkeypatch.setattr(outside_modules, "imported_since", lambda: names)
+    hashes = outside_modules.hash_outside_modules(tmp_path / "pipeline.py")
+    # Wherever the project is installed.
+    file = "brainsets/conversion/inventory.py"
+    assert hashes == {file: file_hash(ROOT / file)}
+    record = {"pipeline": str(tmp_path / "pipeline.py"), "imported": hashes}
+    assert has_same_imports(tmp_path / "pipeline.py", record, {})
+    record["imported"] = {file: "another hash"}
+    assert not has_same_imports(tmp_path / "pipeline.py", record, {})
+    record["imported"] = {"brainsets/conversion/no_more.py": "a hash"}
+    assert not has_same_imports(tmp_path / "pipeline.py", record, {})

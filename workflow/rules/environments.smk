@@ -18,10 +18,10 @@ rule build_environment:
         script=lambda wildcards, output: SCRIPTS / "build_environment.py",
         pipeline=lambda wildcards, output: str(JOB.brainset(wildcards).source),
         catalog=lambda wildcards, output: json.dumps(SETTINGS.catalog),
-        processed_dir=lambda wildcards, output: JOB.brainset(wildcards).processed_dir,
+        folder=lambda wildcards, output: JOB.brainset(wildcards).folder.root,
     message:
         "build the environment of {wildcards.brainset}"
     shell:
         "{params.python:q} {params.script:q} --pipeline {params.pipeline:q}"
-        " --processed-dir {params.processed_dir:q} --catalog {params.catalog:q}"
+        " --folder {params.folder:q} --catalog {params.catalog:q}"
         " > {log:q} 2>&1"

@@ -14,13 +14,13 @@ from brainsets.sources.catalog import find_pipeline  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--pipeline", required=True)
-parser.add_argument("--processed-dir", type=Path, required=True)
+parser.add_argument("--folder", type=Path, required=True)
 parser.add_argument("--catalog", type=json.loads, required=True)
 options = parser.parse_args()
 source = find_pipeline(options.pipeline, versions=options.catalog)
-folder = BrainsetFolder(options.processed_dir / source.brainset_id)
+folder = BrainsetFolder(options.folder)
 try:
     environments.build_environment(source, folder)
 except BrainsetError as error:
-    environments.record_failure(source.brainset_id, folder, error)
+    environments.record_failure(folder, error)
     raise SystemExit(str(error)) from None

@@ -1,5 +1,5 @@
 """Modules that a step imports from outside: not beside its pipeline, not installed, and
-not of this project.
+not of this project, but for those that make files from recordings (`conversion`).
 
 Examples are a base class in a neighbouring folder, or a package installed in editable
 form. They are unknown before they are imported, so the step records a hash of each, and
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from brainsets.jobs.code.imported_modules import imported_since
 from brainsets.shared.inputs.code import EDITED, code_files, file_hash
+from brainsets.shared.inputs.project_modules import PROJECT, imported_path
 
 __all__ = ["begin", "hash_outside_modules", "remember"]
 
@@ -44,10 +45,12 @@ def remember(pipeline: Path) -> None:
 def hash_outside_modules(pipeline: Path) -> dict[str, str]:
     """Return a hash of each outside module's file, by its path."""
     names = [name for name in imported_since() if name not in (_before or ())]
-    files = _files(names, pipeline.parent) - {*_known}
+    files = _files(names, pipeline.parent)
+    files = {file for file in files if imported_path(file) not in _known}
     if files:
         files -= {os.path.abspath(file) for file in code_files(pipeline)}
-    return dict(sorted({**_known, **{file: _hash(file) for file in files}}.items()))
+    hashes = {imported_path(file): _hash(file) for file in files}
+    return dict(sorted({**_known, **hashes}.items()))
 
 
 def _files(names: Iterable[str], folder: Path) -> set[str]:
@@ -57,7 +60,9 @@ def _files(names: Iterable[str], folder: Path) -> set[str]:
         if isinstance(file, str) and name != "__main__":
             # A relative path starts at the pipeline's folder.
             file = os.path.normpath(os.path.join(folder, file))
-            if not (file.startswith(_ours()) or _is_installed(file)):
+            if file.startswith(_converters()) or not (
+                file.startswith(_ours()) or _is_installed(file)
+            ):
                 found.add(file)
     return found
 
@@ -77,10 +82,15 @@ def _installed() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
+def _converters() -> str:
+    return os.path.join(PROJECT, "brainsets", "conversion", "")
+
+
+@lru_cache(maxsize=1)
 def _ours() -> tuple[str, ...]:
     folders = [
         *sys.modules["brainsets"].__path__,
-        os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        os.path.join(PROJECT, "brainsets"),
     ]
     return tuple(f"{os.path.abspath(folder)}{os.sep}" for folder in folders)
 
