@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BrainsetPipeline"]
+__all__ = ["BrainsetPipeline", "SkipAsset"]
 
 _MAX_STATUS_LENGTH = 500
+
+
+class SkipAsset(Exception):
+    """Raised by `download` or `process`: there is nothing to convert, now or later.
+
+    The text says why. The asset is SKIPPED then, which is no failure; it is tried again
+    when its row, the code or the arguments change.
+    """
 
 
 class BrainsetPipeline(ABC):
@@ -126,6 +134,9 @@ class BrainsetPipeline(ABC):
         download_output : object
             What `download` returned.
         """
+
+    # A pipeline may have a method look(manifest_item): an iterable of mappings, one for
+    # each object of an asset, with what `brainsets look` is to show of it.
 
     def update_status(self, status: str) -> None:
         """Say in a few words what is being done; shown live and in the log."""

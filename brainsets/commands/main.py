@@ -10,11 +10,11 @@ from brainsets.commands import (
     config,
     init,
     listing,
-    prepare,
     report,
     status,
 )
 from brainsets.commands.exit_status import exit_status
+from brainsets.commands.runs import look, prepare
 from brainsets.errors import SettingsError
 from brainsets.shared.version import VERSION
 
@@ -51,11 +51,11 @@ def _main(argv: Sequence[str] | None) -> int:
         help="install completion for your shell and exit",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (prepare, status, report, listing, init, config, completion):
+    for module in (prepare, look, status, report, listing, init, config, completion):
         module.add_parser(commands)
     completion.complete(parser)
     options, remaining = parser.parse_known_args(argv)
-    if remaining and options.command != "prepare":
+    if remaining and options.command not in ("prepare", "look"):
         parser.error(f"unrecognized arguments: {' '.join(remaining)}")
     options.remaining = remaining
     if options.directory is not None:

@@ -4,7 +4,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-__all__ = ["age_s", "clock", "duration", "rate"]
+__all__ = ["age_s", "clock", "duration", "rate", "size_text"]
 
 
 def clock(at: float) -> str:
@@ -21,12 +21,17 @@ def duration(seconds: float) -> str:
 
 def rate(bytes_per_s: float) -> str:
     """Return a rate in the decimal units in which networks are sold."""
+    return f"{size_text(bytes_per_s)}/s"
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes in decimal units, as ``1.5 GB``."""
     for unit in ("B", "kB", "MB"):
-        if bytes_per_s < 1000:
-            digits = 0 if unit == "B" or bytes_per_s >= 100 else 1
-            return f"{bytes_per_s:.{digits}f} {unit}/s"
-        bytes_per_s /= 1000
-    return f"{bytes_per_s:.1f} GB/s"
+        if size < 1000:
+            digits = 0 if unit == "B" or size >= 100 else 1
+            return f"{size:.{digits}f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
 
 
 def age_s(started: Any, now: float) -> float | None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.cli import parse_config
 
-from brainsets.commands import prepare
 from brainsets.commands.main import main
+from brainsets.commands.runs import snakemake_call, typed_brainset
 from brainsets.planning.schema import read_schema, typed
 from tests.helpers.settings import SHIPPED
 
@@ -20,8 +20,10 @@ def command(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     # A clone in which something was prepared would be gone on with.
-    monkeypatch.setattr(prepare, "folder_of_run", lambda brainset: Path.cwd())
-    monkeypatch.setattr(prepare, "_call", lambda words: commands.append(words) or 0)
+    monkeypatch.setattr(typed_brainset, "folder_of_run", lambda brainset: Path.cwd())
+    monkeypatch.setattr(
+        snakemake_call, "_call", lambda words: commands.append(words) or 0
+    )
 
     def started(*words):
         assert main(["prepare", SHIPPED, *words]) == 0
@@ -53,8 +55,7 @@ def test_settings_arrive_as_they_are_given(name):
         "processed_dir": f"/p/{name}",
         "brainsets": [{"pipeline": name, "args": [name], "assets": [name]}],
     }
-    options = prepare.argparse.Namespace(cores=1, verbose=False, list=False)
-    words = prepare._snakemake(given, options, [], Path("/"))
+    words = snakemake_call.snakemake_words(given, Path("/"), 1, [])
     assert settings(words) == given
 
 
@@ -74,7 +75,7 @@ def test_what_was_begun_in_a_clone_is_looked_for_unless_results_have_a_folder(
 ):
     clone = tmp_path / "clone"
     clone.mkdir()
-    monkeypatch.setattr(prepare, "folder_of_run", lambda brainset: clone)
+    monkeypatch.setattr(typed_brainset, "folder_of_run", lambda brainset: clone)
     started = command(*words)
     start = clone if is_looked_for else tmp_path
     assert started[started.index("--directory") + 1] == str(start)

@@ -28,7 +28,7 @@ ALLOWED = {
     "pipeline": set(),
     "shared": {"shared", "errors"},
     "supervision": {"supervision", "shared", "errors"},
-    "jobs": {"jobs", "supervision", "shared", "errors"},
+    "jobs": {"jobs", "supervision", "shared", "pipeline", "errors"},
     "warm": {"warm", "jobs", "supervision", "shared", "errors"},
     "sources": {"sources", "shared", "errors"},
     "planning": {"planning", "sources", "shared", "errors"},

@@ -1,0 +1,3 @@
+"""Commands that start Snakemake for one brainset, as it is typed."""
+
+__all__: list[str] = []
