@@ -59,7 +59,12 @@ class UnfinishedError(BrainsetError):
 
 
 class DownloadError(BrainsetError):
-    """A file of an archive cannot be had, or is not what the archive says it is."""
+    """A file of an archive cannot be had, or is not what the archive says it is.
+
+    `status` is what the archive's server answers, where that is the reason.
+    """
+
+    status: int | None = None
 
 
 class RecordingError(BrainsetError):

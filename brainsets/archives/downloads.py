@@ -11,12 +11,13 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from brainsets.archives.checksums import Checksum
 from brainsets.archives.connections import seconds
-from brainsets.archives.partial_file import Part, digest, part_of
+from brainsets.archives.partial_file import Part, part_of
 from brainsets.archives.responses import PermanentError, TransientError, WrongBytes
 from brainsets.archives.transfer import Source, shown
 from brainsets.errors import DownloadError
@@ -40,7 +41,9 @@ def download_file(
     path: Path,
     *,
     sha256: str | None = None,
+    dandi_etag: str | None = None,
     size: int | None = None,
+    headers: Mapping[str, str] | None = None,
     again: bool = False,
     report: Callable[[str], object] | None = None,
 ) -> Path:
@@ -48,11 +51,11 @@ def download_file(
 
     What arrives is written to ``<name>.part`` beside `path`, and moved when it is
     complete and its checksum is right. After a cut it is continued where it stopped, in
-    this call or a later one, if `sha256` can tell whether the pieces fit; else it is
+    this call or a later one, if a checksum can tell whether the pieces fit; else it is
     started over. What the server names is kept to as well: lengths, places of pieces,
-    and, without `sha256`, checksums in its header. A file that it sends as gzip,
-    though asked for it as it is, is unpacked, unless its name ends as that of a packed
-    file.
+    and, without a checksum of the caller's, those in its header. A file that it sends
+    as gzip, though asked for it as it is, is unpacked, unless its name ends as that of
+    a packed file.
 
     What may pass (no connection, a time-out, a cut, an answer that contradicts itself,
     the statuses 408, 425, 429 and 5xx) is tried again after 1, 2, 4, ... s, or later if
@@ -76,8 +79,14 @@ def download_file(
     sha256 : str, optional
         Its SHA-256 as 64 hexadecimal digits. A file at `path` that has another one is
         fetched anew.
+    dandi_etag : str, optional
+        Its checksum as DANDI makes it at once, `brainsets.archives.checksums`. It
+        counts where `sha256` is not known.
     size : int, optional
         Its length in bytes. A file at `path` that has another one is fetched anew.
+    headers : mapping, optional
+        More to send with each request, such as a token; to the server of `url` alone,
+        and not to those that it leads to.
     again : bool, optional
         Fetch it even if it is there; what is there stays until it is replaced.
     report : callable, optional
@@ -91,21 +100,22 @@ def download_file(
     Raises
     ------
     DownloadError
-        The server refuses; or sends other bytes than `sha256`, `size` or itself says,
-        twice; or could not give the file `RETRIES` + 1 times in a row. Only in this
-        last case, which may pass, it has a ``__cause__``.
+        The server refuses, and the error's ``status`` is what it answers; or it sends
+        other bytes than the checksum, `size` or itself says, twice; or could not give
+        the file `RETRIES` + 1 times in a row. Only in this last case, which may pass,
+        the error has a ``__cause__``.
     OSError
         The disk does not take it: it is full, the folder is not for us to write to,
         a name is too long, or `path` is a folder.
     """
     report = report or (lambda status: None)
     path = Path(path)
-    sha256, size = _checksum(url, sha256), _length(url, size)
+    checksum, size = _checksum(url, sha256, dandi_etag), _length(url, size)
     if "\0" in str(path):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
     if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not again and _is_there(path, sha256, size):
+    if not again and _is_there(path, checksum, size):
         return path
     if not isinstance(url, str) or not re.match("https?:", url, re.I):
         raise DownloadError(
@@ -115,34 +125,47 @@ def download_file(
     path.parent.mkdir(parents=True, exist_ok=True)
     with part_of(path, report) as part:
         # The process that held the lock has most likely fetched it.
-        if not again and _is_there(path, sha256, size):
+        if not again and _is_there(path, checksum, size):
             part.remove()
             return path
         try:
-            _fill(part, path, url, sha256, size, report)
+            with Source(
+                url, checksum is not None, size, report, headers or {}
+            ) as source:
+                _fill(part, path, source, checksum, report)
         except DownloadError as error:
             # A refused, wrong or empty file cannot be continued.
-            if error.__cause__ is None or sha256 is None or not part.size:
+            if error.__cause__ is None or checksum is None or not part.size:
                 part.remove()
             raise
         except OSError:
             # A part that cannot be continued need not fill a disk that is full.
-            if sha256 is None:
+            if checksum is None:
                 part.remove()
             raise
         part.move_to(path)
     return path
 
 
-def _checksum(url: str, sha256: str | None) -> str | None:
-    if sha256 is None:
-        return None
-    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
-        raise DownloadError(
-            f"{shown(url)}: its SHA-256 is said to be {shown(repr(sha256))}; give 64 "
-            "hexadecimal digits, or None where it is not known."
+def _checksum(url: str, sha256: Any, dandi_etag: Any) -> Checksum | None:
+    if sha256 is not None:
+        checksum, pattern = Checksum("SHA-256", sha256), "[0-9a-fA-F]{64}"
+        form = "64 hexadecimal digits"
+    elif dandi_etag is not None:
+        checksum, pattern = (
+            Checksum("dandi-etag", dandi_etag),
+            "[0-9a-f]{32}-[0-9]{1,5}",
         )
-    return sha256.lower()
+        form = "32 hexadecimal digits and a number"
+    else:
+        return None
+    if not isinstance(checksum.value, str) or not re.fullmatch(pattern, checksum.value):
+        raise DownloadError(
+            f"{shown(url)}: its {checksum.kind} is said to be "
+            f"{shown(repr(checksum.value))}; give {form}, or None where it is not "
+            "known."
+        )
+    return Checksum(checksum.kind, checksum.value.lower())
 
 
 def _length(url: str, size: Any) -> int | None:
@@ -163,50 +186,49 @@ def _length(url: str, size: Any) -> int | None:
     return length
 
 
-def _is_there(path: Path, sha256: str | None, size: int | None) -> bool:
+def _is_there(path: Path, checksum: Checksum | None, size: int | None) -> bool:
     if not path.is_file() or (size is not None and path.stat().st_size != size):
         return False
-    if sha256 is None:
+    if checksum is None:
         return True
     with open(path, "rb") as file:
-        return digest(file) == sha256
+        return checksum.fits(file)
 
 
 def _fill(
     part: Part,
     path: Path,
-    url: str,
-    sha256: str | None,
-    size: int | None,
+    source: Source,
+    checksum: Checksum | None,
     report: Callable,
 ) -> None:
     """Fill the part with the whole file and check it."""
-    if sha256 is None:
+    if checksum is None:
         # Without a checksum, the part may be of another version of the file.
         part.truncate()
-    elif part.size and part.sha256() == sha256:
+    elif part.size and checksum.fits(part.file):
         return
-    with Source(url, sha256 is not None, size, report) as source:
-        for _ in range(2):
-            wrong = _transfer(source, part, report)
-            if wrong is None:
-                if sha256 is None:
-                    return _refuse_web_page(source, part, path)
-                found = part.sha256()
-                if found == sha256:
-                    return
-                wrong = _sentence(part, found, sha256)
-            # The first time, the part that was there may be wrong, or the transfer.
-            part.truncate()
-    raise DownloadError(f"{shown(url)}: {wrong}")
+    for _ in range(2):
+        wrong = _transfer(source, part, report)
+        if wrong is None:
+            if checksum is None:
+                return _refuse_web_page(source, part, path)
+            found = checksum.found_in(part.file)
+            if found == checksum.value:
+                return
+            wrong = _sentence(part, found, checksum)
+        # The first time, the part that was there may be wrong, or the transfer.
+        part.truncate()
+    raise DownloadError(f"{shown(source.url)}: {wrong}")
 
 
-def _sentence(part: Part, found: str, sha256: str) -> str:
+def _sentence(part: Part, found: str, checksum: Checksum) -> str:
     if _WEB_PAGE.match(part.begins_with(512)):
         found += " (a web page)"
     return (
-        f"the SHA-256 of what the server sends is {found} instead of {sha256}; its "
-        "file is damaged, or was replaced since the checksum was published."
+        f"the {checksum.kind} of what the server sends is {found} instead of "
+        f"{checksum.value}; its file is damaged, or was replaced since the checksum "
+        "was published."
     )
 
 
@@ -229,7 +251,9 @@ def _transfer(source: Source, part: Part, report: Callable) -> str | None:
         if isinstance(problem, WrongBytes):
             return f"{problem}; its file is damaged, or was replaced."
         if isinstance(problem, PermanentError):
-            raise DownloadError(f"{shown(source.url)}: {problem}")
+            refusal = DownloadError(f"{shown(source.url)}: {problem}")
+            refusal.status = problem.status
+            raise refusal
         if part.size >= furthest + _PROGRESS_BYTES and not problem.is_slow:
             in_vain, furthest = 0, part.size
         in_vain += 1

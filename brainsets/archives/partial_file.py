@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import hashlib
 import os
 import socket
 import stat
@@ -10,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Part", "digest", "part_of"]
+__all__ = ["Part", "part_of"]
 
-_READ_BYTES = 1 << 20
 # Error numbers of file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -41,9 +39,6 @@ class Part:
         """Return the first bytes."""
         return os.pread(self.file.fileno(), count, 0)
 
-    def sha256(self) -> str:
-        return digest(self.file)
-
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
 
@@ -51,15 +46,6 @@ class Part:
         """Put it in place of whatever is there: a link is replaced, not followed."""
         os.fsync(self.file.fileno())
         os.replace(self.path, path)
-
-
-def digest(file) -> str:
-    """Return the SHA-256 of an open file."""
-    found = hashlib.sha256()
-    file.seek(0)
-    while chunk := file.read(_READ_BYTES):
-        found.update(chunk)
-    return found.hexdigest()
 
 
 @contextmanager

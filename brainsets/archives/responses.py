@@ -46,7 +46,14 @@ _SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 
 
 class PermanentError(Exception):
-    """The server does not give the file, and trying again will not help."""
+    """The server does not give the file, and trying again will not help.
+
+    `status` is what it answers, if it does.
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class TransientError(Exception):
@@ -151,7 +158,7 @@ def _raise_for(response: requests.Response) -> None:
         hint = "the proxy wants a name and a password, in the variable https_proxy."
     elif status < 400 or status >= 600:
         hint = "with that comes no file."
-    raise PermanentError(f"{text}; {hint}")
+    raise PermanentError(f"{text}; {hint}", status)
 
 
 def status_text(response: requests.Response) -> str:

@@ -4,10 +4,10 @@ import hashlib
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.client import BadStatusLine, RemoteDisconnected
-from typing import TypeVar
-from urllib.parse import urljoin
+from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -69,12 +69,20 @@ class Source:
         Its length, where that is known.
     report : callable
         Is given status texts.
+    headers : mapping
+        More to send to its server, and to no other.
     """
 
     def __init__(
-        self, url: str, is_known: bool, size: int | None, report: Callable
+        self,
+        url: str,
+        is_known: bool,
+        size: int | None,
+        report: Callable,
+        headers: Mapping[str, str],
     ) -> None:
         self.url, self._is_known, self._size = url, is_known, size
+        self._headers = headers
         self.is_html = False
         self._report = report
         self._session = open_session()
@@ -144,9 +152,12 @@ class Source:
         """Follow redirections; what is for one server is not told to the next."""
         url, secure = self.url, False
         for _ in range(_MAX_REDIRECTIONS + 1):
-            options = {"headers": headers, "stream": True, "allow_redirects": False}
-            if secure and not url.lower().startswith("https:"):
-                # A password for https must not be sent without encryption.
+            options: dict[str, Any] = {"stream": True, "allow_redirects": False}
+            ours = self._headers if self._is_home(url) else {}
+            options["headers"] = {**headers, **ours}
+            if ours or (secure and not url.lower().startswith("https:")):
+                # A password for https must not be sent without encryption; and one from
+                # ~/.netrc must not take the place of a token.
                 options["auth"] = lambda request: request
             response = _of_network(
                 self._session.get, url, timeout=time_outs_s(), **options
@@ -161,6 +172,10 @@ class Source:
         raise PermanentError(
             "the server leads from one address to the next without an end."
         )
+
+    def _is_home(self, url: str) -> bool:
+        """Whether an address is of the server that was asked first."""
+        return bool(self._headers) and _of_network(_server, url) == _server(self.url)
 
     def _append(
         self, response: requests.Response, expected: ExpectedBody, part: Part
@@ -217,6 +232,12 @@ class Source:
             raise WrongBytes(
                 f"the server sends {part.size} bytes instead of {self._size}"
             )
+
+
+def _server(url: str) -> tuple[str, str]:
+    """Return what tells servers apart: scheme, and host with port."""
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """A web server over a folder, which stands in for an archive and can misbehave.
 
-It speaks HTTP/1.1 with ``Range`` (from a byte on), as archives do, and remembers what
-was asked of it::
+It speaks HTTP/1.1 with ``Range`` (one, from a byte on), as archives do, and remembers
+what was asked of it::
 
     with ArchiveServer(folder) as server:
         server.answer("a.edf", 503, times=2)
@@ -10,9 +10,11 @@ was asked of it::
         assert server.asked["a.edf"] == 3
 """
 
+import hashlib
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -28,6 +30,9 @@ class Request:
     start: int
     status: int
     user_agent: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sent: int = 0
+    """Bytes of the answer's body, if it was not cut."""
 
 
 class ArchiveServer:
@@ -39,11 +44,24 @@ class ArchiveServer:
         Is served as it is at the moment of each request.
     ranges : bool
         Whether it knows ``Range``; if not, it always sends whole files.
+    etags : bool
+        Whether it names an ETag, the MD5 of the file, and knows ``If-Range``.
+    guard : callable, optional
+        Is given the address and the headers of each request, and returns the status to
+        refuse it with, or None.
     """
 
-    def __init__(self, folder: Path, ranges: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ranges: bool = True,
+        etags: bool = False,
+        guard: Callable[[str, Mapping[str, str]], int | None] | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.ranges = ranges
+        self.etags = etags
+        self.guard = guard
         self.requests: list[Request] = []
         self._answers: dict[str, list] = {}
         self._cuts: dict[str, list] = {}
@@ -116,38 +134,55 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path).removeprefix("/")
         wanted = self.headers.get("Range", "")
-        start = 0
+        start, end = 0, None
         if self.archive.ranges and wanted:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            start, end = int(first), int(last) + 1 if last else None
         trouble = self.archive._due(self.archive._answers, path)
         file = self.archive.folder / path
-        if trouble is not None:
+        guard = self.archive.guard
+        refusal = guard(self.path, self.headers) if guard else None
+        if refusal is not None:
+            self._send(path, start, refusal, {}, b"")
+        elif trouble is not None:
             status, headers = trouble
             self._send(path, start, status, headers, b"")
         elif ".." in Path(path).parts or not file.is_file():
             self._send(path, start, 404, {}, b"")
         else:
-            self._send_file(path, start, bytearray(file.read_bytes()))
+            self._send_file(path, start, end, bytearray(file.read_bytes()))
 
-    def _send_file(self, path: str, start: int, content: bytearray) -> None:
+    def _send_file(
+        self, path: str, start: int, end: int | None, content: bytearray
+    ) -> None:
+        named = {}
+        if self.archive.etags:
+            named = {"ETag": f'"{hashlib.md5(content).hexdigest()}"'}
+            if self.headers.get("If-Range", named["ETag"]) != named["ETag"]:
+                start, end = 0, None
         flipped = self.archive._due(self.archive._flipped, path)
         if flipped is not None:
             content[flipped[0]] ^= 1
         length = len(content)
         if start and start >= length:
-            headers = {"Content-Range": f"bytes */{length}"}
+            headers = {"Content-Range": f"bytes */{length}", **named}
             self._send(path, start, 416, headers, b"")
-        elif start:
-            headers = {"Content-Range": f"bytes {start}-{length - 1}/{length}"}
-            self._send(path, start, 206, headers, bytes(content[start:]))
+        elif start or end is not None:
+            piece = bytes(content[start:end])
+            last = start + len(piece) - 1
+            headers = {"Content-Range": f"bytes {start}-{last}/{length}", **named}
+            self._send(path, start, 206, headers, piece)
         else:
-            self._send(path, start, 200, {}, bytes(content))
+            self._send(path, start, 200, named, bytes(content))
 
     def _send(
         self, path: str, start: int, status: int, headers: dict, body: bytes
     ) -> None:
         agent = self.headers.get("User-Agent", "")
-        self.archive.requests.append(Request(path, start, status, agent))
+        asked = dict(self.headers.items())
+        self.archive.requests.append(
+            Request(path, start, status, agent, asked, len(body))
+        )
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)

@@ -1,0 +1,394 @@
+"""Dandisets: what the API of DANDI tells of them, and their files.
+
+Its paths and answers are those of https://api.dandiarchive.org/swagger/ and of the
+code of dandi/dandi-archive. Which instance is asked is said as to the published client
+``dandi``: by the environment variable ``DANDI_INSTANCE``, a name such as
+``dandi-sandbox`` or the address of an API. A key for what is not public is taken from
+the variable ``DANDI_API_KEY`` (of other instances: ``DANDI_SANDBOX_API_KEY`` and so
+on). It is sent to the API alone, and written nowhere.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from brainsets.archives.downloads import download_file
+from brainsets.archives.transfer import shown
+from brainsets.errors import DownloadError
+
+__all__ = ["INSTANCES", "Asset", "DandiArchive", "Dandiset"]
+
+INSTANCES = {
+    "dandi": "https://api.dandiarchive.org/api",
+    "dandi-sandbox": "https://api.sandbox.dandiarchive.org/api",
+    "ember-dandi": "https://api-dandi.emberarchive.org/api",
+    "ember-dandi-sandbox": "https://api-dandi.sandbox.emberarchive.org/api",
+    "linc": "https://api.lincbrain.org/api",
+}
+"""The addresses of APIs, by the names that the client ``dandi`` gives to instances."""
+
+DRAFT = "draft"
+
+_INSTANCE = "DANDI_INSTANCE"
+# A page with the metadata of its assets has some kB for each.
+_PAGE_SIZE = 200
+_MAX_LISTINGS = 3
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Dandiset:
+    """A dandiset.
+
+    Parameters
+    ----------
+    id : str
+        Six digits.
+    newest : str or None
+        Its newest published version, None if it was never published.
+    is_open : bool
+        Whether it is for everybody to read, and not embargoed.
+    """
+
+    id: str
+    newest: str | None
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of a dandiset, or a folder that DANDI stores as one (Zarr).
+
+    Parameters
+    ----------
+    path : str
+        In the dandiset, with ``/``. Checked to stay inside of a folder it is put into.
+    id : str
+        Names this state of it; another one after any change, also of its metadata.
+    size : int
+        Bytes.
+    sha256, etag : str or None
+        Its checksums. DANDI works out the SHA-256 after an upload, the dandi-etag at
+        once; a folder has neither.
+    modified : str
+        When its record was changed last, as ISO 8601; also where its data were not.
+    is_folder : bool
+        Whether it is a Zarr.
+    subject, session : str
+        As its metadata name them; empty if they do not.
+    """
+
+    path: str
+    id: str
+    size: int
+    sha256: str | None
+    etag: str | None
+    modified: str
+    is_folder: bool
+    subject: str
+    session: str
+
+
+class DandiArchive:
+    """An instance of DANDI, asked through its API.
+
+    Parameters
+    ----------
+    report : callable, optional
+        Is given status texts, see `download_file`.
+
+    Attributes
+    ----------
+    url : str
+        The address of its API.
+
+    Raises
+    ------
+    DownloadError
+        The environment names no instance, or has a key that cannot be one or should not
+        be sent there. All methods raise it where DANDI does not give what is asked for.
+    """
+
+    def __init__(self, report: Callable[[str], object] | None = None) -> None:
+        self._report = report
+        name = os.environ.get(_INSTANCE, "").strip() or "dandi"
+        self.url = INSTANCES.get(name, name).rstrip("/")
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.url, re.I):
+            raise DownloadError(
+                f"{_INSTANCE} is {shown(repr(name))}; give one of "
+                f"{', '.join(INSTANCES)}, or the address of an API that begins with "
+                "https://."
+            )
+        known = name if name in INSTANCES else "dandi"
+        self.key_variable = f"{known.upper().replace('-', '_')}_API_KEY"
+        self._headers = self._authorization()
+
+    def _authorization(self) -> dict[str, str]:
+        key = os.environ.get(self.key_variable, "").strip()
+        if not key:
+            return {}
+        if not re.fullmatch(r"[!-~]+", key):
+            raise DownloadError(
+                f"{self.key_variable} holds what is no key: it has blanks or letters "
+                "that keys do not have; copy it again, or unset it."
+            )
+        parts = urlsplit(self.url)
+        if parts.scheme.lower() != "https" and parts.hostname not in _LOCAL:
+            raise DownloadError(
+                f"{self.key_variable} is set, but {shown(self.url)} is not encrypted, "
+                f"and the key is not sent there; set {_INSTANCE} to an address that "
+                "begins with https://, or unset the key."
+            )
+        return {"Authorization": f"token {key}"}
+
+    def dandiset(self, id: str) -> Dandiset:
+        """Return what is known of a dandiset."""
+        record = self._json(f"dandisets/{quote(id)}/", f"dandiset {id}")
+        newest = record.get("most_recent_published_version")
+        if newest is not None:
+            newest = self._field(newest, "version", str)
+        status = record.get("embargo_status", "OPEN")
+        return Dandiset(id, newest, status == "OPEN")
+
+    def versions(self, id: str) -> list[str]:
+        """Return the versions of a dandiset in the order in which they were made."""
+        what = f"the versions of dandiset {id}"
+        path = f"dandisets/{quote(id)}/versions/"
+        return self._listed(path, {}, what, lambda r: self._field(r, "version", str))
+
+    def metadata(self, id: str, version: str) -> dict[str, Any]:
+        """Return what a version says of itself: name, licence, citation and more.
+
+        Its form is that of the schema of dandi/schema; ``version`` says of which
+        version it is.
+        """
+        path = f"dandisets/{quote(id)}/versions/{quote(version)}/"
+        try:
+            return self._json(path, f"version {version} of dandiset {id}")
+        except DownloadError as error:
+            if error.status != 404:
+                raise
+        versions = self.versions(id)
+        raise DownloadError(
+            f"dandiset {id} has no version {version!r}; it has "
+            f"{', '.join(versions) or 'none'}."
+        )
+
+    def assets(self, id: str, version: str, pattern: str = "*") -> list[Asset]:
+        """Return the assets of a version by their paths.
+
+        Parameters
+        ----------
+        pattern : str
+            What a path has to be like; ``*`` stands for anything, ``/`` included.
+            Capital letters do not matter.
+        """
+        path = f"dandisets/{quote(id)}/versions/{quote(version)}/assets/"
+        query = {"metadata": "true", "order": "path"}
+        if pattern != "*":
+            query["glob"] = pattern
+        what = f"the assets of version {version} of dandiset {id}"
+        fits = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.I | re.S)
+        # Servers that know no patterns give everything.
+        found = self._listed(path, query, what, self._asset)
+        return sorted(
+            (asset for asset in found if fits.fullmatch(asset.path)),
+            key=lambda asset: asset.path,
+        )
+
+    def asset(self, id: str, version: str, path: str) -> Asset:
+        """Return the asset that a version has at a path."""
+        folder = f"dandisets/{quote(id)}/versions/{quote(version)}/assets/"
+        what = f"the assets of version {version} of dandiset {id}"
+        query = {"metadata": "true", "path": path}
+        # All that begin with it, and capital letters do not matter.
+        for asset in self._listed(folder, query, what, self._asset):
+            if asset.path == path:
+                return asset
+        raise DownloadError(
+            f"version {version} of dandiset {id} has no asset {shown(repr(path))} any "
+            "more; list it again."
+        )
+
+    def asset_url(self, asset: Asset) -> str:
+        """Return the address that leads to the bytes of an asset."""
+        return f"{self.url}/assets/{quote(asset.id)}/download/"
+
+    def download(
+        self,
+        asset: Asset,
+        folder: Path,
+        *,
+        again: bool = False,
+        report: Callable[[str], object] | None = None,
+    ) -> Path:
+        """Fetch an asset to its path below a folder, checked; return where it is.
+
+        See `download_file`, also for what is raised.
+        """
+        if asset.is_folder:
+            raise DownloadError(
+                f"{shown(asset.path)} is a Zarr, a folder of many files, and cannot be "
+                "fetched as one."
+            )
+        return self._refusals(
+            lambda: download_file(
+                self.asset_url(asset),
+                folder.joinpath(*PurePosixPath(asset.path).parts),
+                sha256=asset.sha256,
+                dandi_etag=asset.etag,
+                size=asset.size,
+                headers=self._headers,
+                again=again,
+                report=report or self._report,
+            ),
+            shown(asset.path),
+        )
+
+    def _listed(
+        self, path: str, query: dict[str, str], what: str, read: Callable[[Any], T]
+    ) -> list[T]:
+        """Return what is read of the records on all pages of a list."""
+        for _ in range(_MAX_LISTINGS):
+            found: list[T] = []
+            count = None
+            for page in self._pages(path, query, what):
+                # Newer servers count on the first page alone.
+                count = page.get("count") if count is None else count
+                found += map(read, self._field(page, "results", list))
+            if count in (None, len(found)) and len(set(found)) == len(found):
+                return found
+        raise DownloadError(
+            f"{what}: {count} are said to be there, and {len(set(found))} are listed, "
+            f"{_MAX_LISTINGS} times; they change while they are listed, try later."
+        )
+
+    def _pages(
+        self, path: str, query: dict[str, str], what: str
+    ) -> Iterator[dict[str, Any]]:
+        number = 1
+        while True:
+            named = {**query, "page_size": str(_PAGE_SIZE), "page": str(number)}
+            page = self._json(f"{path}?{urlencode(named)}", what)
+            yield page
+            # Not followed: the key must not be sent to wherever it may lead.
+            if not page.get("next") or not page.get("results"):
+                return
+            number += 1
+
+    def _asset(self, record: Any) -> Asset:
+        path = self._field(record, "path", str)
+        if not _is_inside(path):
+            raise DownloadError(
+                f"{shown(self.url)} lists the path {shown(repr(path))}, which is none "
+                "inside of a dandiset."
+            )
+        metadata = record.get("metadata") or {}
+        is_folder = bool(record.get("zarr"))
+        if not is_folder and not metadata.get("digest"):
+            id = self._field(record, "asset_id", str)
+            metadata = self._json(f"assets/{quote(id)}/", f"asset {shown(path)}")
+        digest = metadata.get("digest") or {}
+        return Asset(
+            path=path,
+            id=self._field(record, "asset_id", str),
+            size=self._field(record, "size", int),
+            sha256=_text(digest.get("dandi:sha2-256")) or None,
+            etag=None if is_folder else _text(digest.get("dandi:dandi-etag")) or None,
+            modified=_text(record.get("modified")),
+            is_folder=is_folder,
+            subject=_named(metadata.get("wasAttributedTo"), "Participant"),
+            session=_named(metadata.get("wasGeneratedBy"), "Session"),
+        )
+
+    def _field(self, record: Any, key: str, type: type) -> Any:
+        value = record.get(key) if isinstance(record, dict) else None
+        if not isinstance(value, type) or isinstance(value, bool):
+            raise self._no_dandi(f"it has no {key!r} where DANDI has one")
+        return value
+
+    def _no_dandi(self, why: str) -> DownloadError:
+        return DownloadError(
+            f"{shown(self.url)} does not answer as DANDI's API does ({why}); is this "
+            f"the address of an API? {_INSTANCE} may set another."
+        )
+
+    def _json(self, path: str, what: str) -> dict[str, Any]:
+        """Return what the API answers; `what` says what was asked for."""
+        with tempfile.TemporaryDirectory(prefix="dandi-") as folder:
+            file = self._refusals(
+                lambda: download_file(
+                    f"{self.url}/{path}",
+                    Path(folder, "answer.json"),
+                    headers={"Accept": "application/json", **self._headers},
+                    report=self._report,
+                ),
+                what,
+            )
+            try:
+                answer = json.loads(file.read_bytes())
+            except ValueError:
+                answer = None
+        if not isinstance(answer, dict):
+            raise self._no_dandi("what it sends is no JSON of an object")
+        return answer
+
+    def _refusals(self, call: Callable[[], Path], what: str) -> Path:
+        """Return what a call returns; say of a refusal what it is about."""
+        try:
+            return call()
+        except DownloadError as error:
+            refusal = self._refusal(error, what)
+        raise refusal
+
+    def _refusal(self, error: DownloadError, what: str) -> DownloadError:
+        host, key = shown(self.url), self.key_variable
+        has_key = "Authorization" in self._headers
+        if error.status == 404:
+            text = f"{host} has no {what}."
+        elif error.status == 410:
+            text = f"{host} has no {what} any more: it was deleted."
+        elif error.status in (401, 403) and not has_key:
+            text = (
+                f"{host} does not show {what} to everybody (it is embargoed or "
+                f"private); set the environment variable {key} to the key of an "
+                "account that may read it."
+            )
+        elif error.status == 401:
+            text = (
+                f"{host} does not accept the key in {key}; copy it again from your "
+                "account there, or unset it for what is public."
+            )
+        elif error.status == 403:
+            text = f"{host} does not show {what} to the account of the key in {key}."
+        else:
+            return error
+        refusal = DownloadError(text)
+        refusal.status = error.status
+        return refusal
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path stays below where it is put, on any machine."""
+    parts = path.split("/")
+    return not ({"", ".", ".."} & set(parts) or re.search(r"[\x00-\x1f\x7f\\]", path))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _named(records: Any, kind: str) -> str:
+    """Return the identifier of the first record of a kind, empty if there is none."""
+    for record in records if isinstance(records, list) else []:
+        if isinstance(record, dict) and record.get("schemaKey") == kind:
+            name = record.get("identifier") or record.get("name")
+            return str(name) if isinstance(name, (str, int)) else ""
+    return ""
