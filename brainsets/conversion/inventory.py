@@ -16,8 +16,11 @@ REASONS = {
     "unreadable": "it cannot be read",
     "unknown type": "nothing is known of its type that would say what it means",
     "external": "its data are in another file",
+    "container": "it holds others, each of which has a line of its own",
+    "not numbers": "its values are neither numbers nor text",
+    "too large": "it has no fixed rate and is too large to be held in memory",
     "broken": "it contradicts itself",
-    "description": "it describes others, which were taken with what it says of them",
+    "description": "it describes others and holds no data itself",
 }
 """Why an object may be left out, each with a sentence."""
 

@@ -63,12 +63,17 @@ class Signal:
 
 @dataclass
 class Samples:
-    """A series with a time for each sample: `timestamps`, in s, sorted."""
+    """A series with a time for each sample: `timestamps`, in s, sorted.
+
+    `domain` has the starts and ends, in s, of the time in which it was observed, if
+    that is known; otherwise it is that of the recording.
+    """
 
     name: str
     timestamps: np.ndarray
     columns: Columns
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    domain: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""The file as it is: opened, its types known, its objects met one by one."""
