@@ -21,6 +21,7 @@ from brainsets.shared.state.sentinels import (
     FAILED,
     INTERRUPTED,
     PENDING,
+    SKIPPED,
 )
 from brainsets.shared.state.status import (
     STATES,
@@ -61,6 +62,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--failed", action="store_true", help="list all assets that failed"
     )
     parser.add_argument(
+        "--skipped", action="store_true", help="list all assets that were skipped"
+    )
+    parser.add_argument(
         "--pending",
         action="store_true",
         help="list all assets that are neither done nor failed nor being worked on",
@@ -93,8 +97,8 @@ def _run(options: argparse.Namespace) -> int:
     only = _filter(options)
     if only is not None and (options.watch or options.log):
         raise SettingsError(
-            "--failed, --pending and --asset choose what is listed; leave them out "
-            "with --watch and with --log."
+            "--failed, --skipped, --pending and --asset choose what is listed; leave "
+            "them out with --watch and with --log."
         )
     if options.watch:
         return watch(lambda: find_brainsets(folder, options.brainset))
@@ -112,7 +116,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _filter(options: argparse.Namespace) -> AssetFilter | None:
     """Return which assets to list, None if no option asks for that."""
-    states = [FAILED] * options.failed + [*_LEFT] * options.pending
+    states = [FAILED] * options.failed + [SKIPPED] * options.skipped
+    states += [*_LEFT] * options.pending
     if not states and not options.asset:
         return None
     return AssetFilter(states or STATES, options.asset)

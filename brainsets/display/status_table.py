@@ -12,10 +12,15 @@ from brainsets.shared.state.sentinels import DONE
 from brainsets.shared.state.status import (
     STATES,
     BrainsetStatus,
+    assets_by_reason,
     brainset_status,
     failure_text,
 )
-from brainsets.shared.text.lines import MAX_LINE_LENGTH, asset_title, single_line
+from brainsets.shared.text.lines import (
+    MAX_LINE_LENGTH,
+    asset_title,
+    single_line,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,15 +29,17 @@ __all__ = ["place_lines", "print_status_table", "status_table"]
 
 _STYLES = {
     "DONE": "green",
+    "SKIPPED": "yellow",
     "FAILED": "red",
     "RUNNING": "cyan",
     "INTERRUPTED": "yellow",
     "DOWNLOADED": "blue",
 }
 # Columns for these only where there are any: the table must fit 80 characters.
-_RARE_STATES = ("INTERRUPTED", "DOWNLOADED")
+_RARE_STATES = ("SKIPPED", "INTERRUPTED", "DOWNLOADED")
 _MAX_SHOWN = {"FAILED": 50, "RUNNING": 20, "INTERRUPTED": 10}
 _MAX_ORPHANS = 5
+_MAX_REASONS = 10
 
 
 def print_status_table(
@@ -142,6 +149,7 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
                 f"{_safe(status.brainset)} are {state}: "
                 f"see 'brainsets status {option}'."
             )
+    lines += _skipped(status, is_whole)
     if status.orphaned:
         named = ", ".join(
             _safe(asset_title(asset)) for asset in status.orphaned[:_MAX_ORPHANS]
@@ -152,6 +160,28 @@ def _lines(status: BrainsetStatus, is_whole: bool) -> list[str]:
             f"{named}{rest}"
         )
     return lines
+
+
+def _skipped(status: BrainsetStatus, is_whole: bool) -> Iterator[str]:
+    """Yield a line for each reason for which assets were skipped."""
+    reasons = assets_by_reason(status)
+    shown = list(reasons.items())[: None if is_whole else _MAX_REASONS]
+    for reason, assets in shown:
+        named = ", ".join(
+            _safe(asset_title(asset))
+            for asset in (assets if is_whole else assets[:_MAX_ORPHANS])
+        )
+        if not is_whole and len(assets) > _MAX_ORPHANS:
+            named += f" and {len(assets) - _MAX_ORPHANS:,} more"
+        yield (
+            f"[yellow]SKIPPED[/] {_safe(status.brainset)} {named}: "
+            f"{_safe(reason, MAX_LINE_LENGTH)}"
+        )
+    if len(shown) < len(reasons):
+        yield (
+            f"... and for {len(reasons) - len(shown):,} other reasons: "
+            "see 'brainsets status --skipped'."
+        )
 
 
 def _failed_asset(status: BrainsetStatus, failure: dict[str, Any]) -> list[str]:

@@ -140,6 +140,8 @@ class Attempt:
         self._remove(sentinels.RUNNING)
         if self.failed.get("step") == self.step or self.step == "process":
             self._remove(sentinels.FAILED)
+        if record.get("skipped") is not None:
+            say(f"{self.step}: SKIPPED: {record['skipped']}")
         say(f"{self.step}: {self.success} after {record['wall_s']} s")
 
     def fail(self, failure: dict[str, Any]) -> None:
@@ -198,7 +200,7 @@ class Attempt:
         """Whether another attempt has finished the same while this one waited."""
         record = self.read(self.success)
         wanted = {k: self.identity[k] for k in ("row", "args", "code")}
-        if self.step == "download":
+        if self.step == "download" and record.get("skipped") is None:
             wanted.pop("code")
         return all(record.get(key) == value for key, value in wanted.items())
 

@@ -17,6 +17,7 @@ from brainsets.jobs.edits_meanwhile import (
 )
 from brainsets.jobs.job import Job
 from brainsets.jobs.job_process import set_up_process
+from brainsets.pipeline import SkipAsset
 from brainsets.shared.files import remove_file, write_atomically
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.locks import lock_listing
@@ -89,7 +90,13 @@ def _list_in_child(job: Job) -> int:
     if job.folder.manifest.exists():
         pipeline.earlier_manifest = job.folder.manifest
     args = parsed_args(pipeline, job.arguments)
-    frame = pipeline.get_manifest(raw_dir=job.raw_dir, args=args)
+    try:
+        frame = pipeline.get_manifest(raw_dir=job.raw_dir, args=args)
+    except SkipAsset as error:
+        raise PipelineError(
+            f"get_manifest raised SkipAsset ({error}): only download and process can "
+            "skip an asset; leave out its row here."
+        ) from error
     columns, lines, assets = table(frame)
     # Fail on a wrong selection before any asset is started.
     job.selection.apply(job.brainset, assets)

@@ -18,19 +18,21 @@ from brainsets.jobs.edits_meanwhile import (
     current_code,
     is_same_download,
 )
-from brainsets.jobs.handoffs.handoff import Handoff, write_handoff
+from brainsets.jobs.handoffs.handoff import Handoff, write_handoff, write_skipped
 from brainsets.jobs.handoffs.instance_state import (
     MissingAttributes,
     changes,
     restore,
     snapshot,
 )
+from brainsets.jobs.handoffs.skipping import Skipped, SkippedBefore
 from brainsets.jobs.job import Job
 from brainsets.jobs.job_process import set_up_process
 from brainsets.jobs.outputs.inspection import inspected_outputs, is_quickly_inspected
 from brainsets.jobs.outputs.publishing import publish
 from brainsets.jobs.outputs.staging import Staging, fresh_staging
 from brainsets.jobs.return_values import check_download_has_run, check_process_has_run
+from brainsets.pipeline import SkipAsset
 from brainsets.shared.inputs.raw_data import has_failed_later, looks_missing
 from brainsets.shared.locks import current_run, lock_asset
 from brainsets.shared.state import sentinels
@@ -166,7 +168,13 @@ def _download_in_child(
 ) -> dict[str, Any]:
     instance, row = _make_instance(attempt, staging, redownload)
     before = snapshot(instance)
-    output = instance.download(row)
+    origin = Handoff(attempt.key, str(attempt.job.raw_dir), attempt.run, is_repeat)
+    try:
+        output = instance.download(row)
+    except SkipAsset as reason:
+        skipped = Skipped.now(reason, attempt.job.pipeline, attempt.code_before[1])
+        write_skipped(attempt.folder.handoff(attempt.name), origin, skipped)
+        return _skipped(attempt, skipped)
     check_download_has_run(output)
     attempt.tracker.flush()
     if staging.is_dir() and (written := os.listdir(staging)):
@@ -179,7 +187,7 @@ def _download_in_child(
         path,
         output,
         changes(instance, before),
-        Handoff(attempt.key, str(attempt.job.raw_dir), attempt.run, is_repeat),
+        origin,
     )
     if kept.reason:
         print(
@@ -218,9 +226,14 @@ def _process(attempt: Attempt) -> dict[str, Any] | None:
     if record is not None:
         # Checked before removal: files written elsewhere are kept for inspection.
         staging.check("process")
+        if "skipped" in record:
+            # What was begun is no result.
+            staging.empty()
         inspected = _inspected(attempt, staging)
         if inspected.failure is None:
             record["outputs"] = inspected.result
+            if not inspected.result and "skipped" not in record:
+                print("process wrote no file")
             _publish(attempt, staging, inspected.result)
         else:
             attempt.outcome.failure, record = inspected.failure, None
@@ -243,8 +256,6 @@ def _inspected(attempt: Attempt, staging: Staging) -> Outcome:
 
 
 def _publish(attempt: Attempt, staging: Staging, outputs: list[dict[str, Any]]) -> None:
-    if not outputs:
-        print("process wrote no file")
     try:
         publish(
             attempt.folder, attempt.name, attempt.row.asset, staging.folder, outputs
@@ -265,6 +276,16 @@ def _process_in_child(
         The content of the sentinel; or ``missed``: attributes set by download that
         process has used and that could not be kept.
     """
+    try:
+        return _processed(attempt, staging, fetch)
+    except SkippedBefore as earlier:
+        return _skipped(attempt, earlier.skipped)
+    except SkipAsset as reason:
+        skipped = Skipped.now(reason, attempt.job.pipeline, attempt.code_before[1])
+        return _skipped(attempt, skipped)
+
+
+def _processed(attempt: Attempt, staging: Path, fetch: bool) -> dict[str, Any]:
     instance, row = _make_instance(attempt, staging, False)
     absent = MissingAttributes(instance, ())
     try:
@@ -307,6 +328,10 @@ def _restore_download(attempt: Attempt, instance: Any) -> tuple[Any, MissingAttr
     kept = Handoff.read(attempt.folder.handoff(attempt.name), with_payload=True)
     if not is_same_download(attempt.job, kept.key, attempt.key):
         raise HandoffError("it was downloaded for another row or other arguments")
+    if kept.skipped is not None:
+        if kept.skipped.code != attempt.code_before[1]:
+            raise _NotKept("it was skipped by other code")
+        raise SkippedBefore(kept.skipped)
     if kept.reason is None and (change := kept.change()):
         raise (HandoffError if _is_here(kept, attempt) else _NotKept)(change)
     try:
@@ -351,6 +376,17 @@ def _ask_for_redownload(args: Any) -> None:
     if hasattr(args, "redownload"):
         print("raw files may be incomplete or outdated: --redownload is set")
         args.redownload = True
+
+
+def _skipped(attempt: Attempt, skipped: Skipped) -> dict[str, Any]:
+    """Return the content of a sentinel of an asset that is skipped."""
+    attempt.tracker.flush()
+    return {
+        "skipped": skipped.reason,
+        "code": attempt.code_before,
+        "imported": skipped.imported,
+        "versions": _versions(),
+    }
 
 
 def _versions() -> dict[str, str]:

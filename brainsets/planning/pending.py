@@ -168,7 +168,12 @@ def _not_fetched(
     if f"{name}.{DOWNLOADED}" not in existing:
         return Pending(asset, name, _unfinished(name, existing))
     downloaded = read_sentinel(brainset.folder.sentinel(name, DOWNLOADED)) or {}
-    reason = _difference(brainset, manifest, asset, downloaded, with_code=False)
+    # What was skipped may be understood by other code.
+    skipped = downloaded.get("skipped") is not None
+    reason = _difference(brainset, manifest, asset, downloaded, with_code=skipped)
+    if skipped and reason is None:
+        if not has_same_imports(brainset.pipeline, downloaded, {}):
+            reason = "pipeline code changed"
     reason = reason or _missing_raw_file(downloaded)
     return Pending(asset, name, reason, (DOWNLOADED,)) if reason else None
 

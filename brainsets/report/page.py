@@ -23,7 +23,7 @@ from brainsets.report.failure_groups import causes
 from brainsets.report.records import Facts
 from brainsets.report.run_figures import distributions, timeline
 from brainsets.shared.state.sentinels import DONE, FAILED
-from brainsets.shared.state.status import STATES
+from brainsets.shared.state.status import STATES, assets_by_reason
 from brainsets.shared.text.lines import single_line
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.version import VERSION
@@ -142,6 +142,7 @@ def _section(facts: Facts, outputs: Sequence[Output], anchor: str) -> dict[str, 
         "tiles": [*_tiles(facts)],
         "n_failed": len(failed),
         "causes": causes(failed),
+        "skipped": assets_by_reason(facts.status),
         "attributes": _brainset_attributes(outputs),
         "figures": [
             (heading, base64.b64encode(png).decode(), text)

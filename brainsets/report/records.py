@@ -19,7 +19,13 @@ from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.manifest import read_manifest
 from brainsets.shared.manifest_schema import read_listing
 from brainsets.shared.state.asset_state import asset_state
-from brainsets.shared.state.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
+from brainsets.shared.state.sentinels import (
+    DONE,
+    DOWNLOADED,
+    FAILED,
+    SKIPPED,
+    read_sentinel,
+)
 from brainsets.shared.state.status import BrainsetStatus, brainset_status
 from brainsets.shared.state.summary import summary_rows
 
@@ -55,7 +61,7 @@ class Asset:
     def spans(self) -> list[Span]:
         """When its steps ran, the last attempt at each."""
         steps = {"download": self.downloaded}
-        if self.state in (DONE, FAILED):
+        if self.state in (DONE, FAILED, SKIPPED):
             steps[str(self.record.get("step"))] = self.record
         found = []
         for step, record in steps.items():

@@ -70,6 +70,16 @@ def say_error(text: str) -> None:
     say(text, sys.stderr)
 
 
+def reason_to_skip(error: BaseException) -> str:
+    """Return why an asset was skipped, as the pipeline says."""
+    try:
+        text = mask_secrets(str(error)).strip()
+    except Exception:
+        # An error whose own text fails.
+        text = ""
+    return _cut(text) or "its pipeline does not say why"
+
+
 def failure_from_exception(error: BaseException) -> dict[str, Any]:
     """Return an exception as a failure, and print it to the log."""
     name = type(error).__name__

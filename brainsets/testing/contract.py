@@ -176,6 +176,11 @@ class PipelineContract:
     def test_outputs_are_listed_with_size_and_checksum(self) -> None:
         """There is an output, and DONE describes each as it is."""
         first = self._prepared()
+        if first.done.get("skipped") is not None:
+            _fail(
+                f"{self.evidence.asset!r} is skipped ({first.done['skipped']}); "
+                "try another one as asset."
+            )
         if not first.done["outputs"]:
             _fail(
                 f"process wrote no file for {self.evidence.asset!r} into "

@@ -24,7 +24,9 @@ from tests.helpers.small_pipeline import write
 from tests.helpers.terminal import Terminal
 from tests.helpers.workspace import ROOT
 
-STATES = ("done", "failed", "running", "interrupted", "downloaded", "pending")
+STATES = (
+    *("done", "skipped", "failed", "running", "interrupted", "downloaded", "pending"),
+)
 SUFFIXES = ("DONE", "FAILED", "RUNNING", "DOWNLOADED")
 
 
@@ -36,27 +38,29 @@ def status(*arguments):
     return code, printed.getvalue()
 
 
-def expected_state(files, is_alive):
+def expected_state(files, is_alive, is_skipped):
     """Return the state that docs/status_json.md gives an asset with these sentinels."""
     if "DONE" in files:
-        return "done"
+        return "skipped" if is_skipped else "done"
     if "RUNNING" in files and is_alive:
         return "running"
     if "FAILED" in files:
         return "failed"
     if "RUNNING" in files:
         return "interrupted"
-    return "downloaded" if "DOWNLOADED" in files else "pending"
+    if "DOWNLOADED" in files:
+        return "skipped" if is_skipped else "downloaded"
+    return "pending"
 
 
 @settings(max_examples=60)
 @given(
     st.dictionaries(
         manifests.IDS["text"],
-        st.tuples(st.sets(st.sampled_from(SUFFIXES)), st.booleans()),
+        st.tuples(st.sets(st.sampled_from(SUFFIXES)), st.booleans(), st.booleans()),
         max_size=8,
     ),
-    st.sets(st.sampled_from(["--failed", "--pending"])),
+    st.sets(st.sampled_from(["--failed", "--pending", "--skipped"])),
 )
 def test_json_agrees_with_the_sentinels(assets, options):
     with tempfile.TemporaryDirectory() as root:
@@ -65,7 +69,7 @@ def test_json_agrees_with_the_sentinels(assets, options):
         frame = pd.DataFrame(index=pd.Index(list(assets), dtype=object))
         manifests.write(folder.workflow, frame)
         for asset, name in asset_names(assets).items():
-            files, is_alive = assets[asset]
+            files, is_alive, is_skipped = assets[asset]
             for state in files:
                 record = {
                     "asset": asset,
@@ -75,6 +79,8 @@ def test_json_agrees_with_the_sentinels(assets, options):
                     "attempts": [{"error": "E", "message": asset, "transient": False}],
                     "outputs": [{"path": "a.h5", "bytes": 1, "sha256": "0"}],
                 }
+                if is_skipped:
+                    record |= {"skipped": asset, "outputs": []}
                 folder.sentinel(name, state).write_text(json.dumps(record))
         states = {a: expected_state(*found) for a, found in assets.items()}
         code, printed = status("--processed-dir", root, "--json", *options)
@@ -84,13 +90,16 @@ def test_json_agrees_with_the_sentinels(assets, options):
     assert told["total"] == len(assets) and told["orphaned"] == []
     assert code == int("failed" in values)
     wanted = {"failed"} if "--failed" in options else set()
+    wanted |= {"skipped"} if "--skipped" in options else set()
     if "--pending" in options:
         wanted |= {"pending", "downloaded", "interrupted"}
     shown = {a: s for a, s in states.items() if not options or s in wanted}
-    for state in ("failed", "running", "interrupted"):
+    for state in ("failed", "running", "interrupted", "skipped"):
         listed = [entry["asset"] for entry in told[state]]
         assert sorted(listed) == sorted(a for a, s in shown.items() if s == state)
     assert all(entry["message"] == entry["asset"] for entry in told["failed"])
+    assert all(entry["reason"] == entry["asset"] for entry in told["skipped"])
+    assert told["done_without_files"] == 0
     if options:
         found = {entry["asset"]: entry["state"].lower() for entry in told["assets"]}
         assert found == shown

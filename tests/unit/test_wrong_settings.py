@@ -154,7 +154,7 @@ WRONG = {
     "parent folder": ("brainsets: ..", ["the folder .. holds no pipeline.py"]),
     "same id twice": (
         "brainsets: [p/one, p/two, p/same]",
-        ["p/one/pipeline.py and ", "p/same/pipeline.py", "'one_2020'", "processed_dir"],
+        ["p/one/pipeline.py and ", "p/same/pipeline.py", "'one_2020'", "id: ..."],
     ),
     "same pipeline twice": ("brainsets: [p/one, p/one]", ["'one_2020'", "share"]),
     "ids that differ in case": (

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from brainsets.errors import HandoffError
 from brainsets.jobs.handoffs import handoff_version_1 as old_handoff
 from brainsets.jobs.handoffs.raw_files import RawData, raw_data
+from brainsets.jobs.handoffs.skipping import Skipped
 from brainsets.shared.files import write_atomically
 from brainsets.shared.inputs.raw_data import first_change
 from brainsets.supervision.hidden_secrets import (
@@ -26,7 +27,7 @@ from brainsets.supervision.hidden_secrets import (
     unpickle_with_secrets,
 )
 
-__all__ = ["Handoff", "handoff_key", "write_handoff"]
+__all__ = ["Handoff", "handoff_key", "write_handoff", "write_skipped"]
 
 _FORMAT = 2
 # No download names so many files that its header would be larger.
@@ -54,6 +55,8 @@ class Handoff:
         Attributes that download set, and that could not be kept: why, by name.
     reason : str or None
         Why nothing could be kept.
+    skipped : Skipped or None
+        Why download has skipped the asset.
     payload : bytes or None
         The pickle; None if it was not asked for, or there is none.
     """
@@ -66,6 +69,7 @@ class Handoff:
     folders: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     reason: str | None = None
+    skipped: Skipped | None = None
     payload: bytes | None = None
 
     @classmethod
@@ -114,6 +118,13 @@ class Handoff:
             folders=_of_types(header["folders"], int),
             left_out=_of_types(header["left_out"], str),
         )
+        if header.get("skipped") is not None:
+            skipped = _of_type(header["skipped"], dict)
+            found.skipped = Skipped(
+                _of_type(skipped["reason"], str),
+                _of_type(skipped["code"], str),
+                _of_types(skipped["imported"], str),
+            )
         if header["reason"] is not None:
             found.reason = _of_type(header["reason"], str)
             return found
@@ -196,16 +207,27 @@ def write_handoff(
         left_out=left_out,
         reason=reason,
     )
+    _write(path, found, payload or b"")
+    return found, named
+
+
+def write_skipped(path: Path, origin: Handoff, skipped: Skipped) -> None:
+    """Keep that download has skipped an asset, so that process need not ask again."""
+    # Versions that know of no skipping fetch it again.
+    _write(path, replace(origin, reason="it was skipped", skipped=skipped), b"")
+
+
+def _write(path: Path, found: Handoff, payload: bytes) -> None:
     header = {
         "format": _FORMAT,
         **{k: v for k, v in vars(found).items() if k != "payload"},
-        "bytes": len(payload or b""),
-        "sha256": _checksum(payload or b"").decode(),
+        "skipped": found.skipped and vars(found.skipped),
+        "bytes": len(payload),
+        "sha256": _checksum(payload).decode(),
     }
     line = json.dumps(header).encode() + b"\n"
-    content = b"".join((line, _checksum(line), b"\n", payload or b""))
+    content = b"".join((line, _checksum(line), b"\n", payload))
     write_atomically(path, content)
-    return found, named
 
 
 def _pickled(value: Any) -> tuple[bytes | None, str | None]:

@@ -15,6 +15,7 @@ from brainsets.shared.state.sentinels import (
     INTERRUPTED,
     PENDING,
     RUNNING,
+    SKIPPED,
     read_sentinel,
 )
 
@@ -58,6 +59,9 @@ def asset_state(
 ) -> tuple[str, dict[str, Any]]:
     """Return the state of an asset, and the content of its sentinel.
 
+    An asset that was skipped has the sentinels of one that was not: SKIPPED is what
+    stands in them.
+
     Parameters
     ----------
     folder : BrainsetFolder
@@ -76,7 +80,7 @@ def asset_state(
 
     _, record = read(DONE)
     if record is not None:
-        return DONE, record
+        return (DONE if record.get("skipped") is None else SKIPPED), record
     path, running = read(RUNNING)
     if running is not None and _is_alive(path, running):
         return RUNNING, running
@@ -87,5 +91,5 @@ def asset_state(
         return INTERRUPTED, running
     _, record = read(DOWNLOADED)
     if record is not None:
-        return DOWNLOADED, record
+        return (DOWNLOADED if record.get("skipped") is None else SKIPPED), record
     return PENDING, {}

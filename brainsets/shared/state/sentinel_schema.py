@@ -104,7 +104,7 @@ _ATTEMPT_TYPES: dict[str, Callable[[Any], bool]] = {
 _TYPES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(
         ("asset", "brainset", "row", "code", "pipeline", "log", "run", "download_run")
-        + ("status", "started", "ended", "host", "slurm_job", "handoff"),
+        + ("status", "started", "ended", "host", "slurm_job", "handoff", "skipped"),
         _is_text,
     ),
     "step": _is_step,

@@ -15,11 +15,13 @@ __all__ = [
     "INTERRUPTED",
     "PENDING",
     "RUNNING",
+    "SKIPPED",
     "read_sentinel",
     "write_sentinel",
 ]
 
 DONE = "DONE"
+SKIPPED = "SKIPPED"
 RUNNING = "RUNNING"
 FAILED = "FAILED"
 INTERRUPTED = "INTERRUPTED"

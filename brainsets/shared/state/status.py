@@ -20,6 +20,7 @@ __all__ = [
     "STATES",
     "AssetFilter",
     "BrainsetStatus",
+    "assets_by_reason",
     "brainset_status",
     "failure_text",
     "find_brainsets",
@@ -28,6 +29,7 @@ __all__ = [
 
 STATES = (
     sentinels.DONE,
+    sentinels.SKIPPED,
     sentinels.FAILED,
     sentinels.RUNNING,
     sentinels.INTERRUPTED,
@@ -69,11 +71,11 @@ class AssetFilter:
 class BrainsetStatus:
     """The state of one brainset.
 
-    `failures`, `interrupted` and `running` hold a mapping per asset; `orphaned` the ids
-    of assets that were prepared but are no longer in the manifest; `broken` says what
-    keeps the whole brainset from running (its environment, its list of assets), each
-    with its log. `assets` holds a mapping per asset that a filter has let through, None
-    without a filter; with one, `failures`, `interrupted` and `running` hold only these.
+    `failures`, `interrupted`, `running` and `skipped` hold a mapping per asset;
+    `orphaned` the ids of assets that were prepared but are no longer in the manifest;
+    `broken` says what keeps the whole brainset from running (its environment, its list
+    of assets), each with its log. `assets` holds a mapping per asset that a filter has
+    let through, None without a filter; with one, the lists before hold only these.
     `counts` and `without_files`, assets that are done and have published nothing, are
     those of all assets in any case.
     """
@@ -85,6 +87,7 @@ class BrainsetStatus:
     failures: list[dict[str, Any]] = field(default_factory=list)
     interrupted: list[dict[str, Any]] = field(default_factory=list)
     running: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     broken: list[dict[str, Any]] = field(default_factory=list)
     assets: list[dict[str, Any]] | None = None
@@ -106,6 +109,7 @@ class BrainsetStatus:
             "failed": self.failures,
             "interrupted": self.interrupted,
             "running": self.running,
+            "skipped": self.skipped,
             "orphaned": self.orphaned,
             "broken": self.broken,
             "assets": self.assets,
@@ -194,10 +198,10 @@ def _count(
         if name is not None:
             done = f"{name}.{sentinels.DONE}"
             has_files = _has_files(f"{place}/{done}") if done in existing else None
-            if has_files is None:
-                state, record = asset_state(folder, name, existing)
-            else:
+            if has_files:
                 state = sentinels.DONE
+            else:
+                state, record = asset_state(folder, name, existing)
             if state == sentinels.DONE:
                 status.without_files += not (has_files or record.get("outputs"))
             counts[state] += 1
@@ -207,6 +211,10 @@ def _count(
             status.assets.append({"asset": asset, "state": state})
         if state == sentinels.FAILED:
             status.failures.append({**failure_summary(record), "asset": asset})
+        elif state == sentinels.SKIPPED:
+            entry = {"step": record.get("step"), "log": record.get("log")}
+            reason = record.get("skipped")
+            status.skipped.append({"asset": asset, "reason": reason, **entry})
         elif state in (sentinels.RUNNING, sentinels.INTERRUPTED):
             keys = ("step", "status", "started", "host", "pid", "slurm_job", "log")
             entry = {"asset": asset, **{key: record.get(key) for key in keys}}
@@ -252,6 +260,14 @@ def _orphans(
         # An asset's file name changes when an id comes in that differs only in case.
         if asset not in manifest.rows:
             yield asset
+
+
+def assets_by_reason(status: BrainsetStatus) -> dict[str, list[Any]]:
+    """Return the ids of assets that were skipped, by why."""
+    reasons: dict[str, list[Any]] = {}
+    for entry in status.skipped:
+        reasons.setdefault(first_line(entry["reason"]), []).append(entry["asset"])
+    return reasons
 
 
 def failure_summary(record: dict[str, Any]) -> dict[str, Any]:

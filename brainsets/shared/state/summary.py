@@ -11,7 +11,7 @@ from brainsets.shared.manifest import Manifest, read_manifest
 from brainsets.shared.state.asset_state import asset_state
 from brainsets.shared.state.sentinels import DOWNLOADED, PENDING, read_sentinel
 from brainsets.shared.text.escapes import escape
-from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_end
+from brainsets.shared.text.lines import MAX_LINE_LENGTH, cut_end, first_line
 from brainsets.shared.text.streams import print_to_stderr
 
 __all__ = ["COLUMNS", "summarize_run", "summary_rows", "write_summary"]
@@ -37,7 +37,8 @@ COLUMNS = (
 ``bytes_in`` are those of the raw files that the download named, ``bytes_out`` those of
 all outputs together, times are in seconds, ``max_rss_mb`` is the larger peak of both
 steps in MB, and ``outputs`` are paths relative to the brainset's folder, separated by
-semicolons. Unknown values are empty."""
+semicolons. ``error`` is why it has failed, or was skipped. Unknown values are
+empty."""
 
 
 def summary_rows(
@@ -134,6 +135,9 @@ def _row(
     message = cut_end(
         str(last.get("message") or "").partition("\n")[0], MAX_LINE_LENGTH
     )
+    error = f"{last['error']}: {message}" if last.get("error") else None
+    if record.get("skipped") is not None:
+        error = f"skipped: {first_line(record['skipped'])}"
     row = {
         "asset": asset,
         "state": state,
@@ -144,7 +148,7 @@ def _row(
         "attempts": record.get("attempt"),
         "host": record.get("host"),
         "ended": record.get("ended"),
-        "error": f"{last['error']}: {message}" if last.get("error") else None,
+        "error": error,
     }
     for step in ("download", "process"):
         for measure in ("wall_s", "cpu_s"):
