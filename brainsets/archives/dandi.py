@@ -1,45 +1,33 @@
 """Dandisets: what the API of DANDI tells of them, and their files.
 
 Its paths and answers are those of https://api.dandiarchive.org/swagger/ and of the
-code of dandi/dandi-archive. Which instance is asked is said as to the published client
-``dandi``: by the environment variable ``DANDI_INSTANCE``, a name such as
-``dandi-sandbox`` or the address of an API. A key for what is not public is taken from
-the variable ``DANDI_API_KEY`` (of other instances: ``DANDI_SANDBOX_API_KEY`` and so
-on). It is sent to the API alone, and written nowhere.
+code of dandi/dandi-archive. The environment says which instance is asked, and with
+which key, see `brainsets.archives.dandi_instances`.
 """
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from brainsets.archives.dandi_instances import VARIABLE, chosen_instance
 from brainsets.archives.downloads import download_file
+from brainsets.archives.remote_file import RemoteFile
 from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
 
-__all__ = ["INSTANCES", "Asset", "DandiArchive", "Dandiset"]
-
-INSTANCES = {
-    "dandi": "https://api.dandiarchive.org/api",
-    "dandi-sandbox": "https://api.sandbox.dandiarchive.org/api",
-    "ember-dandi": "https://api-dandi.emberarchive.org/api",
-    "ember-dandi-sandbox": "https://api-dandi.sandbox.emberarchive.org/api",
-    "linc": "https://api.lincbrain.org/api",
-}
-"""The addresses of APIs, by the names that the client ``dandi`` gives to instances."""
+__all__ = ["DRAFT", "Asset", "DandiArchive", "Dandiset"]
 
 DRAFT = "draft"
+"""The version of a dandiset that may still change."""
 
-_INSTANCE = "DANDI_INSTANCE"
 # A page with the metadata of its assets has some kB for each.
 _PAGE_SIZE = 200
 _MAX_LISTINGS = 3
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 T = TypeVar("T")
 
 
@@ -118,35 +106,8 @@ class DandiArchive:
 
     def __init__(self, report: Callable[[str], object] | None = None) -> None:
         self._report = report
-        name = os.environ.get(_INSTANCE, "").strip() or "dandi"
-        self.url = INSTANCES.get(name, name).rstrip("/")
-        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.url, re.I):
-            raise DownloadError(
-                f"{_INSTANCE} is {shown(repr(name))}; give one of "
-                f"{', '.join(INSTANCES)}, or the address of an API that begins with "
-                "https://."
-            )
-        known = name if name in INSTANCES else "dandi"
-        self.key_variable = f"{known.upper().replace('-', '_')}_API_KEY"
-        self._headers = self._authorization()
-
-    def _authorization(self) -> dict[str, str]:
-        key = os.environ.get(self.key_variable, "").strip()
-        if not key:
-            return {}
-        if not re.fullmatch(r"[!-~]+", key):
-            raise DownloadError(
-                f"{self.key_variable} holds what is no key: it has blanks or letters "
-                "that keys do not have; copy it again, or unset it."
-            )
-        parts = urlsplit(self.url)
-        if parts.scheme.lower() != "https" and parts.hostname not in _LOCAL:
-            raise DownloadError(
-                f"{self.key_variable} is set, but {shown(self.url)} is not encrypted, "
-                f"and the key is not sent there; set {_INSTANCE} to an address that "
-                "begins with https://, or unset the key."
-            )
-        return {"Authorization": f"token {key}"}
+        self._instance = chosen_instance()
+        self.url, self._headers = self._instance.url, self._instance.headers
 
     def dandiset(self, id: str) -> Dandiset:
         """Return what is known of a dandiset."""
@@ -252,6 +213,16 @@ class DandiArchive:
             shown(asset.path),
         )
 
+    def opened(
+        self, asset: Asset, report: Callable[[str], object] | None = None
+    ) -> RemoteFile:
+        """Return an asset as a file that is read by range requests.
+
+        Its size is checked, its checksum cannot be.
+        """
+        url = self.asset_url(asset)
+        return RemoteFile(url, asset.size, self._headers, report or self._report)
+
     def _listed(
         self, path: str, query: dict[str, str], what: str, read: Callable[[Any], T]
     ) -> list[T]:
@@ -317,7 +288,7 @@ class DandiArchive:
     def _no_dandi(self, why: str) -> DownloadError:
         return DownloadError(
             f"{shown(self.url)} does not answer as DANDI's API does ({why}); is this "
-            f"the address of an API? {_INSTANCE} may set another."
+            f"the address of an API? {VARIABLE} may set another."
         )
 
     def _json(self, path: str, what: str) -> dict[str, Any]:
@@ -345,34 +316,8 @@ class DandiArchive:
         try:
             return call()
         except DownloadError as error:
-            refusal = self._refusal(error, what)
+            refusal = self._instance.refusal(error, what)
         raise refusal
-
-    def _refusal(self, error: DownloadError, what: str) -> DownloadError:
-        host, key = shown(self.url), self.key_variable
-        has_key = "Authorization" in self._headers
-        if error.status == 404:
-            text = f"{host} has no {what}."
-        elif error.status == 410:
-            text = f"{host} has no {what} any more: it was deleted."
-        elif error.status in (401, 403) and not has_key:
-            text = (
-                f"{host} does not show {what} to everybody (it is embargoed or "
-                f"private); set the environment variable {key} to the key of an "
-                "account that may read it."
-            )
-        elif error.status == 401:
-            text = (
-                f"{host} does not accept the key in {key}; copy it again from your "
-                "account there, or unset it for what is public."
-            )
-        elif error.status == 403:
-            text = f"{host} does not show {what} to the account of the key in {key}."
-        else:
-            return error
-        refusal = DownloadError(text)
-        refusal.status = error.status
-        return refusal
 
 
 def _is_inside(path: str) -> bool:

@@ -22,7 +22,7 @@ from brainsets.archives.responses import PermanentError, TransientError, WrongBy
 from brainsets.archives.transfer import Source, shown
 from brainsets.errors import DownloadError
 
-__all__ = ["RETRIES", "download_file"]
+__all__ = ["RETRIES", "download_file", "wait_to_retry"]
 
 RETRIES = 6
 """How often in a row a file is asked for again in vain before it counts as failed."""
@@ -257,24 +257,37 @@ def _transfer(source: Source, part: Part, report: Callable) -> str | None:
         if part.size >= furthest + _PROGRESS_BYTES and not problem.is_slow:
             in_vain, furthest = 0, part.size
         in_vain += 1
-        if in_vain > RETRIES:
-            raise _failure(
-                source, problem, f"{in_vain} times in a row; run it again to go on."
-            )
-        wait_s = min(seconds(_FIRST_WAIT, 1) * 2 ** (in_vain - 1), _MAX_WAIT_S)
-        # With a random part, so that many clients do not come back at once.
-        wait_s = max(wait_s * random.uniform(1, 1.5), problem.retry_after_s)
-        if problem.retry_after_s > _MAX_WAIT_S:
-            asked = f"and asks to come back in {wait_s:.0f} s; run it again then."
-            raise _failure(source, problem, asked, joined=" ")
-        report(f"Waiting {wait_s:.1f} s: {problem}")
-        time.sleep(wait_s)
+        wait_to_retry(source.url, problem, in_vain, report)
     return None
 
 
+def wait_to_retry(
+    url: str, problem: TransientError, in_vain: int, report: Callable
+) -> None:
+    """Wait until what was asked for `in_vain` times may be asked for again.
+
+    Raises
+    ------
+    DownloadError
+        It was asked for often enough, or the server wants to be left alone for long.
+    """
+    if in_vain > RETRIES:
+        raise _failure(
+            url, problem, f"{in_vain} times in a row; run it again to go on."
+        )
+    wait_s = min(seconds(_FIRST_WAIT, 1) * 2 ** (in_vain - 1), _MAX_WAIT_S)
+    # With a random part, so that many clients do not come back at once.
+    wait_s = max(wait_s * random.uniform(1, 1.5), problem.retry_after_s)
+    if problem.retry_after_s > _MAX_WAIT_S:
+        asked = f"and asks to come back in {wait_s:.0f} s; run it again then."
+        raise _failure(url, problem, asked, joined=" ")
+    report(f"Waiting {wait_s:.1f} s: {problem}")
+    time.sleep(wait_s)
+
+
 def _failure(
-    source: Source, problem: TransientError, rest: str, joined: str = ", "
+    url: str, problem: TransientError, rest: str, joined: str = ", "
 ) -> DownloadError:
-    failure = DownloadError(f"{shown(source.url)}: {problem}{joined}{rest}")
+    failure = DownloadError(f"{shown(url)}: {problem}{joined}{rest}")
     failure.__cause__ = problem.error
     return failure

@@ -11,6 +11,7 @@ import re
 import time
 import zlib
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import requests
 from urllib3.exceptions import HeaderParsingError
@@ -24,6 +25,8 @@ __all__ = [
     "WrongBytes",
     "decoder",
     "expected_body",
+    "named_range",
+    "raise_for",
     "retry_after_s",
     "status_text",
 ]
@@ -114,10 +117,10 @@ def expected_body(response: requests.Response, start: int) -> ExpectedBody:
     """
     status = response.status_code
     if start and status in (206, 416):
-        if status == 416 or _range(response) is None:
+        if status == 416 or named_range(response) is None:
             raise FileChanged
     elif status not in (200, 206):
-        _raise_for(response)
+        raise_for(response)
     header = response.headers
     length = _length(response)
     encoding = _encoding(response)
@@ -126,7 +129,7 @@ def expected_body(response: requests.Response, start: int) -> ExpectedBody:
         first, length, total = _piece(response, start, length)
         if encoding and first:
             raise FileChanged
-    elif found := _range(response):
+    elif found := named_range(response):
         total = found[2]
     if total is None and length is not None and not encoding:
         total = first + length
@@ -141,7 +144,8 @@ def expected_body(response: requests.Response, start: int) -> ExpectedBody:
     )
 
 
-def _raise_for(response: requests.Response) -> None:
+def raise_for(response: requests.Response) -> NoReturn:
+    """Raise for an answer that is no file."""
     status = response.status_code
     text = f"the server answers {status_text(response)}"
     if status in (408, 425, 429) or 500 <= status < 600:
@@ -165,7 +169,7 @@ def status_text(response: requests.Response) -> str:
     return f"{response.status_code} {response.reason or ''}".strip()
 
 
-def _range(response: requests.Response) -> tuple[int, int, int | None] | None:
+def named_range(response: requests.Response) -> tuple[int, int, int | None] | None:
     """Return first and last byte of a piece, and the length of its file if known."""
     text = response.headers.get("Content-Range", "").strip()
     found = _RANGE.fullmatch(text)
@@ -182,7 +186,7 @@ def _piece(
     response: requests.Response, start: int, length: int | None
 ) -> tuple[int, int, int | None]:
     """Return where a piece begins, its length and that of the file."""
-    found = _range(response)
+    found = named_range(response)
     if found is None or found[0] != start:
         if start:
             raise FileChanged

@@ -31,7 +31,7 @@ from brainsets.archives.responses import (
 from brainsets.errors import BrainsetError
 from brainsets.shared.text.secrets import without_secrets
 
-__all__ = ["Source", "shown"]
+__all__ = ["Source", "chunks", "shown"]
 
 # Read at once. What has arrived of such a piece is lost if the connection is cut.
 _CHUNK_BYTES = 1 << 15
@@ -96,6 +96,9 @@ class Source:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._session.close()
 
     def receive(
@@ -122,7 +125,7 @@ class Source:
         headers = {"Range": f"bytes={start}-"} if start else {}
         if start and self._etag and not self._may_differ:
             headers["If-Range"] = self._etag
-        with self._answer(headers) as response:
+        with self.answer(headers) as response:
             expected = expected_body(response, start)
             self.is_html = "html" in response.headers.get("Content-Type", "").lower()
             if start and not expected.start and headers.get("If-Range"):
@@ -148,8 +151,14 @@ class Source:
                 f"the server's file has {total} bytes instead of {self._size}"
             )
 
-    def _answer(self, headers: dict[str, str]) -> requests.Response:
-        """Follow redirections; what is for one server is not told to the next."""
+    def answer(self, headers: Mapping[str, str]) -> requests.Response:
+        """Ask, and follow redirections; what is for one server is not told to the next.
+
+        Raises
+        ------
+        TransientError, PermanentError
+            There is no answer, now or ever.
+        """
         url, secure = self.url, False
         for _ in range(_MAX_REDIRECTIONS + 1):
             options: dict[str, Any] = {"stream": True, "allow_redirects": False}
@@ -188,7 +197,7 @@ class Source:
         total = expected.total if expected.total is not None else self._size
         of = "" if total is None else f" of {total / 1e6:.1f}"
         reported = time.monotonic()
-        for chunk in _chunks(response):
+        for chunk in chunks(response):
             arrived += len(chunk)
             for algorithm in sums.values():
                 algorithm.update(chunk)
@@ -240,8 +249,8 @@ def _server(url: str) -> tuple[str, str]:
     return parts.scheme.lower(), parts.netloc.lower()
 
 
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    """Give the bytes as they are sent."""
+def chunks(response: requests.Response) -> Iterator[bytes]:
+    """Give the bytes as they are sent; raise as `Source.answer` does."""
     stream = response.raw.stream(_CHUNK_BYTES, decode_content=False)
     while (chunk := _of_network(next, stream, None)) is not None:
         yield chunk

@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("requests", reason="DANDI is asked with requests")
 
 from brainsets.archives import dandi as module
-from brainsets.archives.dandi import INSTANCES, DandiArchive
+from brainsets.archives.dandi import DandiArchive
+from brainsets.archives.dandi_instances import INSTANCES, chosen_instance
 from brainsets.errors import DownloadError
 from tests.helpers.dandi_server import KEY, OTHER_KEY, DandiServer
 
@@ -100,6 +101,15 @@ def test_file_is_fetched_and_checked(server, tmp_path, has_sha256):
     server.store.flip(server.blob(ID, PATH), at=9)
     with pytest.raises(DownloadError, match="instead of"):
         DandiArchive().download(asset, tmp_path / "raw", again=True)
+
+
+def test_file_is_read_in_pieces_with_the_key_for_the_api_alone(server, monkeypatch):
+    server.embargo(ID)
+    monkeypatch.setenv("DANDI_API_KEY", KEY)
+    archive = DandiArchive()
+    with archive.opened(archive.asset(ID, VERSION, PATH)) as file:
+        assert file.readall() == FILES[PATH]
+    assert not [r for r in server.store.requests if "Authorization" in r.headers]
 
 
 def test_asset_without_checksums_in_the_list_is_asked_for_by_itself(server):
@@ -214,9 +224,9 @@ def test_instances_have_keys_of_their_own(monkeypatch):
         "https://dandi.example.org/api/": "DANDI_API_KEY",
     }.items():
         monkeypatch.setenv("DANDI_INSTANCE", name)
-        archive = DandiArchive()
-        assert archive.key_variable == variable
-        assert archive.url == INSTANCES.get(name or "dandi", name.rstrip("/"))
+        instance = chosen_instance()
+        assert instance.key_variable == variable
+        assert instance.url == INSTANCES.get(name or "dandi", name.rstrip("/"))
 
 
 @pytest.mark.parametrize(
