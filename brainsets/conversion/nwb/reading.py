@@ -10,7 +10,7 @@ import numpy as np
 
 from brainsets.conversion.domains import recorded, subtract, union
 from brainsets.conversion.inventory import REASONS, Inventory
-from brainsets.conversion.names import part_names, renamed
+from brainsets.conversion.names import renamed
 from brainsets.conversion.nwb.descriptions import (
     read_device,
     read_session,
@@ -22,9 +22,10 @@ from brainsets.conversion.nwb.kinds import DEFAULT, KINDS, kind_of
 from brainsets.conversion.nwb.outcome import LeaveOut, Taken
 from brainsets.conversion.nwb.roles import (
     EVENTS,
+    SPIKES,
     TABLE,
     UNITS,
-    names_for,
+    planned_names,
     role_of,
     why_not,
 )
@@ -38,7 +39,6 @@ from brainsets.pipeline import SkipAsset
 
 __all__ = ["read_nwb"]
 
-_SPIKES = "spikes of "
 _UNREADABLE = (
     IndexError,
     KeyError,
@@ -104,7 +104,8 @@ def read_nwb(
     types = Types(file)
     objects = list(walk(file, types))
     roles = {found.path: role_of(found, types) for found in objects}
-    names = renamed(_names(objects, roles), rename or {}, where=f"the recording {id!r}")
+    planned = planned_names(objects, roles)
+    names = renamed(planned, rename or {}, where=f"the recording {id!r}")
     reader = _Reader(file, types, objects, roles, names, frozenset(signals))
     results = [reader.result(found) for found in objects]
     parts = _unique([part for result in results for part in result.parts])
@@ -127,21 +128,6 @@ def read_nwb(
         domain,
         inventory,
     )
-
-
-def _names(objects: list[NwbObject], roles: Mapping[str, str]) -> dict[str, str]:
-    """Return the name of each object that could be taken; asked for or not."""
-    parents = {found.path: found.type for found in objects}
-    candidates = {f.path: names_for(f, parents) for f in objects if roles[f.path]}
-    units = [path for path in candidates if roles[path] == UNITS]
-    main = "/units" if "/units" in units else units[0] if len(units) == 1 else ""
-    for path in units:
-        is_main = path == main
-        longer = [f"{name}_spikes" for name in candidates[path]]
-        candidates[_SPIKES + path] = ["spikes"] if is_main else longer
-        if is_main:
-            candidates[path] = ["units"]
-    return part_names(candidates)
 
 
 @dataclass(frozen=True)
@@ -186,7 +172,7 @@ class _Reader:
         self._check_asked(found)
         name = self.names[found.path]
         if role == UNITS:
-            return read_units(found.item, name, self.names[_SPIKES + found.path])
+            return read_units(found.item, name, self.names[SPIKES + found.path])
         if role == TABLE:
             return read_any_table(found.item, name)
         if role == EVENTS:

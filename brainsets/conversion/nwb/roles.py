@@ -6,19 +6,29 @@ from collections.abc import Mapping
 
 import h5py
 
-from brainsets.conversion.names import snake_case
+from brainsets.conversion.names import part_names, snake_case
 from brainsets.conversion.nwb.events import has_events
 from brainsets.conversion.nwb.kinds import is_series
 from brainsets.conversion.nwb.outcome import LeaveOut
 from brainsets.conversion.nwb.source.objects import NwbObject, child, fields
 from brainsets.conversion.nwb.source.types import Types
 
-__all__ = ["EVENTS", "SERIES", "TABLE", "UNITS", "names_for", "role_of", "why_not"]
+__all__ = [
+    "EVENTS",
+    "SERIES",
+    "SPIKES",
+    "TABLE",
+    "UNITS",
+    "planned_names",
+    "role_of",
+    "why_not",
+]
 
 SERIES = "series"
 UNITS = "units"
 TABLE = "table"
 EVENTS = "events"
+SPIKES = "spikes of "
 
 _PICTURES = ("BaseImage", "ImagingRetinotopy", "Images", "CorrectedImageStack")
 _WAVEFORMS = ("SpikeEventSeries", "ClusterWaveforms")
@@ -94,7 +104,7 @@ def _why_no_dataset(found: NwbObject, line: list[str]) -> LeaveOut:
     return LeaveOut("unknown type")
 
 
-def names_for(found: NwbObject, parents: Mapping[str, str]) -> list[str]:
+def _names_for(found: NwbObject, parents: Mapping[str, str]) -> list[str]:
     """Return the names that would do for an object, shortest first.
 
     What NWB has one of, such as ``/intervals/trials``, has its own name alone. An
@@ -110,3 +120,21 @@ def names_for(found: NwbObject, parents: Mapping[str, str]) -> list[str]:
     if found.name == found.type and parents.get(holder, "") not in _HOLDERS:
         return names[1:]
     return names
+
+
+def planned_names(objects: list[NwbObject], roles: Mapping[str, str]) -> dict[str, str]:
+    """Return the name of each object that could be taken, whether asked for or not.
+
+    The spikes of units have one of their own, at the units' path after `SPIKES`.
+    """
+    parents = {found.path: found.type for found in objects}
+    candidates = {f.path: _names_for(f, parents) for f in objects if roles[f.path]}
+    units = [path for path in candidates if roles[path] == UNITS]
+    main = "/units" if "/units" in units else units[0] if len(units) == 1 else ""
+    for path in units:
+        is_main = path == main
+        longer = [f"{name}_spikes" for name in candidates[path]]
+        candidates[SPIKES + path] = ["spikes"] if is_main else longer
+        if is_main:
+            candidates[path] = ["units"]
+    return part_names(candidates)
