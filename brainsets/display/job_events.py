@@ -18,7 +18,7 @@ from brainsets.planning.run import Run
 from brainsets.shared.files import why_unwritable
 from brainsets.shared.state.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
 from brainsets.shared.state.status import failure_summary, failure_text
-from brainsets.shared.text.lines import asset_title, single_line
+from brainsets.shared.text.lines import asset_title, first_line, single_line
 
 __all__ = ["JobEvents"]
 
@@ -193,7 +193,9 @@ class JobEvents:
             counts += f", {progress.failed:,} failed"
         failure = event.failure
         if failure is None:
-            self._tell(at, f"{what}: {_VERBS[event.state]} ({counts})")
+            skipped = progress.why_skipped(event)
+            verb = f"skipped: {first_line(skipped)}" if skipped else _VERBS[event.state]
+            self._tell(at, f"{what}: {verb} ({counts})")
         elif self.screen.is_live:
             self.screen.tell_failure(f"{what} ({failure['step']})", failure)
         else:

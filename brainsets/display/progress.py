@@ -21,7 +21,7 @@ from brainsets.shared.state.sentinels import (
     RUNNING,
     read_sentinel,
 )
-from brainsets.shared.state.status import failure_summary
+from brainsets.shared.state.status import failure_summary, why_skipped
 
 __all__ = ["BrainsetProgress", "AssetEvent"]
 
@@ -116,6 +116,13 @@ class BrainsetProgress:
     def asset(self, name: str) -> str | None:
         """Return the id of an asset that is to be done, by its name in file names."""
         return self._assets.get(name)
+
+    def why_skipped(self, event: AssetEvent) -> str | None:
+        """Return why an asset that is finished was skipped, None if it was not."""
+        if event.state != self._goal:
+            return None
+        path = self.folder.sentinel(self._names[event.asset], event.state)
+        return why_skipped(path)
 
     def remaining(self) -> dict[str, int]:
         """Return for each step the number of assets that still need it."""

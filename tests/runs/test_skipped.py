@@ -106,6 +106,8 @@ def test_skipped_assets_are_no_failures_and_not_done(mine, batch_size):
         "late": "its pipeline does not say why",
         "both": "gone",
     }
+    assert "mine late: skipped: its pipeline does not say why (" in run.stdout
+    assert "mine good: done (" in run.stdout
     # At the end of the run, in one line each.
     assert "SKIPPED mine late: its pipeline does not say why" in run.stdout
     assert "SKIPPED mine early: it is empty, see https://***@example.org/" in run.stdout

@@ -21,6 +21,7 @@ __all__ = [
     "AssetFilter",
     "BrainsetStatus",
     "assets_by_reason",
+    "why_skipped",
     "brainset_status",
     "failure_text",
     "find_brainsets",
@@ -260,6 +261,17 @@ def _orphans(
         # An asset's file name changes when an id comes in that differs only in case.
         if asset not in manifest.rows:
             yield asset
+
+
+def why_skipped(sentinel: Path) -> str | None:
+    """Return why an asset was skipped, by its DONE or DOWNLOADED; None if it was not.
+
+    Of a DONE that lists outputs, only a part is read.
+    """
+    if _has_files(str(sentinel)):
+        return None
+    reason: str | None = (sentinels.read_sentinel(sentinel) or {}).get("skipped")
+    return reason
 
 
 def assets_by_reason(status: BrainsetStatus) -> dict[str, list[Any]]:
