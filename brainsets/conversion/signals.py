@@ -1,0 +1,183 @@
+"""Signals on disk: written block by block, whatever their size.
+
+The layout is that of temporaldata's ``RegularTimeSeries.to_hdf5``, which wants all in
+memory. Where a signal has gaps, its array goes on through them, filled as
+``RegularTimeSeries.from_gappy_timeseries`` fills them (nan in floats), and its domain
+has an interval for each part without a gap. What is filled takes no room on disk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+from temporaldata import Interval
+
+from brainsets.conversion.parts import Signal
+
+__all__ = ["BLOCK_BYTES", "COMPRESSION", "FILTERS", "write_signal"]
+
+BLOCK_BYTES = 8 << 20
+"""Of values that are read and written at once."""
+
+FILTERS = {
+    "none": {},
+    "lzf": {"compression": "lzf", "shuffle": True},
+    "gzip-1": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
+    "gzip-4": {"compression": "gzip", "compression_opts": 4, "shuffle": True},
+}
+"""Ways to compress signals, as arguments of ``h5py.Group.create_dataset``."""
+
+COMPRESSION = "lzf"
+"""The one that is used unless another is asked for."""
+
+# Of one chunk: a window of a second is to need few, and a long series not too many.
+_CHUNK_BYTES = 1 << 18
+# What temporaldata puts into gaps, by kind of type.
+_FILL = {"f": math.nan, "i": -1, "u": 0, "b": False}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Samples ``first:first + size`` of a signal, and where they are in its array."""
+
+    first: int
+    size: int
+    place: int
+
+    @property
+    def end(self) -> int:
+        return self.place + self.size
+
+
+def write_signal(
+    group: h5py.Group,
+    signal: Signal,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+    compression: str = COMPRESSION,
+) -> None:
+    """Write a signal as a RegularTimeSeries, with its values as ``signal``.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        An empty group.
+    signal : Signal
+        What is read and written; only one block of it is in memory.
+    block_bytes : int
+        Size of a block; at least one sample of all channels.
+    compression : str
+        One of `FILTERS`.
+
+    Raises
+    ------
+    ValueError
+        The signal contradicts itself, `read` returned something else than asked for, or
+        its type cannot be stored.
+    """
+    what = f"signal {signal.name!r}"
+    if compression not in FILTERS:
+        known = ", ".join(FILTERS)
+        raise ValueError(f"There is no compression {compression!r}: choose of {known}.")
+    _check(signal, what)
+    pieces = _pieces(signal, what)
+    size = pieces[-1].end if pieces else 0
+    dtype = np.dtype(signal.dtype)
+    row_bytes = max(1, dtype.itemsize * math.prod(signal.shape[1:]))
+    chunk_rows = max(1, _CHUNK_BYTES // row_bytes)
+    options: dict[str, object] = {}
+    # Smaller ones are read at once anyhow; a chunk of nothing is not allowed.
+    if size > chunk_rows and math.prod(signal.shape):
+        options = {"chunks": (chunk_rows, *signal.shape[1:]), **FILTERS[compression]}
+    if len(pieces) > 1:
+        options["fillvalue"] = _FILL[dtype.kind]
+    dataset = group.create_dataset(
+        "signal", shape=(size, *signal.shape[1:]), dtype=dtype, **options
+    )
+    step = max(1, block_bytes // row_bytes // chunk_rows) * chunk_rows
+    if step * row_bytes > block_bytes:
+        step = max(1, block_bytes // row_bytes)
+    for piece in pieces:
+        for i, j, place in _blocks(piece, step):
+            dataset[place : place + j - i] = _read(signal, i, j, what)
+    rate, start = float(signal.sampling_rate), float(signal.start)
+    # As temporaldata computes them, to the last bit.
+    starts = np.array([start + piece.place / rate for piece in pieces] or [start])
+    ends = np.array([start + piece.end / rate for piece in pieces] or [start])
+    is_gap = np.array([a.end < b.place for a, b in zip(pieces, pieces[1:])], dtype=bool)
+    # Segments that touch are one.
+    starts, ends = starts[np.append(True, is_gap)], ends[np.append(is_gap, True)]
+    Interval(starts, ends).to_hdf5(group.create_group("domain"))
+    group.attrs["object"] = "RegularTimeSeries"
+    group.attrs["sampling_rate"] = rate
+
+
+def _check(signal: Signal, what: str) -> None:
+    if not signal.shape:
+        raise ValueError(f"The {what} has no axis of time.")
+    rate = signal.sampling_rate
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValueError(f"The {what} has a sampling rate of {rate} Hz.")
+    if not math.isfinite(signal.start):
+        raise ValueError(f"The {what} starts at {signal.start} s.")
+    if np.dtype(signal.dtype).kind not in _FILL:
+        raise ValueError(
+            f"The {what} is of type {signal.dtype}: a signal has numbers, which are "
+            "not complex, or truth values."
+        )
+    for name, values in (signal.channels or {}).items():
+        if len(signal.shape) < 2 or len(values) != signal.shape[1]:
+            raise ValueError(
+                f"The {what} has the shape {signal.shape}, but its channels have "
+                f"{len(values)} values of {name!r}."
+            )
+
+
+def _pieces(signal: Signal, what: str) -> list[_Piece]:
+    """Return the parts without gaps, each at the sample of the grid nearest to it."""
+    total = signal.shape[0]
+    if not total:
+        return []
+    segments = list(signal.segments or [(0, signal.start)])
+    firsts = [int(first) for first, _ in segments]
+    sizes = [end - first for first, end in zip(firsts, [*firsts[1:], total])]
+    if firsts[0] != 0 or min(sizes) < 1:
+        raise ValueError(
+            f"The {what} has {total} samples, which its segments do not divide: they "
+            f"begin at the samples {firsts[:5]}."
+        )
+    found: list[_Piece] = []
+    for (_, time), first, size in zip(segments, firsts, sizes):
+        place = round((time - signal.start) * signal.sampling_rate) if found else 0
+        if found and place < found[-1].end:
+            raise ValueError(
+                f"The {what} has a segment that begins at {time} s, before the one "
+                "before it ends: a signal has one value at a time."
+            )
+        found.append(_Piece(first, size, place))
+    return found
+
+
+def _blocks(piece: _Piece, step: int) -> Iterator[tuple[int, int, int]]:
+    """Yield samples ``i, j`` and their place; blocks end where chunks end."""
+    place = piece.place
+    while place < piece.end:
+        end = min(piece.end, (place // step + 1) * step)
+        i = piece.first + place - piece.place
+        yield i, i + end - place, place
+        place = end
+
+
+def _read(signal: Signal, i: int, j: int, what: str) -> np.ndarray:
+    values: np.ndarray = np.asarray(signal.read(i, j))
+    if values.shape != (j - i, *signal.shape[1:]) or values.dtype != signal.dtype:
+        raise ValueError(
+            f"The samples {i}:{j} of the {what} were read as {values.dtype} of shape "
+            f"{values.shape} instead of {np.dtype(signal.dtype)} of shape "
+            f"{(j - i, *signal.shape[1:])}."
+        )
+    return values
