@@ -61,6 +61,16 @@ def _units() -> dict[str, tuple[str, float]]:
 
 
 _UNITS = _units()
+# What NWB prescribes.
+_OF_TYPE = {
+    "ElectricalSeries": "V",
+    "CurrentClampSeries": "V",
+    "IZeroClampSeries": "V",
+    "VoltageClampStimulusSeries": "V",
+    "VoltageClampSeries": "A",
+    "CurrentClampStimulusSeries": "A",
+    "OptogeneticSeries": "W",
+}
 
 
 @dataclass(frozen=True)
@@ -194,6 +204,9 @@ def _doubt(
     has_channels: bool,
 ) -> str:
     symbol, scale = unit
+    own = _OF_TYPE.get(str(attribute(data.parent, "neurodata_type", "")))
+    if own and symbol != own:
+        return f"doubt: its unit is {said or 'not said'}, where NWB has {own}"
     is_whole = data.dtype.kind in "iu"
     if is_whole and symbol == "V" and conversion == 1 and not has_channels:
         return (
