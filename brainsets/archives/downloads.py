@@ -22,7 +22,7 @@ from brainsets.archives.responses import PermanentError, TransientError, WrongBy
 from brainsets.archives.transfer import Source, shown
 from brainsets.errors import DownloadError
 
-__all__ = ["RETRIES", "download_file", "wait_to_retry"]
+__all__ = ["RETRIES", "download_file", "is_whole", "wait_to_retry"]
 
 RETRIES = 6
 """How often in a row a file is asked for again in vain before it counts as failed."""
@@ -193,6 +193,19 @@ def _is_there(path: Path, checksum: Checksum | None, size: int | None) -> bool:
         return True
     with open(path, "rb") as file:
         return checksum.fits(file)
+
+
+def is_whole(
+    path: Path,
+    *,
+    sha256: str | None = None,
+    dandi_etag: str | None = None,
+    size: int | None = None,
+) -> bool:
+    """Whether `download_file` would leave what is at `path` as it is."""
+    url = str(path)
+    checksum = _checksum(url, sha256, dandi_etag)
+    return _is_there(Path(path), checksum, _length(url, size))
 
 
 def _fill(

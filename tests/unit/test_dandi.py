@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("requests", reason="DANDI is asked with requests")
 
-from brainsets.archives import dandi as module
 from brainsets.archives.dandi import DandiArchive
-from brainsets.archives.dandi_instances import INSTANCES, chosen_instance
+from brainsets.archives.dandi import archive as module
+from brainsets.archives.dandi.instances import INSTANCES, chosen_instance
 from brainsets.errors import DownloadError
 from tests.helpers.dandi_server import KEY, OTHER_KEY, DandiServer
 
@@ -293,3 +293,15 @@ def test_archive_that_cannot_be_reached_is_told(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(DownloadError, match="there is no connection .*refused"):
         DandiArchive().dandiset(ID)
+
+
+def test_names_that_are_too_long_for_a_file_are_cut(server, tmp_path):
+    names = ["x" * 300 + f"{number}.nwb" for number in (1, 2)]
+    for name in (*names, "\u00e9" * 150 + ".nwb"):
+        server.put(ID, f"sub-{name}/{name}", name.encode())
+        asset = DandiArchive().asset(ID, "draft", f"sub-{name}/{name}")
+        path = DandiArchive().download(asset, tmp_path / "raw")
+        assert path.suffix == ".nwb" and path.read_bytes() == name.encode()
+        assert path == module.local_path(tmp_path / "raw", asset.path)
+    files = [path for path in (tmp_path / "raw").rglob("*") if path.is_file()]
+    assert len(files) == 3

@@ -2,25 +2,26 @@
 
 Its paths and answers are those of https://api.dandiarchive.org/swagger/ and of the
 code of dandi/dandi-archive. The environment says which instance is asked, and with
-which key, see `brainsets.archives.dandi_instances`.
+which key, see `brainsets.archives.dandi.instances`.
 """
 
+import hashlib
 import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from brainsets.archives.dandi_instances import VARIABLE, chosen_instance
+from brainsets.archives.dandi.instances import VARIABLE, chosen_instance
 from brainsets.archives.downloads import download_file
 from brainsets.archives.remote_file import RemoteFile
 from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
 
-__all__ = ["DRAFT", "Asset", "DandiArchive", "Dandiset"]
+__all__ = ["DRAFT", "Asset", "DandiArchive", "Dandiset", "local_path"]
 
 DRAFT = "draft"
 """The version of a dandiset that may still change."""
@@ -28,6 +29,9 @@ DRAFT = "draft"
 # A page with the metadata of its assets has some kB for each.
 _PAGE_SIZE = 200
 _MAX_LISTINGS = 3
+# With what is added to it while it is fetched, and a letter may have four bytes.
+_MAX_NAME_BYTES = 200
+_KEPT_LETTERS = 40
 T = TypeVar("T")
 
 
@@ -190,7 +194,7 @@ class DandiArchive:
         again: bool = False,
         report: Callable[[str], object] | None = None,
     ) -> Path:
-        """Fetch an asset to its path below a folder, checked; return where it is.
+        """Fetch an asset to its `local_path`, checked; return where it is.
 
         See `download_file`, also for what is raised.
         """
@@ -202,7 +206,7 @@ class DandiArchive:
         return self._refusals(
             lambda: download_file(
                 self.asset_url(asset),
-                folder.joinpath(*PurePosixPath(asset.path).parts),
+                local_path(folder, asset.path),
                 sha256=asset.sha256,
                 dandi_etag=asset.etag,
                 size=asset.size,
@@ -318,6 +322,25 @@ class DandiArchive:
         except DownloadError as error:
             refusal = self._instance.refusal(error, what)
         raise refusal
+
+
+def local_path(folder: Path, path: str) -> Path:
+    """Return where an asset is put below a folder: at its path in the dandiset.
+
+    Names that are too long for a file, of which DANDI knows nothing, are cut, and a
+    part of their SHA-256 tells them apart.
+    """
+    return folder.joinpath(*map(_short, path.split("/")))
+
+
+def _short(name: str) -> str:
+    content = name.encode("utf-8", "surrogatepass")
+    if len(content) <= _MAX_NAME_BYTES:
+        return name
+    _, dot, suffix = name.rpartition(".")
+    suffix = f".{suffix}" if dot and len(suffix) <= 8 else ""
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return f"{name[:_KEPT_LETTERS]}~{digest}{suffix}"
 
 
 def _is_inside(path: str) -> bool:
