@@ -256,8 +256,8 @@ def _text(values: list[Any]) -> np.ndarray:
     if all(text.isascii() and "\0" not in text for text in found.flat):
         return found
     escaped = [_escaped(text) for text in found.flat]
-    spelled: np.ndarray = np.array(escaped, dtype=np.str_)
-    return spelled.reshape(found.shape)
+    spelled: np.ndarray = np.array(escaped, dtype=np.str_).reshape(found.shape)
+    return spelled
 
 
 def _escaped(text: str) -> str:

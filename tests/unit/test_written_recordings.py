@@ -54,7 +54,7 @@ def signals(draw, name):
     segments = None
     if size > 4 and draw(st.booleans()):
         firsts = sorted(draw(st.sets(st.integers(2, size - 1), min_size=1, max_size=3)))
-        gaps = [draw(st.integers(1, 50)) for _ in firsts]
+        gaps = [draw(st.integers(0, 50)) for _ in firsts]
         places = np.cumsum([0, *gaps]) + [0, *firsts]
         segments = [(i, start + k / rate) for i, k in zip([0, *firsts], places)]
     channels = None
