@@ -98,6 +98,9 @@ class BrainsetPipeline(ABC):
     def get_manifest(cls, raw_dir: Path, args: Any) -> pd.DataFrame:
         """List the assets of the dataset.
 
+        Lines that it prints go to the log; those that begin with ``[Note]`` are also
+        shown to whoever has the assets listed.
+
         Parameters
         ----------
         raw_dir, args

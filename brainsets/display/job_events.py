@@ -16,6 +16,7 @@ from brainsets.display.screens import Screen
 from brainsets.display.units import clock
 from brainsets.planning.run import Run
 from brainsets.shared.files import why_unwritable
+from brainsets.shared.state.listing_notes import listing_notes
 from brainsets.shared.state.sentinels import DONE, DOWNLOADED, FAILED, read_sentinel
 from brainsets.shared.state.status import failure_summary, failure_text
 from brainsets.shared.text.lines import asset_title, first_line, single_line
@@ -119,6 +120,9 @@ class JobEvents:
             if not self.screen.is_live:
                 ended = f"{single_line(job.brainset)}: {_BRAINSET_RULES[job.rule][1]}"
                 self._tell(record.created, ended)
+            if job.rule == "write_manifest":
+                for note in listing_notes(progress.folder.log(job.rule)):
+                    self._tell(record.created, f"{single_line(job.brainset)}: {note}")
 
     def fail(self, record: Any, *, is_stopped: bool) -> bool:
         """Take over from its log record that a job has failed.

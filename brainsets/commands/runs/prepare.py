@@ -4,6 +4,7 @@ They take what users of the published package type, and start Snakemake with it.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +22,15 @@ from brainsets.commands.runs.typed_brainset import (
     say_what_is_left_out,
     typed_brainset,
 )
+from brainsets.display.units import size_text
 from brainsets.errors import SettingsError
+from brainsets.shared.manifest import Manifest, read_manifest
+from brainsets.shared.text.streams import print_to_stderr
 
 __all__ = ["add_parser", "runner_main"]
 
+# Of bytes; a column with a value missing has its numbers as floats.
+_NUMBER = re.compile(r"\d+(\.\d*)?", re.ASCII)
 # Snakemake reruns what has changed; these options force a rule without a change.
 _AGAIN = {"--redownload": "download_asset", "--reprocess": "process_asset"}
 
@@ -99,9 +105,28 @@ def _prepare(options: argparse.Namespace, arguments: list[str]) -> int:
         code = list_assets(typed, options.cores, again=True, verbose=options.verbose)
         if code == 0:
             sys.stdout.write(typed.folder.manifest.read_text(encoding="utf-8"))
+            sys.stdout.flush()
+            print_to_stderr(_total(read_manifest(typed.folder.manifest)))
         return code
     forced = [rule for flag, rule in _AGAIN.items() if flag in arguments]
     asked = ["--printshellcmds"] if options.verbose else []
     asked += ["--forcerun", *forced] if forced else []
     words = snakemake_words(typed.settings, typed.start, options.cores, asked)
     return run_snakemake(typed, words, verbose=options.verbose)
+
+
+def _total(manifest: Manifest) -> str:
+    """Return how many assets there are, and their size if a column says that."""
+    count = len(manifest.rows)
+    text = f"{count:,} asset{'' if count == 1 else 's'}"
+    names = [column.name for column in manifest.columns]
+    if "size" not in names[1:]:
+        return text
+    position = names.index("size", 1)
+    known = [row[position] for row in manifest.rows.values()]
+    sizes = [float(value) for value in known if _NUMBER.fullmatch(value)]
+    unknown = count - len(sizes)
+    if not sizes:
+        return text
+    text += f", {size_text(sum(sizes))}"
+    return f"{text}, and {unknown:,} of unknown size" if unknown else text

@@ -14,6 +14,7 @@ from brainsets.commands.configured import ROOT
 from brainsets.commands.runs.typed_brainset import TypedBrainset
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.state import sentinels
+from brainsets.shared.state.listing_notes import listing_notes
 from brainsets.shared.text.secrets import without_secrets
 from brainsets.shared.text.streams import print_to_stderr
 
@@ -31,7 +32,11 @@ def list_assets(
     options += ["--forcerun", "write_manifest"] if again else []
     words = snakemake_words(typed.settings, typed.start, cores, options)
     words += ["--", str(typed.folder.manifest)]
-    return run_snakemake(typed, words, verbose=verbose, is_quiet=True)
+    code = run_snakemake(typed, words, verbose=verbose, is_quiet=True)
+    if again and code == 0:
+        for note in listing_notes(typed.folder.log("write_manifest")):
+            print_to_stderr(f"brainsets: {note}")
+    return code
 
 
 def snakemake_words(
