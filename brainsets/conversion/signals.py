@@ -31,8 +31,9 @@ FILTERS = {
 }
 """Ways to compress signals, as arguments of ``h5py.Group.create_dataset``."""
 
-COMPRESSION = "lzf"
-"""The one that is used unless another is asked for."""
+COMPRESSION = "none"
+"""The one that is used unless another is asked for: in floats, the others spare little
+room, and a window takes several times as long to read (benchmarks/README.md)."""
 
 # Of one chunk: a window of a second is to need few, and a long series not too many.
 _CHUNK_BYTES = 1 << 18
@@ -89,10 +90,13 @@ def write_signal(
     dtype = np.dtype(signal.dtype)
     row_bytes = max(1, dtype.itemsize * math.prod(signal.shape[1:]))
     chunk_rows = max(1, _CHUNK_BYTES // row_bytes)
-    options: dict[str, object] = {}
+    options: dict[str, object] = dict(FILTERS[compression])
     # Smaller ones are read at once anyhow; a chunk of nothing is not allowed.
-    if size > chunk_rows and math.prod(signal.shape):
-        options = {"chunks": (chunk_rows, *signal.shape[1:]), **FILTERS[compression]}
+    has_chunks = size > chunk_rows and math.prod(signal.shape) > 0
+    if has_chunks and (options or len(pieces) > 1):
+        options["chunks"] = (chunk_rows, *signal.shape[1:])
+    else:
+        options = {}
     if len(pieces) > 1:
         options["fillvalue"] = _FILL[dtype.kind]
     dataset = group.create_dataset(
