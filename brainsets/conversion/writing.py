@@ -206,7 +206,8 @@ def _part(part: Samples | Table | Rows, domain: Interval) -> Any:
 def _channels(signal: Signal) -> ArrayDict:
     columns = dict(signal.channels or {})
     if signal.unit and "unit" not in columns:
-        columns["unit"] = np.full(signal.shape[1], signal.unit)
+        count = signal.shape[1] if len(signal.shape) > 1 else 1
+        columns["unit"] = np.full(count, signal.unit)
     return ArrayDict(
         **_columns(columns, "ArrayDict", f"the channels of {signal.name!r}")
     )

@@ -222,6 +222,8 @@ class Trial:
             self._config(), where="the contract"
         ).brainsets.values()
         self._entry["pipeline"] = str(self.brainset.source)
+        # That of a dataset which is named by its archive is not the pipeline's own.
+        self._entry["id"] = self.brainset.id
         self._entry["args"] = self.brainset.args
 
     def _run(self, *options: str, redownload: bool = False) -> Run:

@@ -15,6 +15,7 @@ from brainsets.testing import PipelineContract, contents
 from brainsets.testing.contents import OutputFile, differences
 from brainsets.testing.trial import Evidence, Failure, Run
 from tests.helpers.archive_server import ArchiveServer
+from tests.helpers.dandi_server import DandiServer
 from tests.helpers.workspace import PIPELINES, ROOT, SHARED_DATA
 
 NAMES = [name for name in vars(PipelineContract) if name.startswith("test_")]
@@ -49,8 +50,32 @@ class TestZymaArithmetic(PipelineContract):
     project = "eegmat"
 
 
+@pytest.fixture(scope="class")
+def dandi(tmp_path_factory):
+    """DANDI on this machine, with a recording that labs have."""
+    path = SHARED_DATA / "nwb" / "A8604-211122.nwb"
+    if not path.is_file():
+        pytest.skip(f"no real recordings: {path} is not there")
+    with DandiServer(tmp_path_factory.mktemp("store")) as server:
+        server.put("000140", "sub-A8604/sub-A8604.nwb", path.read_bytes())
+        server.publish("000140", "0.220113.0408")
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in server.environment.items():
+                patch.setenv(name, value)
+            yield
+
+
+@pytest.mark.usefixtures("dandi")
+class TestDandi(PipelineContract):
+    pipeline = "dandi:000140"
+
+
 def test_every_pipeline_that_ships_is_tried():
-    tried = {c.pipeline for c in PipelineContract.__subclasses__() if c.pipeline}
+    tried = {
+        str(contract.pipeline).partition(":")[0]
+        for contract in PipelineContract.__subclasses__()
+        if contract.pipeline
+    }
     assert {entry.name for entry in catalog() if entry.ships} <= tried
 
 
