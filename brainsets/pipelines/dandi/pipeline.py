@@ -23,7 +23,7 @@ for. Of dandisets that are not for everybody, the key is in the environment vari
 import math
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -61,18 +61,19 @@ CHECKED = "fetched whole, and checked by its checksum"
 UNCHECKED = "read by range requests; the checksum of the whole file was not verified"
 
 
-def dandiset_id(text: str) -> str:
-    if not re.fullmatch(r"\d{6}", text, re.ASCII):
-        raise ArgumentTypeError(f"{text!r} is no id of a dandiset; give six digits")
-    return text
+def text_like(pattern: str, form: str) -> Callable[[str], str]:
+    """Return a function that takes an argument of a form, and refuses others."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ArgumentTypeError(f"{text!r} is none; give {form}")
+        return text
+
+    return read
 
 
-def version_name(text: str) -> str:
-    if not re.fullmatch(rf"{DRAFT}|\d+\.\d+\.\d+", text, re.ASCII):
-        raise ArgumentTypeError(
-            f"{text!r} is no version; give one such as 0.220113.0408, or {DRAFT}"
-        )
-    return text
+dandiset_id = text_like(r"\d{6}", "six digits")
+version_name = text_like(rf"{DRAFT}|\d+\.\d+\.\d+", f"{DRAFT}, or as 0.220113.0408")
 
 
 def kinds(text: str) -> list[str]:
@@ -198,7 +199,11 @@ parser.add_argument(
     f"{LARGE_BYTES / 1e9:g} GB of which less than {LITTLE:.0%} is wanted "
     "(default: %(default)s)",
 )
-parser.add_argument("--redownload", action="store_true", help="fetch raw files anew")
+parser.add_argument(
+    "--redownload",
+    action="store_true",
+    help="fetch raw files anew, but for those that have the archive's checksum",
+)
 parser.add_argument("--reprocess", action="store_true", help="write outputs anew")
 
 
@@ -260,12 +265,13 @@ class Pipeline(BrainsetPipeline):
         archive = DandiArchive(report=self.update_status)
         source = description(archive, self.raw_dir, row.dandiset, row.version)
         path = local_path(self.raw_dir, row.path)
-        if self.args.redownload or not is_whole(path, **checks(row)):
+        # What has the archive's checksum need not be fetched again.
+        again = self.args.redownload and not (row.sha256 or row.etag)
+        if again or not is_whole(path, **checks(row)):
             asset = self._listed_asset(archive, row)
             if self._is_read_from_afar(archive, asset):
                 return None, row, source
             self.update_status("Downloading")
-            again = self.args.redownload
             archive.download(asset, self.raw_dir, again=again)
         return path, row, source
 
