@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import h5py
@@ -68,7 +69,7 @@ def write_signal(
     group : h5py.Group
         An empty group.
     signal : Signal
-        What is read and written; only one block of it is in memory.
+        What is read and written; two blocks of it are in memory.
     block_bytes : int
         Size of a block; at least one sample of all channels.
     compression : str
@@ -105,9 +106,17 @@ def write_signal(
     step = max(1, block_bytes // row_bytes // chunk_rows) * chunk_rows
     if step * row_bytes > block_bytes:
         step = max(1, block_bytes // row_bytes)
-    for piece in pieces:
-        for i, j, place in _blocks(piece, step):
-            dataset[place : place + j - i] = _read(signal, i, j, what)
+    # A block is written while the next one is read and scaled.
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        written: Future[None] | None = None
+        for i, j, place in _blocks(pieces, step):
+            values = _read(signal, i, j, what)
+            if written is not None:
+                written.result()
+            where = slice(place, place + j - i)
+            written = writer.submit(dataset.__setitem__, where, values)
+        if written is not None:
+            written.result()
     rate, start = float(signal.sampling_rate), float(signal.start)
     # As temporaldata computes them, to the last bit.
     starts = np.array([start + piece.place / rate for piece in pieces] or [start])
@@ -166,14 +175,15 @@ def _pieces(signal: Signal, what: str) -> list[_Piece]:
     return found
 
 
-def _blocks(piece: _Piece, step: int) -> Iterator[tuple[int, int, int]]:
+def _blocks(pieces: list[_Piece], step: int) -> Iterator[tuple[int, int, int]]:
     """Yield samples ``i, j`` and their place; blocks end where chunks end."""
-    place = piece.place
-    while place < piece.end:
-        end = min(piece.end, (place // step + 1) * step)
-        i = piece.first + place - piece.place
-        yield i, i + end - place, place
-        place = end
+    for piece in pieces:
+        place = piece.place
+        while place < piece.end:
+            end = min(piece.end, (place // step + 1) * step)
+            i = piece.first + place - piece.place
+            yield i, i + end - place, place
+            place = end
 
 
 def _read(signal: Signal, i: int, j: int, what: str) -> np.ndarray:

@@ -121,7 +121,9 @@ class Values:
         if np.ndim(self.factor) == 0 and self.factor == 1 and self.offset == 0:
             scaled = stored
         else:
-            scaled = stored * self.factor + self.offset
+            scaled = stored * self.factor
+            if self.offset != 0:
+                scaled += self.offset
         found: np.ndarray = scaled.astype(self.dtype, copy=False)
         return found
 
