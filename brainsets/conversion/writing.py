@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import keyword
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +174,8 @@ _OF_EVERY_RECORDING = {
 def _part(part: Samples | Table | Rows, domain: Interval) -> Any:
     what = repr(part.name)
     if isinstance(part, Samples):
-        columns = _columns(part.columns, "IrregularTimeSeries", what)
         times = _times(part.timestamps, f"the timestamps of {what}")
+        columns = _columns(part.columns, "IrregularTimeSeries", what, len(times))
         if (np.diff(times) < 0).any():
             raise ValueError(f"The timestamps of {what} are not sorted.")
         own = domain
@@ -188,9 +188,11 @@ def _part(part: Samples | Table | Rows, domain: Interval) -> Any:
             )
         return IrregularTimeSeries(times, domain=own, **columns)
     if isinstance(part, Table):
-        columns = _columns(part.columns, "Interval", what)
         start = _times(part.start, f"the starts of {what}")
         end = _times(part.end, f"the ends of {what}")
+        if len(start) != len(end):
+            raise ValueError(f"{what} has {len(start)} starts and {len(end)} ends.")
+        columns = _columns(part.columns, "Interval", what, len(start))
         if (np.diff(start) < 0).any() or (np.diff(end) < 0).any():
             raise ValueError(
                 f"The intervals of {what} are not sorted, or one lies within another: "
@@ -226,7 +228,9 @@ def _inventory(inventory: Inventory) -> ArrayDict:
     return ArrayDict(**{name: _text(column) for name, column in columns.items()})
 
 
-def _columns(columns: Columns, kind: str, what: str) -> Columns:
+def _columns(
+    columns: Columns, kind: str, what: str, size: int | None = None
+) -> Columns:
     """Return columns as temporaldata can store them, all of one length."""
     found: Columns = {}
     for name, values in columns.items():
@@ -234,8 +238,13 @@ def _columns(columns: Columns, kind: str, what: str) -> Columns:
         values = np.asarray(values)
         if not values.ndim:
             raise ValueError(f"Column {name!r} of {what} is a single value.")
+        size = len(values) if size is None else size
+        if len(values) != size:
+            raise ValueError(
+                f"Column {name!r} of {what} has {len(values)} values for {size} rows."
+            )
         if values.dtype.kind in "OUT" and all(isinstance(v, str) for v in values.flat):
-            values = _text(values.tolist()).reshape(values.shape)
+            values = _text(values.flat).reshape(values.shape)
         elif values.dtype.kind not in "biufc":
             raise ValueError(
                 f"Column {name!r} of {what} is of type {values.dtype}: a column has "
@@ -251,19 +260,17 @@ def _columns(columns: Columns, kind: str, what: str) -> Columns:
     return found
 
 
-def _text(values: list[Any]) -> np.ndarray:
-    """Return text, in lists or not, as an array of ASCII."""
-    found: np.ndarray = np.array(values, dtype=np.str_)
-    if all(text.isascii() and "\0" not in text for text in found.flat):
-        return found
-    escaped = [_escaped(text) for text in found.flat]
-    spelled: np.ndarray = np.array(escaped, dtype=np.str_).reshape(found.shape)
-    return spelled
+def _text(values: Iterable[str]) -> np.ndarray:
+    """Return text as an array of ASCII."""
+    found: np.ndarray = np.array([_escaped(text) for text in values], dtype=np.str_)
+    return found
 
 
 def _escaped(text: str) -> str:
     # Zeros at the end of text would be lost.
     text = text.replace("\0", "\\x00")
+    if text.isascii():
+        return text
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
