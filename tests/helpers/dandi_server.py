@@ -202,12 +202,15 @@ class DandiServer:
             return 401, {"detail": "Invalid token."}, {}
         path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
         routes = {
+            r"(?:/api)?/info/": self._of_server,
             _DANDISET: self._of_dandiset,
             rf"{_DANDISET}versions/": self._of_versions,
             _VERSION: self._of_version,
             rf"{_VERSION}assets/": self._of_assets,
-            r"/api/assets/(?P<asset>[^/]+)/": self._of_asset,
-            r"/api/assets/(?P<asset>[^/]+)/download/": self._of_download,
+            rf"(?:/api/|{_VERSION})assets/(?P<asset>[^/]+)/": self._of_asset,
+            rf"(?:/api/|{_VERSION})assets/(?P<asset>[^/]+)/download/": (
+                self._of_download
+            ),
         }
         for pattern, view in routes.items():
             if found := re.fullmatch(pattern, path):
@@ -222,8 +225,8 @@ class DandiServer:
         return 404, {"detail": "Not found."}, {}
 
     def _check_access(self, named: dict[str, str], key: str | None) -> None:
-        ids = [named["dandiset"]] if "dandiset" in named else []
-        if "asset" in named:
+        ids = [named["dandiset"]] if named.get("dandiset") else []
+        if named.get("asset"):
             ids += [
                 id for id, asset in self._everywhere() if asset.id == named["asset"]
             ]
@@ -242,6 +245,13 @@ class DandiServer:
             if made.id == asset:
                 return made
         raise KeyError(asset)
+
+    def _of_server(self, query: dict):
+        """What the published client wants to know first."""
+        services = {"api": {"url": self.url}}
+        answer = {"schema_version": "0.6.10", "version": "0.4.0", "services": services}
+        answer |= {"cli-minimal-version": "0.60.0", "cli-bad-versions": []}
+        return 200, answer, {}
 
     def _of_dandiset(self, query: dict, dandiset: str):
         made = self.dandisets[dandiset]
@@ -353,10 +363,10 @@ class DandiServer:
                 described["digest"]["dandi:sha2-256"] = sha256
         return described
 
-    def _of_asset(self, query: dict, asset: str):
+    def _of_asset(self, query: dict, asset: str, **_: str):
         return 200, self._described(self._found(asset)), {}
 
-    def _of_download(self, query: dict, asset: str):
+    def _of_download(self, query: dict, asset: str, **_: str):
         found = self._found(asset)
         if found.blob is None:
             return 400, "Unable to provide download link for zarr assets.", {}

@@ -15,8 +15,9 @@ import pytest
 from tests.helpers.dandi_server import KEY, DandiServer
 from tests.helpers.workspace import SHARED_DATA, Workspace
 
-for name in ("h5py", "numpy", "requests", "temporaldata"):
-    pytest.importorskip(name, reason="the pipeline dandi runs in this interpreter")
+pytest.importorskip("h5py", reason="the pipeline dandi runs in this interpreter")
+pytest.importorskip("requests", reason="the pipeline dandi runs in this interpreter")
+pytest.importorskip("temporaldata", reason="the pipeline dandi runs here")
 
 ID = "000140"
 SECRET_ID = "000688"

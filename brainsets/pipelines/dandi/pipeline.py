@@ -20,7 +20,6 @@ for. Of dandisets that are not for everybody, the key is in the environment vari
 ``DANDI_API_KEY``.
 """
 
-import math
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
@@ -30,7 +29,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
-import numpy as np
 import pandas as pd
 
 from brainsets.archives.dandi import DRAFT, Asset, DandiArchive, local_path
@@ -46,7 +44,7 @@ from brainsets.archives.dandi.recordings import (
 from brainsets.archives.downloads import is_whole
 from brainsets.archives.remote_file import RemoteFile
 from brainsets.conversion.nwb import DEFAULT, KINDS, look, open_nwb, read_nwb
-from brainsets.conversion.splits import FRACTIONS, GAP_S, MODES, split
+from brainsets.conversion.splits import FRACTIONS, GAP_S, MODES, split, split_by_key
 from brainsets.conversion.writing import write_recording
 from brainsets.errors import DownloadError, SettingsError
 from brainsets.pipeline import BrainsetPipeline, SkipAsset
@@ -99,25 +97,19 @@ def new_name(text: str) -> tuple[str, str]:
 
 def fractions(text: str) -> tuple[float, ...]:
     try:
-        shares = tuple(float(word) for word in text.split(","))
-        split("time", (np.zeros(1), np.ones(1)), fractions=shares)
+        shares = tuple(map(float, text.split(",")))
+        split_by_key("", shares)
     except ValueError:
-        shares = ()
-    if not shares:
         raise ArgumentTypeError(
             f"{text!r} are not three shares that are one together, as in 0.8,0.1,0.1"
-        )
+        ) from None
     return shares
 
 
 def seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
+    if not re.fullmatch(r"\d{1,9}(\.\d*)?", text, re.ASCII):
         raise ArgumentTypeError(f"{text!r} is no number of seconds")
-    return value
+    return float(text)
 
 
 parser = ArgumentParser()
@@ -196,7 +188,7 @@ parser.add_argument(
     choices=("auto", "always", "never"),
     default="auto",
     help=f"read by range requests, and keep no raw file: auto does so for files above "
-    f"{LARGE_BYTES / 1e9:g} GB of which less than {LITTLE:.0%} is wanted "
+    f"{LARGE_BYTES / 1e9:g} GB of which less than {LITTLE:.0%}% is wanted "
     "(default: %(default)s)",
 )
 parser.add_argument(
