@@ -28,7 +28,7 @@ _PROPERTIES = {
 _NO_COLUMNS = {"domain", "timestamp_indices_1s"}
 _TIMED = {"IrregularTimeSeries", "RegularTimeSeries", "Interval"}
 _WITH_ID = ("brainset", "session")
-_WITH_ID_IF_THERE = ("subject", "device")
+_WITH_ID_IF_KNOWN = ("subject", "device")
 _SPLITS = ("train_domain", "valid_domain", "test_domain")
 _BLOCK = 1_000_000
 
@@ -48,7 +48,7 @@ def problems(path: Path) -> list[str]:
     """
     try:
         with h5py.File(path, "r") as file:
-            return list(_in_data(file)) + list(_in_recording(file))
+            return list(dict.fromkeys([*_in_data(file), *_in_recording(file)]))
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         return [f"It cannot be read as HDF5: {' '.join(str(error).split())}."]
 
@@ -284,13 +284,13 @@ def _in_recording(file: h5py.File) -> Iterator[str]:
     """Check what holds between the parts of a recording."""
     if "domain" not in file:
         yield "the file: it has no domain, from which samplers take windows."
-    for key in (*_WITH_ID, *_WITH_ID_IF_THERE):
+    for key in (*_WITH_ID, *_WITH_ID_IF_KNOWN):
         node = file.get(key)
-        if node is None and key in _WITH_ID_IF_THERE:
-            continue
-        identifier = node.attrs.get("id") if isinstance(node, h5py.Group) else None
-        if not isinstance(identifier, str) or not identifier:
-            yield f"{key}.id: it has to be text, not {identifier!r}."
+        has_id = isinstance(node, h5py.Group) and "id" in node.attrs
+        if not has_id and key in _WITH_ID:
+            yield f"{key}.id: there is none."
+        elif has_id and not (isinstance(node.attrs["id"], str) and node.attrs["id"]):
+            yield f"{key}.id: it has to be text, not {node.attrs['id']}."
     for key in ("units", "channels", "rois"):
         node = file.get(key)
         if isinstance(node, h5py.Group) and "id" not in node:

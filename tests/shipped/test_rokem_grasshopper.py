@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from temporaldata import Data
 
+from brainsets.conversion.checking import problems
 from tests.helpers.workspace import ROOT
 
 PIPELINE_FILE = ROOT / "brainsets/pipelines/rokem_grasshopper_auditory_2006/pipeline.py"
@@ -102,6 +103,11 @@ def test_declared_nitime_is_the_version_the_files_are_said_to_be_from(recording)
 def test_process_leaves_one_file_for_each_recording(finished):
     names = sorted(path.name for path in (finished / "processed").iterdir())
     assert names == [f"{session_id}.h5" for session_id in SESSIONS]
+
+
+def test_nothing_stops_a_training_loop_from_using_the_files(finished):
+    for path in (finished / "processed").iterdir():
+        assert problems(path) == []
 
 
 def test_download_leaves_nothing_but_whole_files(finished):
