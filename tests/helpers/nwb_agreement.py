@@ -58,6 +58,8 @@ def check_series(part, found, has_doubt):
         symbol, scale = UNITS.get(unit, (None, 1.0))
         assert symbol in (None, part.unit) or has_doubt
         read = part.read(0, part.shape[0])
+        if part.channels is not None and values.ndim == 1:
+            values = values[:, None]
         assert read.dtype == part.dtype and read.shape == part.shape == values.shape
         close(read, values * scale if values.dtype.kind != "b" else values)
         part.read(part.shape[0], part.shape[0])

@@ -176,11 +176,15 @@ def _signal(
     grid: Grid,
     channels: Columns | None,
 ) -> Signal:
+    shape, read = tuple(data.shape), values.read
+    if channels is not None and len(shape) == 1:
+        # Its one channel is a column, as the channels of others are.
+        shape, read = (*shape, 1), lambda i, j: values.read(i, j)[:, None]
     return Signal(
         name,
-        tuple(data.shape),
+        shape,
         values.dtype,
-        values.read,
+        read,
         grid.sampling_rate,
         grid.start,
         unit=values.unit,
