@@ -26,6 +26,11 @@ REAL = ["A0634-210127", "A2929-200711", "A8604-211122"]
 SMALL = ["test_Units", "test_TimeIntervals"]
 EMPTY = "1.0.2_nwbfile"
 SKIPPED = [EMPTY, "folder"]
+# What cannot be had, and what is said of it.
+WRONG = {
+    "dandi:999999": "has no dandiset 999999.",
+    f"dandi:{ID}@0.9.9": f"dandiset {ID} has no version '0.9.9'; it has draft, 0.1.0, ",
+}
 FOLDERS = {
     **dict.fromkeys(REAL, "nwb"),
     **dict.fromkeys(SMALL, "nwb-small/nwb-explorer"),
@@ -83,6 +88,13 @@ class Story:
         afar = {**entry, "id": "afar", "args": "--stream always --version 0.1.0"}
         self.run("afar", server, [{**afar, "environment": "active"}])
         self.run("newer", server, [{"pipeline": f"dandi:{ID}@0.2.0"}])
+        for spec in WRONG:
+            wrong = {"pipeline": spec, "environment": "active", "id": "wrong"}
+            self.run(spec, server, [wrong])
+        reached = self.workspace.environment["DANDI_INSTANCE"]
+        self.workspace.environment["DANDI_INSTANCE"] = "http://127.0.0.1:9/api"
+        self.run("unreachable", server, [{**wrong, "pipeline": f"dandi:{ID}"}])
+        self.workspace.environment["DANDI_INSTANCE"] = reached
 
     def tell_of_a_draft(self, server: DandiServer) -> None:
         """Of one that is embargoed, and was never published."""

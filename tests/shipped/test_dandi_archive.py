@@ -17,6 +17,7 @@ from tests.helpers.dandi_story import (
     SECRET_ID,
     SKIPPED,
     SMALL,
+    WRONG,
     content,
     path,
     told_dandi_story,
@@ -162,6 +163,20 @@ def test_key_is_nowhere_but_in_requests_to_the_api(story):
                     assert KEY.encode() not in opened.read(), file
                 looked_at += 1
     assert looked_at > 50
+
+
+@pytest.mark.parametrize("spec", WRONG)
+def test_dataset_that_is_not_there_is_one_sentence(story, spec):
+    run = story.runs[spec]
+    assert run["status"] == 1
+    assert run["printed"].count(WRONG[spec]) >= 1
+    assert "Traceback" not in run["printed"]
+
+
+def test_archive_that_cannot_be_reached_is_one_sentence(story):
+    run = story.runs["unreachable"]
+    assert run["status"] == 1 and "Traceback" not in run["printed"]
+    assert "there is no connection" in run["printed"]
 
 
 def test_file_that_has_changed_since_it_was_listed_is_told(story):

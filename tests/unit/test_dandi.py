@@ -1,10 +1,14 @@
 """Dandisets are listed and fetched as DANDI has them, and what cannot be is told."""
 
 import hashlib
+import json
 
 import pytest
 
 pytest.importorskip("requests", reason="DANDI is asked with requests")
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from brainsets.archives.dandi import DandiArchive
 from brainsets.archives.dandi import archive as module
@@ -144,6 +148,12 @@ def test_what_is_not_there_is_told_with_what_is(server):
     assert refusal(lambda: archive.metadata(ID, "0.1.1")) == (
         f"dandiset {ID} has no version '0.1.1'; it has draft, {VERSION}."
     )
+    assert refusal(lambda: archive.metadata("999999", "0.1.1")) == (
+        f"{server.url} has no versions of dandiset 999999."
+    )
+    assert refusal(lambda: archive.assets(ID, "0.1.1")) == (
+        f"{server.url} has no assets of version 0.1.1 of dandiset {ID}."
+    )
     assert "has no asset 'x.nwb' any more; list" in refusal(
         lambda: archive.asset(ID, VERSION, "x.nwb")
     )
@@ -250,6 +260,54 @@ def test_instances_have_keys_of_their_own(monkeypatch):
 def test_answer_of_another_form_is_told(server, body, sentence):
     server.answer("/assets/", 200, body)
     assert sentence in refusal(lambda: DandiArchive().assets(ID, VERSION))
+
+
+RECORDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "path": st.sampled_from(["a.nwb", "../a", 3]),
+        "asset_id": st.sampled_from(["1", None]),
+        "size": st.sampled_from([1, -1, 1.5, "1"]),
+        "zarr": st.sampled_from([None, "1"]),
+        "version": st.sampled_from(["draft", None]),
+        "metadata": st.sampled_from(
+            [None, [], {"digest": []}, {"digest": {"dandi:sha2-256": 3}}]
+        ),
+    },
+)
+ANSWERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "count": st.sampled_from([None, 0, 1, "1"]),
+        "next": st.sampled_from([None, "https://x.org", 3]),
+        "results": st.none() | st.lists(RECORDS, max_size=2) | st.just([3]),
+        "most_recent_published_version": RECORDS | st.just("1"),
+        "embargo_status": st.sampled_from([None, "OPEN", 3]),
+    },
+)
+
+
+@given(answer=ANSWERS | st.sampled_from([None, [], "x", 3]))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_answer_of_any_form_is_read_or_told(server, answer):
+    server.mend()
+    server.answer("", 200, json.dumps(answer).encode())
+    archive = DandiArchive()
+    for call in (
+        lambda: archive.dandiset(ID),
+        lambda: archive.versions(ID),
+        lambda: archive.metadata(ID, VERSION),
+        lambda: archive.assets(ID, VERSION),
+        lambda: archive.asset(ID, VERSION, "a.nwb"),
+    ):
+        try:
+            call()
+        except DownloadError as error:
+            assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "a/../b", "a//b", "a\\b", "a\nb", ""])

@@ -124,7 +124,7 @@ class DandiArchive:
 
     def versions(self, id: str) -> list[str]:
         """Return the versions of a dandiset in the order in which they were made."""
-        what = f"the versions of dandiset {id}"
+        what = f"versions of dandiset {id}"
         path = f"dandisets/{quote(id)}/versions/"
         return self._listed(path, {}, what, lambda r: self._field(r, "version", str))
 
@@ -159,7 +159,7 @@ class DandiArchive:
         query = {"metadata": "true", "order": "path"}
         if pattern != "*":
             query["glob"] = pattern
-        what = f"the assets of version {version} of dandiset {id}"
+        what = f"assets of version {version} of dandiset {id}"
         fits = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.I | re.S)
         # Servers that know no patterns give everything.
         found = self._listed(path, query, what, self._asset)
@@ -171,7 +171,7 @@ class DandiArchive:
     def asset(self, id: str, version: str, path: str) -> Asset:
         """Return the asset that a version has at a path."""
         folder = f"dandisets/{quote(id)}/versions/{quote(version)}/assets/"
-        what = f"the assets of version {version} of dandiset {id}"
+        what = f"assets of version {version} of dandiset {id}"
         query = {"metadata": "true", "path": path}
         # All that begin with it, and capital letters do not matter.
         for asset in self._listed(folder, query, what, self._asset):
@@ -265,12 +265,12 @@ class DandiArchive:
                 f"{shown(self.url)} lists the path {shown(repr(path))}, which is none "
                 "inside of a dandiset."
             )
-        metadata = record.get("metadata") or {}
+        metadata = _mapping(record.get("metadata"))
         is_folder = bool(record.get("zarr"))
         if not is_folder and not metadata.get("digest"):
             id = self._field(record, "asset_id", str)
             metadata = self._json(f"assets/{quote(id)}/", f"asset {shown(path)}")
-        digest = metadata.get("digest") or {}
+        digest = _mapping(metadata.get("digest"))
         return Asset(
             path=path,
             id=self._field(record, "asset_id", str),
@@ -347,6 +347,10 @@ def _is_inside(path: str) -> bool:
     """Whether a path stays below where it is put, on any machine."""
     parts = path.split("/")
     return not ({"", ".", ".."} & set(parts) or re.search(r"[\x00-\x1f\x7f\\]", path))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str:
