@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
@@ -18,6 +19,9 @@ from brainsets.conversion.nwb.source.objects import (
 from brainsets.conversion.nwb.source.types import Types
 
 __all__ = ["look"]
+
+# HDF5 reads an entry for each to say what they take, over a network too.
+_MAX_CHUNKS = 20_000
 
 
 def look(file: h5py.File) -> list[dict[str, Any]]:
@@ -76,8 +80,11 @@ def _shape(found: NwbObject, role: str) -> tuple[int, ...]:
     return (int(identifiers.shape[0]), len(columns))
 
 
-def _sizes(found: NwbObject) -> tuple[int, int]:
-    """Return the bytes of an object's own datasets, in memory and in the file."""
+def _sizes(found: NwbObject) -> tuple[int, int | None]:
+    """Return the bytes of an object's own datasets, in memory and in the file.
+
+    The latter is None where it is not known without reading a long index.
+    """
     if isinstance(found.item, h5py.Dataset):
         own = [found.item]
     elif isinstance(found.item, h5py.Group):
@@ -85,7 +92,19 @@ def _sizes(found: NwbObject) -> tuple[int, int]:
     else:
         own = []
     datasets = [d for d in own if d is not None and d.shape]
+    stored = [_stored(dataset) for dataset in datasets]
+    known = [size for size in stored if size is not None]
     return (
         sum(int(d.size) * int(d.dtype.itemsize) for d in datasets),
-        sum(int(d.id.get_storage_size()) for d in datasets),
+        sum(known) if len(known) == len(stored) else None,
     )
+
+
+def _stored(dataset: h5py.Dataset) -> int | None:
+    if dataset.chunks is None:
+        return int(dataset.id.get_storage_size())
+    pairs = zip(dataset.shape, dataset.chunks)
+    if math.prod(-(-size // chunk) for size, chunk in pairs) <= _MAX_CHUNKS:
+        return int(dataset.id.get_storage_size())
+    is_plain = not dataset.id.get_create_plist().get_nfilters()
+    return int(dataset.size) * int(dataset.dtype.itemsize) if is_plain else None

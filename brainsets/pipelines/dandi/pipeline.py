@@ -346,7 +346,7 @@ class Pipeline(BrainsetPipeline):
         self.update_status("Looking at what is wanted")
         with reading(archive.opened(asset)) as file:
             wanted = sum(
-                entry["stored"] or 0
+                entry["stored"] or entry["bytes"] or 0
                 for entry in look(file)
                 if entry["kind"] in self.args.signals
             )
