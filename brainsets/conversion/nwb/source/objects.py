@@ -204,5 +204,6 @@ def _is_of_the_file(path: str) -> bool:
 
 
 def _address(item: Any) -> Any:
-    info = h5py.h5o.get_info(item.id)
-    return info.fileno, info.addr
+    # get_info would read the index of all its chunks.
+    info = h5py.h5g.get_objinfo(item.id)
+    return info.fileno, info.objno
