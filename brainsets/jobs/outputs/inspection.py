@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from brainsets.errors import OutputError
+from brainsets.jobs.outputs.inventories import read_inventory
 from brainsets.shared.folders import WORKFLOW_FOLDER
 
 __all__ = ["inspected_outputs", "is_quickly_inspected"]
@@ -41,7 +42,8 @@ def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``{"path", "bytes", "sha256"}``, the path relative to the folder, sorted.
+        ``{"path", "bytes", "sha256"}``, the path relative to the folder, sorted; and
+        ``inventory``, if the file has one.
 
     Raises
     ------
@@ -55,10 +57,10 @@ def inspected_outputs(staging: Path) -> list[dict[str, Any]]:
         path = f"{staging}/{file.path}"
         if file.links > 1:
             _unlink_from_others(path)
-        if _is_hdf5(file.path):
-            _open_hdf5(path, file.path)
+        inventory = _open_hdf5(path, file.path) if _is_hdf5(file.path) else None
         size, checksum = _checksum(path, flush=one_by_one)
-        outputs.append({"path": file.path, "bytes": size, "sha256": checksum})
+        output = {"path": file.path, "bytes": size, "sha256": checksum}
+        outputs.append(output if inventory is None else {**output, **inventory})
     if not one_by_one:
         _flush(staging, files)
     return outputs
@@ -141,19 +143,22 @@ def _is_hdf5(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in _HDF5_SUFFIXES
 
 
-def _open_hdf5(path: str, relative: str) -> None:
+def _open_hdf5(path: str, relative: str) -> dict[str, Any] | None:
+    """Open a file and close it again; return its inventory, if it has one."""
     try:
         import h5py
     except ImportError:
         # It was written without h5py: check at least its signature.
         if not _has_hdf5_signature(path):
             raise OutputError(f"{relative} is not an HDF5 file.") from None
-        return
+        return None
     try:
         with h5py.File(path, "r") as file:
             list(file)
+            found = read_inventory(file)
     except Exception as error:
         raise OutputError(f"{relative} cannot be opened again: {error}.") from error
+    return None if found is None else {"inventory": found}
 
 
 def _has_hdf5_signature(path: str) -> bool:

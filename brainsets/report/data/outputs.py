@@ -42,6 +42,7 @@ class Output:
     file: Path
     bytes: int
     sha256: str
+    inventory: dict[str, Any] | None = None
     is_drawn: bool = False
     seen: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
@@ -76,6 +77,7 @@ def outputs_of(
             folder.root / str(output["path"]),
             output["bytes"],
             str(output["sha256"]),
+            _inventory(output.get("inventory")),
         )
         for asset, record in done
         for output in record["outputs"]
@@ -84,6 +86,22 @@ def outputs_of(
     for number in range(count):
         found[number * len(found) // count].is_drawn = True
     return found
+
+
+def _inventory(found: Any) -> dict[str, Any] | None:
+    """Return the inventory in a sentinel, None if it is not in its form."""
+    if not isinstance(found, dict) or not isinstance(found.get("left_out"), list):
+        return None
+    counts = [found.get(key) for key in ("taken", "n_left_out")]
+    if not all(type(count) is int for count in counts):
+        return None
+    keys = ("path", "type", "reason", "note")
+    rows = [row for row in found["left_out"] if isinstance(row, dict)]
+    return {
+        "taken": counts[0],
+        "n_left_out": counts[1],
+        "left_out": [[str(row.get(key, "")) for key in keys] for row in rows],
+    }
 
 
 def inspect_outputs(
