@@ -47,6 +47,9 @@ class Signal:
         the first one included.
     attributes : mapping
         More that is known of it: numbers and text.
+    chunk : int
+        How many samples the source has in one piece, as compressed files have: what
+        is asked of `read` at once begins and ends with such pieces where it can.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Signal:
     channels: Columns | None = None
     segments: Sequence[tuple[int, float]] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    chunk: int = 1
 
 
 @dataclass

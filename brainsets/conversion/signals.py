@@ -21,8 +21,8 @@ from brainsets.conversion.parts import Signal
 
 __all__ = ["BLOCK_BYTES", "COMPRESSION", "FILTERS", "write_signal"]
 
-BLOCK_BYTES = 8 << 20
-"""Of values that are read and written at once."""
+BLOCK_BYTES = 2 << 20
+"""Of values that are read and written at once: as many as a processor has at hand."""
 
 FILTERS = {
     "none": {},
@@ -38,6 +38,8 @@ room, and a window takes several times as long to read (benchmarks/README.md).""
 
 # Of one chunk: a window of a second is to need few, and a long series not too many.
 _CHUNK_BYTES = 1 << 18
+# Pieces of the source are read whole up to this size.
+_MAX_BLOCK_BYTES = 32 << 20
 # What temporaldata puts into gaps, by kind of type.
 _FILL = {"f": math.nan, "i": -1, "u": 0, "b": False}
 
@@ -71,7 +73,8 @@ def write_signal(
     signal : Signal
         What is read and written; two blocks of it are in memory.
     block_bytes : int
-        Size of a block; at least one sample of all channels.
+        Size of a block; at least one sample of all channels, and one piece of the
+        source where that has no more than 32 MB.
     compression : str
         One of `FILTERS`.
 
@@ -103,9 +106,9 @@ def write_signal(
     dataset = group.create_dataset(
         "signal", shape=(size, *signal.shape[1:]), dtype=dtype, **options
     )
-    step = max(1, block_bytes // row_bytes // chunk_rows) * chunk_rows
-    if step * row_bytes > block_bytes:
-        step = max(1, block_bytes // row_bytes)
+    step = max(1, block_bytes // row_bytes)
+    if signal.chunk * row_bytes <= _MAX_BLOCK_BYTES:
+        step = max(1, step // signal.chunk) * signal.chunk
     # A block is written while the next one is read and scaled.
     with ThreadPoolExecutor(max_workers=1) as writer:
         written: Future[None] | None = None
@@ -176,14 +179,13 @@ def _pieces(signal: Signal, what: str) -> list[_Piece]:
 
 
 def _blocks(pieces: list[_Piece], step: int) -> Iterator[tuple[int, int, int]]:
-    """Yield samples ``i, j`` and their place; blocks end where chunks end."""
+    """Yield samples ``i, j`` and their place; blocks end where the source's do."""
     for piece in pieces:
-        place = piece.place
-        while place < piece.end:
-            end = min(piece.end, (place // step + 1) * step)
-            i = piece.first + place - piece.place
-            yield i, i + end - place, place
-            place = end
+        i, last = piece.first, piece.first + piece.size
+        while i < last:
+            j = min(last, (i // step + 1) * step)
+            yield i, j, piece.place + i - piece.first
+            i = j
 
 
 def _read(signal: Signal, i: int, j: int, what: str) -> np.ndarray:

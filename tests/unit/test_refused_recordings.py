@@ -275,3 +275,18 @@ def test_a_gap_takes_no_room_on_disk(tmp_path):
         assert file["lfp/signal"].shape == (86_500_000, 2)
         assert np.isnan(file["lfp/signal"][500_000]).all()
     assert os.path.getsize(tmp_path / "r1.h5") < 5e6
+
+
+@pytest.mark.parametrize(
+    ("chunk", "asked"), [(1, 8), (3, 6), (8, 8), (30, 30), (10_000_000, 8)]
+)
+def test_pieces_of_the_source_are_read_whole(tmp_path, chunk, asked):
+    seen = []
+
+    def read(i, j):
+        seen.append((i, j))
+        return np.zeros(j - i)
+
+    lfp = Signal("lfp", (100,), np.dtype(float), read, 1.0, 0.0, chunk=chunk)
+    write_recording(recording(lfp), tmp_path / "r1.h5", block_bytes=64)
+    assert seen == [(i, min(i + asked, 100)) for i in range(0, 100, asked)]

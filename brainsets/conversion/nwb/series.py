@@ -191,6 +191,7 @@ def _signal(
         channels=channels,
         segments=grid.segments if len(grid.segments) > 1 else None,
         attributes=_attributes(group, data),
+        chunk=data.chunks[0] if data.chunks else 1,
     )
 
 

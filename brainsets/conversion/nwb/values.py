@@ -118,13 +118,17 @@ class Values:
             ) from error
         if self.dtype == np.bool_:
             return stored
+        found: np.ndarray
         if np.ndim(self.factor) == 0 and self.factor == 1 and self.offset == 0:
-            scaled = stored
+            found = stored.astype(self.dtype, copy=False)
+        elif self.offset == 0:
+            # In one pass, without an array of float64 between.
+            found = np.empty(stored.shape, self.dtype)
+            double = np.float64
+            np.multiply(stored, self.factor, found, dtype=double, casting="same_kind")
         else:
-            scaled = stored * self.factor
-            if self.offset != 0:
-                scaled += self.offset
-        found: np.ndarray = scaled.astype(self.dtype, copy=False)
+            scaled = stored * self.factor + self.offset
+            found = scaled.astype(self.dtype, copy=False)
         return found
 
 
