@@ -76,7 +76,7 @@ class ByPynwb:
 
     def series(self, path):
         """Return values in the series' unit, and times; None for what it has not."""
-        found = self.objects[path]
+        found = self.objects.get(path)
         if not isinstance(found, pynwb.TimeSeries):
             return None
         data = np.asarray(found.data[:])
