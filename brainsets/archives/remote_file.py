@@ -174,10 +174,7 @@ class RemoteFile(io.RawIOBase):
         return response
 
     def _asked(self, start: int, end: int) -> bytes:
-        headers = {"Range": f"bytes={start}-{end - 1}"}
-        if self._etag:
-            headers["If-Range"] = self._etag
-        with self._answer(headers) as response:
+        with self._answer({"Range": f"bytes={start}-{end - 1}"}) as response:
             if response.status_code not in (200, 206):
                 raise_for(response)
             etag = response.headers.get("ETag", "").strip()
@@ -185,11 +182,6 @@ class RemoteFile(io.RawIOBase):
                 raise PermanentError("it was replaced while it was read; run it again.")
             found = named_range(response)
             if response.status_code == 200 or found is None:
-                if self._etag and response.status_code == 200:
-                    raise PermanentError(
-                        "the server sends all of it where a piece was asked for; it "
-                        "was replaced while it was read, or cannot be read in pieces."
-                    )
                 raise PermanentError(
                     "the server does not give pieces of it; it has to be fetched whole."
                 )

@@ -334,8 +334,8 @@ class Pipeline(BrainsetPipeline):
         if not same or asset.size != listed.size:
             raise DownloadError(
                 f"{row.path} has changed since it was listed; list the {row.version} "
-                f"again, with 'snakemake --forcerun write_manifest' or 'brainsets "
-                f"prepare dandi:{row.dandiset} --list'."
+                "again, with 'snakemake --forcerun write_manifest' or 'brainsets "
+                "prepare' and --list."
             )
         return listed
 
