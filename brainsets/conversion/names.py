@@ -43,7 +43,9 @@ def _fit(text: str, otherwise: str) -> str:
 
 def snake_case(text: str) -> str:
     """Return a name such as ``ElectricalSeries`` as ``electrical_series``."""
-    text = re.sub(r"(?<=[a-z][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
+    text = re.sub(
+        r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text
+    )
     return re.sub(r"_+", "_", _fit(text, "series").lower())
 
 

@@ -10,6 +10,7 @@ from brainsets.conversion.nwb.outcome import LeaveOut, Taken
 from brainsets.conversion.nwb.source.objects import attribute, child, fields
 from brainsets.conversion.nwb.tables import array
 from brainsets.conversion.parts import Columns, Samples
+from brainsets.conversion.text import ascii_column
 
 __all__ = ["has_events", "read_events"]
 
@@ -69,14 +70,12 @@ def read_events(group: h5py.Group, name: str) -> Taken:
 
 def _add_labels(group: h5py.Group, n: int, keep: np.ndarray, columns: Columns) -> None:
     """Add the labels that the numbers of labelled events stand for."""
-    labels, data = child(group, "labels"), child(group, "data")
-    if labels is None or data is None or len(data) != n or data.dtype.kind not in "iu":
+    data = child(group, "data")
+    if data is None or data.shape != (n,) or data.dtype.kind not in "iu":
         return
-    texts, _ = array(labels)
+    labels = child(group, "labels")
+    said = labels[()] if labels is not None else data.attrs.get("labels", ())
+    texts, _ = ascii_column(np.asarray(said).reshape(-1).tolist())
     index = np.asarray(data[:])[keep]
-    if (
-        texts is not None
-        and index.size
-        and 0 <= index.min() <= index.max() < len(texts)
-    ):
+    if index.size and 0 <= index.min() and index.max() < len(texts):
         columns[column_name("label", columns)] = texts[index]

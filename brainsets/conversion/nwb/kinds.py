@@ -6,7 +6,7 @@ from brainsets.conversion.nwb.series import nominal_rate
 from brainsets.conversion.nwb.source.objects import NwbObject, child
 from brainsets.conversion.nwb.source.types import Types
 
-__all__ = ["DEFAULT", "KINDS", "RAW_HZ", "is_series", "kind_of"]
+__all__ = ["DEFAULT", "EVENT_TYPES", "KINDS", "RAW_HZ", "is_series", "kind_of"]
 
 RAW_HZ = 5000.0
 """From this rate on, voltages in /acquisition are raw: broadband, before any filter."""
@@ -34,6 +34,8 @@ _BY_TYPE = (
     ("EventsTable", "events"),
     ("EventDetection", "events"),
     ("Events", "events"),
+    ("LabeledEvents", "events"),
+    ("TTLs", "events"),
     ("PatchClampSeries", "intracellular"),
     ("OptogeneticSeries", "stimulus"),
     ("RoiResponseSeries", "imaging"),
@@ -42,6 +44,9 @@ _BY_TYPE = (
     ("PoseEstimationSeries", "behaviour"),
     ("DecompositionSeries", "lfp"),
 )
+EVENT_TYPES = {"Events", "LabeledEvents", "TTLs"}
+"""Types of ndx-events that have times and a number for each, but are no series."""
+
 _BY_PARENT = {
     "BehavioralTimeSeries": "behaviour",
     "BehavioralEvents": "behaviour",
@@ -57,7 +62,8 @@ def is_series(found: NwbObject, types: Types) -> bool:
         return False
     if types.is_a(found.type, "TimeSeries"):
         return True
-    if types.is_a(found.type, "DynamicTable") or child(found.item, "data") is None:
+    others = {"DynamicTable", *EVENT_TYPES} & set(types.line(found.type))
+    if others or child(found.item, "data") is None:
         return False
     has_times = ("timestamps", "starting_time")
     return any(child(found.item, name) is not None for name in has_times)

@@ -198,6 +198,8 @@ def _signal(
 def _irregular(
     group: h5py.Group, name: str, data: h5py.Dataset, stamps: h5py.Dataset
 ) -> Taken:
+    if data.size * 8 > MAX_LOADED:
+        raise LeaveOut("too large", f"{data.shape} without a fixed rate")
     notes: list[str] = []
     times = _all(stamps)
     order = _order(times, notes)
@@ -205,8 +207,6 @@ def _irregular(
     unit = ""
     if _is_number(data):
         values = _values(data, group)
-        if data.size * values.dtype.itemsize > MAX_LOADED:
-            raise LeaveOut("too large", f"{data.shape} without a fixed rate")
         columns["signal"] = values.read(0, data.shape[0])[order]
         unit = values.unit
         notes += [values.doubt] if values.doubt else []

@@ -70,6 +70,13 @@ def read_units(group: h5py.Group, name: str, spikes: str) -> Taken:
     series.timestamps = series.timestamps[keep]
     series.columns = {key: values[keep] for key, values in series.columns.items()}
     series.domain = _observed(group, content)
+    if series.domain is not None:
+        starts, ends = series.domain
+        before = np.searchsorted(starts, series.timestamps, side="right") - 1
+        seen = (before >= 0) & (series.timestamps <= ends[before])
+        if not seen.all():
+            lost = int((~seen).sum())
+            content.notes.append(f"doubt: {lost} spikes lie outside of obs_intervals")
     return Taken([rows, series] if len(keep) else [rows], content.notes)
 
 
