@@ -177,3 +177,34 @@ def test_data_that_end_early_are_told_by_their_path(tmp_path):
     with open_nwb(path) as file:
         with pytest.raises(SkipAsset, match=r"/acquisition/a \(it cannot be read\)"):
             read_nwb(file, id="x")
+
+
+def test_times_that_may_be_sample_numbers_are_doubted(tmp_path):
+    path = tmp_path / "a.nwb"
+    with h5py.File(write(path, ()), "r+") as file:
+        group = add_series(file, "acquisition/a")
+        del group["data"], group["starting_time"]
+        group["data"] = np.zeros(2000)
+        group["timestamps"] = np.arange(2000.0)
+    with open_nwb(path) as file:
+        recording = read_nwb(file, id="x")
+    assert recording.parts[0].sampling_rate == 1
+    [note] = [item.note for item in recording.inventory.items if item.type[0] == "T"]
+    assert "doubt: its times are a second apart" in note
+
+
+def test_event_decades_ago_is_kept_and_no_part_of_the_domain(tmp_path):
+    path = tmp_path / "a.nwb"
+    times = np.append(-1.5e9, np.cumsum(np.random.default_rng(0).exponential(size=30)))
+    with h5py.File(write(path), "r+") as file:
+        group = add_series(file, "acquisition/licks")
+        del group["data"], group["starting_time"]
+        group["data"] = np.zeros(31)
+        group["timestamps"] = times
+    with open_nwb(path) as file:
+        recording = read_nwb(file, id="x")
+    licks = next(part for part in recording.parts if part.name == "licks")
+    assert licks.timestamps[0] == -1.5e9
+    assert 0 <= recording.domain[0][0] < recording.domain[1][-1] < 100
+    notes = [item.note for item in recording.inventory.items]
+    assert "doubt: 1 of its times lie days off, outside of the domain" in notes

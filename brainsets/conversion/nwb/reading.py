@@ -112,10 +112,11 @@ def read_nwb(
     domain, doubts = recorded(parts)
     for result in results:
         result.notes += [doubts[p.name] for p in result.parts if p.name in doubts]
+    invalid = _invalid(results)
     inventory = _inventory(results)
     if not len(domain[0]):
         raise SkipAsset(_why_nothing(results))
-    domain = subtract(domain, _invalid(results))
+    domain = subtract(domain, invalid)
     if not len(domain[0]):
         raise SkipAsset("its invalid_times take in all of its time")
     return Recording(
@@ -167,8 +168,11 @@ class _Reader:
         role = self.roles[found.path]
         if not role:
             inside = f"{found.path}/"
-            others = any(o.path.startswith(inside) for o in self.objects)
-            raise why_not(found, self.types, others)
+            inner = [o for o in self.objects if o.path.startswith(inside)]
+            has_others = any(o.item is not None for o in inner)
+            if inner and not has_others:  # links that lead elsewhere
+                raise LeaveOut(inner[0].problem, inner[0].note)
+            raise why_not(found, self.types, has_others)
         self._check_asked(found)
         name = self.names[found.path]
         if role == UNITS:
@@ -215,16 +219,13 @@ def _unique(parts: list[Part]) -> list[Part]:
 
 def _invalid(results: list[_Result]) -> tuple[np.ndarray, np.ndarray]:
     """Return the time that the file says is invalid."""
-    found = [
-        part
-        for result in results
-        if result.found.path == "/intervals/invalid_times"
-        for part in result.parts
-        if isinstance(part, Table)
-    ]
-    if not found:
-        return np.zeros(0), np.zeros(0)
-    return union(found[0].start, found[0].end)
+    for result in results:
+        if result.found.path == "/intervals/invalid_times":
+            for part in result.parts:
+                if isinstance(part, Table):
+                    result.notes.append("its time is no part of the domain")
+                    return union(part.start, part.end)
+    return np.zeros(0), np.zeros(0)
 
 
 def _inventory(results: list[_Result]) -> Inventory:

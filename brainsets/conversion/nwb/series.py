@@ -11,15 +11,18 @@ import numpy as np
 from brainsets.conversion.grids import Grid, find_grid
 from brainsets.conversion.nwb.outcome import LeaveOut, Taken
 from brainsets.conversion.nwb.source.objects import attribute, child, dtype_text, fields
-from brainsets.conversion.nwb.tables import array, read_table, region_rows
+from brainsets.conversion.nwb.tables import (
+    MAX_LOADED,
+    array,
+    read_table,
+    region_rows,
+)
 from brainsets.conversion.nwb.values import Values, values_of
 from brainsets.conversion.parts import Columns, Part, Rows, Samples, Signal
 from brainsets.errors import RecordingError
 
 __all__ = ["nominal_rate", "read_series"]
 
-MAX_LOADED = 512 * 1024**2
-"""Bytes: a series without a rate is held in memory, up to this size."""
 _FEW = 1000
 _NOT_DATA = {"data", "timestamps", "starting_time"}
 
@@ -84,6 +87,8 @@ def _check_data(group: h5py.Group, data: h5py.Dataset | None) -> None:
     if data.is_virtual or data.external:
         raise LeaveOut("external", "its data are mapped from other files")
     if data.shape is None or 0 in data.shape:
+        if child(group, "external_file") is not None:
+            raise LeaveOut("external", "it has the name of another file")
         raise LeaveOut("placeholder")
     if data.ndim == 0:
         raise LeaveOut("broken", "its data are a single value without an axis of time")
@@ -155,6 +160,8 @@ def _with_grid(group: h5py.Group, name: str, data: h5py.Dataset, grid: Grid) -> 
     if grid.shift > 0.01 / grid.sampling_rate:
         moved = grid.shift * grid.sampling_rate
         taken.notes.append(f"times lie up to {moved:.2f} samples from the rate's")
+    if grid.sampling_rate == 1 and data.shape[0] >= _FEW and "timestamps" in group:
+        taken.notes.append("doubt: its times are a second apart, as sample numbers are")
     if len(grid.segments) > 1:
         taken.notes.append(f"{len(grid.segments) - 1} gaps")
     for key, more in _more(group, data).items():

@@ -14,8 +14,10 @@ from brainsets.conversion.nwb.source.objects import attribute, child
 from brainsets.conversion.parts import Columns
 from brainsets.conversion.text import ascii_column, plain
 
-__all__ = ["Content", "array", "bounds", "read_table", "region_rows"]
+__all__ = ["MAX_LOADED", "Content", "array", "bounds", "read_table", "region_rows"]
 
+MAX_LOADED = 512 * 1024**2
+"""Bytes: what has no rate is held in memory, up to this size for each column."""
 _WAVEFORMS = {"waveforms", "waveform_mean", "waveform_sd"}
 _MASKS = {"image_mask", "pixel_mask", "voxel_mask"}
 
@@ -121,6 +123,8 @@ def region_rows(region: h5py.Dataset) -> tuple[h5py.Group | None, np.ndarray]:
 def array(dataset: h5py.Dataset) -> tuple[np.ndarray | None, str]:
     """Return the values of a dataset as numbers, truth values or text; or why not."""
     dtype = dataset.dtype
+    if int(dataset.size or 0) * dtype.itemsize > MAX_LOADED:
+        return None, "too large to be held in memory"
     if h5py.check_string_dtype(dtype) or dtype.kind in "SU":
         if dataset.ndim != 1:
             return None, "text of more than one dimension"
