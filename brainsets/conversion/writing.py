@@ -91,7 +91,8 @@ def write_recording(
         Something of it cannot be stored so that it is read back as it is.
     """
     path = Path(path)
-    partial = path.with_name(f".{os.getpid()}-{path.name[-200:]}")
+    # Not a name that a dataset takes for a recording, should the process be killed.
+    partial = path.with_name(f".{os.getpid()}-{path.name[-200:]}.partial")
     signals = [part for part in recording.parts if isinstance(part, Signal)]
     data = _data(recording, signals)
     try:
