@@ -122,3 +122,13 @@ def test_ages_are_in_days_beside_what_was_said():
     recording, _ = real("nwb_sample")
     assert recording.subject["age"] == 90.0
     assert recording.subject["age_text"] == "P90D"
+
+
+def test_id_of_the_session_is_kept_beside_one_that_replaces_it():
+    path = next((p for p in FILES if p.stem == "example_ecephys"), None)
+    if path is None:
+        pytest.skip("no real recordings are here")
+    with open_nwb(path) as file:
+        session = read_nwb(file, id="a").session
+        stored = file["general/session_id"][()].decode()
+    assert session["id"] == session["session_id"] == stored

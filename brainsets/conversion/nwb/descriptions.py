@@ -75,7 +75,8 @@ def read_session(file: h5py.File) -> dict[str, Any]:
         found["recording_date"] = found.pop("session_start_time")
     if "session_description" in found:
         found["description"] = found.pop("session_description")
-    session = found.pop("session_id", "") or found.get("identifier", "")
+    # The id may be replaced by one that is unique; what the source says stays.
+    session = found.get("session_id", "") or found.get("identifier", "")
     version = plain(file.attrs.get("nwb_version", ""))
     return {
         **({"id": session} if session else {}),
