@@ -9,6 +9,7 @@ has an interval for each part without a gap. What is filled takes no room on dis
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from brainsets.conversion.parts import Signal
 
 __all__ = ["BLOCK_BYTES", "COMPRESSION", "FILTERS", "write_signal"]
 
-BLOCK_BYTES = 2 << 20
-"""Of values that are read and written at once: as many as a processor has at hand."""
+BLOCK_BYTES = 8 << 20
+"""Of values that are read and written at once."""
 
 FILTERS = {
     "none": {},
@@ -38,6 +39,8 @@ room, and a window takes several times as long to read (benchmarks/README.md).""
 
 # Of one chunk: a window of a second is to need few, and a long series not too many.
 _CHUNK_BYTES = 1 << 18
+# Of what was written, so much may be in memory before it is sent to the disk.
+_KEPT_BYTES = 128 << 20
 # Pieces of the source are read whole up to this size.
 _MAX_BLOCK_BYTES = 32 << 20
 # What temporaldata puts into gaps, by kind of type.
@@ -55,6 +58,28 @@ class _Piece:
     @property
     def end(self) -> int:
         return self.place + self.size
+
+
+class _Writer:
+    """Writes blocks, and has the system keep none of them in memory.
+
+    Otherwise it would take memory for all of a large file, which costs more than to
+    write it, and counts as the job's where memory is limited.
+    """
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+        self._unsent = 0
+
+    def write(self, place: int, values: np.ndarray) -> None:
+        """Write values from a place of the first axis on."""
+        self._dataset[place : place + len(values)] = values
+        self._unsent += values.nbytes
+        if self._unsent > _KEPT_BYTES and hasattr(os, "posix_fadvise"):
+            self._unsent = 0
+            descriptor = self._dataset.file.id.get_vfd_handle()
+            os.fdatasync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def write_signal(
@@ -109,15 +134,15 @@ def write_signal(
     step = max(1, block_bytes // row_bytes)
     if signal.chunk * row_bytes <= _MAX_BLOCK_BYTES:
         step = max(1, step // signal.chunk) * signal.chunk
+    writer = _Writer(dataset)
     # A block is written while the next one is read and scaled.
-    with ThreadPoolExecutor(max_workers=1) as writer:
+    with ThreadPoolExecutor(max_workers=1) as thread:
         written: Future[None] | None = None
         for i, j, place in _blocks(pieces, step):
             values = _read(signal, i, j, what)
             if written is not None:
                 written.result()
-            where = slice(place, place + j - i)
-            written = writer.submit(dataset.__setitem__, where, values)
+            written = thread.submit(writer.write, place, values)
         if written is not None:
             written.result()
     rate, start = float(signal.sampling_rate), float(signal.start)
