@@ -64,22 +64,44 @@ class _Writer:
     """Writes blocks, and has the system keep none of them in memory.
 
     Otherwise it would take memory for all of a large file, which costs more than to
-    write it, and counts as the job's where memory is limited.
+    write it, and counts as the job's where memory is limited. What is one block on disk
+    is written past the HDF5 library, which does one thing at a time: a block would have
+    to wait for the next one to be read.
     """
 
     def __init__(self, dataset: h5py.Dataset) -> None:
         self._dataset = dataset
         self._unsent = 0
+        self._offset = _place_on_disk(dataset)
 
     def write(self, place: int, values: np.ndarray) -> None:
         """Write values from a place of the first axis on."""
-        self._dataset[place : place + len(values)] = values
+        if self._offset is None:
+            self._dataset[place : place + len(values)] = values
+        elif values.size:
+            descriptor = self._dataset.file.id.get_vfd_handle()
+            left = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+            offset = self._offset + place * (values.nbytes // len(values))
+            while left:
+                count = os.pwrite(descriptor, left, offset)
+                left, offset = left[count:], offset + count
         self._unsent += values.nbytes
         if self._unsent > _KEPT_BYTES and hasattr(os, "posix_fadvise"):
             self._unsent = 0
             descriptor = self._dataset.file.id.get_vfd_handle()
             os.fdatasync(descriptor)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _place_on_disk(dataset: h5py.Dataset) -> int | None:
+    """Return where in its file a dataset is, None if it is not as in memory there."""
+    file = dataset.file
+    is_plain = file.driver == "sec2" and not file.userblock_size
+    is_plain = is_plain and dataset.chunks is None and dataset.dtype.itemsize <= 8
+    if not is_plain or not hasattr(os, "pwrite"):
+        return None
+    offset: int | None = dataset.id.get_offset()
+    return offset
 
 
 def write_signal(
@@ -125,7 +147,11 @@ def write_signal(
     if has_chunks and (options or len(pieces) > 1):
         options["chunks"] = (chunk_rows, *signal.shape[1:])
     else:
-        options = {}
+        # Its place in the file is known, and nothing is written there beforehand.
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        options = {} if len(pieces) > 1 else {"dcpl": plan}
     if len(pieces) > 1:
         options["fillvalue"] = _FILL[dtype.kind]
     dataset = group.create_dataset(

@@ -131,7 +131,7 @@ DAMAGES = {
     "trials.end: times are not sorted": put("trials/end", TIMES[::-1] + 20),
     "trials.start: a time is not finite": put("trials/start", TIMES * np.nan),
     "spikes.timestamps: times are not sorted": put("spikes/timestamps", TIMES[::-1]),
-    "spikes.timestamps: a time is not finite": put("spikes/timestamps", TIMES / 0.0),
+    "spikes.timestamps: a time is not finite": put("spikes/timestamps", TIMES + np.inf),
     "spikes.timestamps: times have to be float64": put(
         "spikes/timestamps", TIMES.astype("f4")
     ),

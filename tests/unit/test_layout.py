@@ -6,6 +6,8 @@ from collections import Counter
 import pytest
 from test_sides import MODULES, PACKAGE, imports
 
+from tests.helpers.workspace import ROOT
+
 # Each room imports only from those on lines above its own, and from itself.
 FLOORS = (
     ("errors", "pipeline", "shared"),
@@ -76,3 +78,9 @@ def test_a_folder_is_small_enough_to_be_seen_at_once():
     folders = [path.parent for path in MODULES.values() if path.stem != "__init__"]
     counts = Counter(str(folder.relative_to(PACKAGE)) for folder in folders)
     assert {n: c for n, c in counts.items() if c > MAX_MODULES} == {}
+
+
+def test_no_two_modules_of_tests_have_one_name():
+    # pytest takes the second for the first, and does not run it.
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
