@@ -22,7 +22,7 @@ from brainsets.conversion.parts import Signal
 
 __all__ = ["BLOCK_BYTES", "COMPRESSION", "FILTERS", "write_signal"]
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 """Of values that are read and written at once."""
 
 FILTERS = {

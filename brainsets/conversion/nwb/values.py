@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,8 @@ def _units() -> dict[str, tuple[str, float]]:
 
 
 _UNITS = _units()
+# Of a file that is read in blocks, so much may stay in memory.
+_KEPT_BYTES = 128 << 20
 # What NWB prescribes.
 _OF_TYPE = {
     "ElectricalSeries": "V",
@@ -116,6 +119,7 @@ class Values:
             raise RecordingError(
                 f"{self.dataset.name} cannot be read at {i} to {j}: {text}"
             ) from error
+        _forget(self.dataset, i, j)
         if self.dtype == np.bool_:
             return stored
         found: np.ndarray
@@ -130,6 +134,19 @@ class Values:
             scaled = stored * self.factor + self.offset
             found = scaled.astype(self.dtype, copy=False)
         return found
+
+
+def _forget(dataset: h5py.Dataset, i: int, j: int) -> None:
+    """Have the system keep no more than some of what was read of a file in memory.
+
+    It is read once; to find memory for all of a large file takes longer than to read
+    it. Nothing is done before `_KEPT_BYTES` were read, nor for files of a server.
+    """
+    row_bytes = max(1, dataset.nbytes // max(1, dataset.shape[0]))
+    is_much = i * row_bytes // _KEPT_BYTES != j * row_bytes // _KEPT_BYTES
+    if is_much and hasattr(os, "posix_fadvise") and dataset.file.driver == "sec2":
+        descriptor = dataset.file.id.get_vfd_handle()
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def values_of(data: h5py.Dataset, group: h5py.Group | None = None) -> Values:
