@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from brainsets.conversion.nwb import KINDS, look, open_nwb, read_nwb
 from brainsets.pipeline import SkipAsset
 from tests.helpers.nwb_agreement import check_agreement
-from tests.helpers.nwb_makers import MAKERS, Draw, damage, new_file, write
+from tests.helpers.nwb_damages import damage
+from tests.helpers.nwb_draws import Draw
+from tests.helpers.nwb_makers import MAKERS, new_file, write
 
 
 @settings(

@@ -1,14 +1,13 @@
-"""NWB files made by pynwb, with any mixture of containers, then damaged by hand."""
+"""NWB files made by pynwb, with any mixture of containers."""
 
 from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
-import h5py
 import numpy as np
-from hypothesis import strategies as st
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import CompassDirection, Position
 from pynwb.ecephys import LFP, ElectricalSeries, EventDetection, SpikeEventSeries
+from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 from pynwb.icephys import CurrentClampSeries, CurrentClampStimulusSeries
 from pynwb.image import ImageSeries
@@ -20,60 +19,11 @@ from pynwb.ophys import (
     RoiResponseSeries,
 )
 
-__all__ = ["MAKERS", "Draw", "damage", "new_file", "write"]
+__all__ = ["MAKERS", "new_file", "write"]
 
 UNITS = ["volts", "mV", "\N{MICRO SIGN}V", "a.u.", "cm", "unknown", "radians"]
 DTYPES = ["int8", "uint16", "int16", "int32", "float32", "float64"]
 ODD_NAMES = "split keys timestamps class a-b _x 1st \N{MICRO SIGN}".split()
-TIMES = ("grid", "gaps", "jitter", "back", "nan", "all nan", "far", "odd")
-
-
-class Draw:
-    """Draws for the makers, from hypothesis."""
-
-    def __init__(self, data):
-        self.data = data
-        self.rng = np.random.default_rng(data.draw(st.integers(0, 2**32), label="seed"))
-
-    def one_of(self, *choices):
-        return self.data.draw(st.sampled_from(choices))
-
-    def number(self, low, high):
-        return self.data.draw(st.integers(low, high))
-
-    def values(self, shape, dtype):
-        if dtype.startswith("float"):
-            return self.rng.normal(size=shape).astype(dtype)
-        info = np.iinfo(dtype)
-        return self.rng.integers(info.min, info.max, shape, dtype, endpoint=True)
-
-    def times(self, n):
-        kind = self.one_of(*TIMES)
-        period = self.one_of(0.01, 1 / 30, 0.5)
-        times = self.one_of(0.0, -3.5, 4_393_507.5) + np.arange(n) * period
-        if kind == "gaps":
-            times[n // 2 :] += 77 * period
-        elif kind == "jitter":
-            times += self.rng.uniform(-0.4, 0.4, n) * period
-        elif kind == "back" and n:
-            times[n // 2 :] -= times[n // 2] - times[0]
-        elif kind == "nan":
-            times[self.rng.random(n) < 0.2] = np.nan
-        elif kind == "all nan":
-            times[:] = np.nan
-        elif kind == "far" and n:
-            times[0] = -1.5e9
-        elif kind == "odd":
-            times = np.cumsum(self.rng.exponential(size=n))
-        return times
-
-    def timing(self, n):
-        if self.one_of(True, False):
-            return {
-                "rate": self.one_of(1.0, 29.97, 1000.0, 30_000.0),
-                "starting_time": self.one_of(0.0, 12.5, -1.0, 4e6),
-            }
-        return {"timestamps": self.times(n)}
 
 
 def new_file(draw):
@@ -287,8 +237,6 @@ def trials(file, draw, name):
         stops[-1] = starts[-1] - 1
     table = file.create_time_intervals(name, "d") if file.trials is not None else None
     if table is None:
-        from pynwb.epoch import TimeIntervals
-
         table = file.trials = TimeIntervals(name="trials", description="d")
     table.add_column("cue_time", "d")
     odd = draw.one_of(*ODD_NAMES)
@@ -343,129 +291,3 @@ def write(file, path):
     """Write a file that has been made."""
     with NWBHDF5IO(path, "w") as io:
         io.write(file)
-
-
-def _series(file):
-    found = []
-
-    def visit(_, item):
-        if isinstance(item, h5py.Group) and "data" in item:
-            if "timestamps" in item or "starting_time" in item:
-                found.append(item)
-
-    file.visititems(visit)
-    return found
-
-
-def times_in_two_rows(group):
-    if "timestamps" in group:
-        stored = group["timestamps"]
-        values, said = stored[()], dict(stored.attrs)
-        del group["timestamps"]
-        group["timestamps"] = np.stack([values, values])
-        group["timestamps"].attrs.update(said)
-
-
-def times_in_milliseconds(group):
-    if "timestamps" in group:
-        group["timestamps"].attrs["unit"] = "milliseconds"
-
-
-def times_too_few(group):
-    if "timestamps" in group and len(group["timestamps"]) > 2:
-        values = group["timestamps"][:-1]
-        del group["timestamps"]
-        group["timestamps"] = values
-
-
-def rate_that_is_none(group):
-    if "starting_time" in group:
-        group["starting_time"].attrs["rate"] = np.nan
-
-
-def no_times(group):
-    for name in ("timestamps", "starting_time"):
-        if name in group:
-            del group[name]
-
-
-def no_unit(group):
-    group["data"].attrs.pop("unit", None)
-
-
-def conversion_that_is_none(group):
-    if group["data"].dtype.kind in "iuf" and group["data"].size:
-        group["data"].attrs["conversion"] = np.nan
-
-
-def unknown_type(group):
-    group.attrs["neurodata_type"] = "WonderSeries"
-
-
-def data_elsewhere(group):
-    del group["data"]
-    group["data"] = h5py.ExternalLink("other.h5", "/data")
-
-
-def data_nowhere(group):
-    del group["data"]
-    group["data"] = h5py.SoftLink("/nowhere")
-
-
-def link_nowhere(group):
-    group.parent[f"dangling {group.name[-1]}"] = h5py.SoftLink("/nowhere")
-
-
-def link_elsewhere(group):
-    group.parent[f"external {group.name[-1]}"] = h5py.ExternalLink("other.h5", "/a")
-
-
-def second_place(group):
-    group.parent[f"same {group.name[-1]}"] = group
-
-
-def undescribed(group):
-    group.file["analysis"].require_dataset("stray", (3,), "f8")
-
-
-def index_beyond(group):
-    if "units" in group.file and "spike_times_index" in group.file["units"]:
-        index = group.file["units/spike_times_index"]
-        if len(index):
-            index[-1] = np.iinfo(index.dtype).max
-
-
-DAMAGES = (
-    times_in_two_rows,
-    times_in_milliseconds,
-    times_too_few,
-    rate_that_is_none,
-    no_times,
-    no_unit,
-    conversion_that_is_none,
-    unknown_type,
-    data_elsewhere,
-    data_nowhere,
-    link_nowhere,
-    link_elsewhere,
-    second_place,
-    undescribed,
-    index_beyond,
-)
-
-
-def damage(path, draw, count):
-    """Damage some series of a file, each in one way; return the names of the ways."""
-    ways = []
-    with h5py.File(path, "r+") as file:
-        found = _series(file)
-        for _ in range(count if found else 0):
-            group = found[draw.number(0, len(found) - 1)]
-            way = draw.one_of(*DAMAGES)
-            if (
-                group.get("data") is not None
-                and f"{group.name} {way.__name__}" not in ways
-            ):
-                way(group)
-                ways.append(f"{group.name} {way.__name__}")
-    return ways
