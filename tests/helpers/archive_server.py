@@ -15,9 +15,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from tests.helpers.local_server import LocalServer
 
 FOREVER = 1_000_000
 
@@ -35,7 +37,7 @@ class Request:
     """Bytes of the answer's body, if it was not cut."""
 
 
-class ArchiveServer:
+class ArchiveServer(LocalServer):
     """Serves the files of a folder; each kind of trouble is per path and counted down.
 
     Parameters
@@ -68,27 +70,10 @@ class ArchiveServer:
         self._flipped: dict[str, list] = {}
         self._lock = threading.Lock()
 
-    def __enter__(self) -> "ArchiveServer":
-        handler = type("Handler", (_Handler,), {"archive": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        # Leaving is noticed after so many seconds.
-        serve = {"poll_interval": 0.02}
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs=serve, daemon=True
-        )
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
     @property
     def url(self) -> str:
         """The address of the folder, with a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     @property
     def asked(self) -> Counter:
@@ -128,19 +113,19 @@ class ArchiveServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    archive: ArchiveServer
+    owner: ArchiveServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path).removeprefix("/")
         wanted = self.headers.get("Range", "")
         start, end = 0, None
-        if self.archive.ranges and wanted:
+        if self.owner.ranges and wanted:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             start, end = int(first), int(last) + 1 if last else None
-        trouble = self.archive._due(self.archive._answers, path)
-        file = self.archive.folder / path
-        guard = self.archive.guard
+        trouble = self.owner._due(self.owner._answers, path)
+        file = self.owner.folder / path
+        guard = self.owner.guard
         refusal = guard(self.path, self.headers) if guard else None
         if refusal is not None:
             self._send(path, start, refusal, {}, b"")
@@ -156,11 +141,11 @@ class _Handler(BaseHTTPRequestHandler):
         self, path: str, start: int, end: int | None, content: bytearray
     ) -> None:
         named = {}
-        if self.archive.etags:
+        if self.owner.etags:
             named = {"ETag": f'"{hashlib.md5(content).hexdigest()}"'}
             if self.headers.get("If-Range", named["ETag"]) != named["ETag"]:
                 start, end = 0, None
-        flipped = self.archive._due(self.archive._flipped, path)
+        flipped = self.owner._due(self.owner._flipped, path)
         if flipped is not None:
             content[flipped[0]] ^= 1
         length = len(content)
@@ -180,14 +165,14 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         agent = self.headers.get("User-Agent", "")
         asked = dict(self.headers.items())
-        self.archive.requests.append(
+        self.owner.requests.append(
             Request(path, start, status, agent, asked, len(body))
         )
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        cut = self.archive._due(self.archive._cuts, path) if body else None
+        cut = self.owner._due(self.owner._cuts, path) if body else None
         if cut is not None and cut[0] < len(body):
             body = body[: cut[0]]
             self.close_connection = True
@@ -199,3 +184,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing; `ArchiveServer.requests` has it all."""
+
+
+ArchiveServer.handler = _Handler

@@ -18,12 +18,13 @@ import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.helpers.archive_server import FOREVER, ArchiveServer
+from tests.helpers.local_server import LocalServer
 
 __all__ = ["KEY", "OTHER_KEY", "DandiServer"]
 
@@ -58,7 +59,7 @@ class _Dandiset:
     described: dict[str, Any] = field(default_factory=dict)
 
 
-class DandiServer:
+class DandiServer(LocalServer):
     """Both servers, from ``with`` to the end of its block.
 
     Parameters
@@ -87,27 +88,17 @@ class DandiServer:
         self._count = 0
 
     def __enter__(self) -> "DandiServer":
-        handler = type("Handler", (_Handler,), {"dandi": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        serve = {"poll_interval": 0.02}
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs=serve, daemon=True
-        )
-        self._thread.start()
         self.store.__enter__()
-        return self
+        return super().__enter__()
 
     def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
         self.store.__exit__(*exception)
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     @property
     def url(self) -> str:
         """The address of the API."""
-        return f"http://127.0.0.1:{self._server.server_port}/api"
+        return f"http://127.0.0.1:{self.port}/api"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -377,14 +368,14 @@ class DandiServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    dandi: DandiServer
+    owner: DandiServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         key = self.headers.get("Authorization")
-        status, answer, headers = self.dandi._answered(self.path, key)
+        status, answer, headers = self.owner._answered(self.path, key)
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.dandi.asked.append((self.path, status))
+        self.owner.asked.append((self.path, status))
         self.send_response(status)
         headers = {"Content-Type": "application/json", **headers}
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
@@ -394,3 +385,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing; `DandiServer.asked` has it all."""
+
+
+DandiServer.handler = _Handler

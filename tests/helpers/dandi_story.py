@@ -4,15 +4,13 @@ All runs are made once for all tests; they look at what each printed, asked for 
 left.
 """
 
-import fcntl
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.dandi_server import KEY, DandiServer
+from tests.helpers.stories import told_once
 from tests.helpers.workspace import SHARED_DATA, Workspace
 
 pytest.importorskip("h5py", reason="the pipeline dandi runs in this interpreter")
@@ -162,17 +160,5 @@ class Story:
 
 
 def told_dandi_story(tmp_path_factory):
-    """Return what came of the runs; made by the first worker that asks."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"no real recordings: {SHARED_DATA} is not there")
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    with open(base / "dandi.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        root = base / "mice é of dandi"
-        if not (root / "story.json").exists():
-            shutil.rmtree(root, ignore_errors=True)
-            root.mkdir()
-            Story(root).tell()
-    return Story(root)
+    """Return what came of the runs."""
+    return told_once(tmp_path_factory, "mice é of dandi", Story)

@@ -4,10 +4,8 @@ The archive is prepared, mended and prepared again, once for all tests; they loo
 what each of these runs printed, asked for and left.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from collections import Counter
@@ -17,13 +15,13 @@ import pytest
 
 from tests.helpers.archive_server import ArchiveServer
 from tests.helpers.edf import read_edf, write_edf
+from tests.helpers.stories import told_once
 from tests.helpers.workspace import ROOT, SHARED_DATA, Workspace
 
 pytest.importorskip("h5py", reason="the pipelines write HDF5 files")
 pytest.importorskip("temporaldata", reason="the files are temporaldata's")
 
 import h5py
-import numpy as np
 from temporaldata import Data
 
 SCHALK = "schalk_bci2000_motor_2004"
@@ -267,29 +265,5 @@ EXPRESSIONS = {
 
 
 def told_story(tmp_path_factory):
-    """Return what came of preparing both; prepared by the first worker that asks."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"no real recordings: {SHARED_DATA} is not there")
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    with open(base / "physionet.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        root = base / "people é of physionet"
-        if not (root / "story.json").exists():
-            shutil.rmtree(root, ignore_errors=True)
-            root.mkdir()
-            Story(root).tell()
-    return Story(root)
-
-
-def assert_volts(signal, edf, numbers, scale):
-    """Whether a signal is what the file's integers mean, within what float32 holds."""
-    assert signal.dtype == np.float32 and signal.shape[1] == len(numbers)
-    for column, number in enumerate(numbers):
-        expected = edf.physical(number)[: len(signal)] * scale[column]
-        assert np.allclose(signal[:, column], expected, rtol=1e-6, atol=1e-12)
-
-
-def parts(data):
-    return data.train_domain, data.valid_domain, data.test_domain
+    """Return what came of the runs."""
+    return told_once(tmp_path_factory, "people é of physionet", Story)

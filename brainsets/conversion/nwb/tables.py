@@ -194,13 +194,19 @@ def _read_column(
     if dataset.dtype.names and "timeseries" in dataset.dtype.names:
         _read_references(content, name, dataset)
         return
+    values = _values(content, name, dataset)
+    if values is not None:
+        _add(content, name, _with_meaning(group, dataset, values))
+
+
+def _values(content: Content, name: str, dataset: h5py.Dataset) -> np.ndarray | None:
+    """Return the values of a column; None, with a note, if it is left out."""
     values, note = array(dataset)
     if values is None:
         content.leave(name, note)
-        return
-    if note:
+    elif note:
         content.notes.append(f"{name} is {note}")
-    _add(content, name, _with_meaning(group, dataset, values))
+    return values
 
 
 def _with_meaning(
@@ -211,7 +217,9 @@ def _with_meaning(
     if not isinstance(reference, h5py.Reference) or not reference:
         return values
     elements, _ = array(group.file[reference])
-    if elements is None or values.ndim != 1 or values.max(initial=0) >= len(elements):
+    if elements is None or values.ndim != 1 or values.dtype.kind not in "iu":
+        return values
+    if values.min(initial=0) < 0 or values.max(initial=0) >= len(elements):
         return values
     meanings: np.ndarray = elements[values]
     return meanings
@@ -238,12 +246,9 @@ def _read_ragged(
     if not (is_text or is_names or is_one_each):
         content.leave(name, "each row has a number of values of its own")
         return
-    values, note = array(dataset)
+    values = _values(content, name, dataset)
     if values is None:
-        content.leave(name, note)
         return
-    if note:
-        content.notes.append(f"{name} is {note}")
     values = values[: edges[-1]]
     if not is_one_each:
         rows = [",".join(values[i:j]) for i, j in zip(edges[:-1], edges[1:])]
