@@ -1,8 +1,13 @@
 """Assets that a pipeline skips: no failure, told apart from others, not tried again."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+
+from brainsets.jobs.attempts import Attempt
+from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.state.sentinels import write_sentinel
 
 SOURCE = """
 import json
@@ -58,6 +63,11 @@ class Pipeline(BrainsetPipeline):
             except SkipAsset as error:
                 raise ValueError("broken") from error
 """
+IMPORT_OF_BASE = """import json
+import sys
+sys.path.append({!r})
+import base
+"""
 BY = {"good": "", "early": "download", "late": "process", "both": "again"}
 
 
@@ -82,6 +92,10 @@ def mine(workspace):
     workspace.rows, workspace.prepare, workspace.state = rows, run, state
     rows(**BY)
     return workspace
+
+
+def log(workspace, step, asset):
+    return workspace.folder("mine").log(step, asset).read_text()
 
 
 def status(workspace):
@@ -145,6 +159,8 @@ def test_they_are_tried_again_when_row_code_or_arguments_change(mine):
     assert mine.prepare(args="--strict").returncode == 0
     assert {"download early", "process early"} <= {*mine.events("mine")}
     assert mine.state("early", "DONE").get("skipped") is None
+    # By its download: process may run where there is no network.
+    assert mine.state("early", "DOWNLOADED").get("skipped") is None
     assert (mine.processed_dir / "mine" / "early.txt").exists()
     # Another row: what was published before goes.
     mine.rows(**{**BY, "good": "process"})
@@ -185,3 +201,59 @@ def test_what_only_contains_a_skip_is_a_failure(mine):
     run = mine.prepare("--forcerun", "write_manifest")
     assert run.returncode == 1
     assert "only download and process can skip an asset" in run.stdout
+
+
+def test_code_in_other_folders_that_has_skipped_counts_as_code(mine):
+    base = mine.root / "lab" / "base.py"
+    base.parent.mkdir()
+    base.write_text("SKIPS = True\n")
+    source = SOURCE.replace("import json\n", IMPORT_OF_BASE.format(str(base.parent)), 1)
+    source = source.replace('== "download"', '== "download" and base.SKIPS')
+    mine.path.write_text(source)
+    mine.rows(early="download")
+    assert mine.prepare().returncode == 0
+    assert mine.state("early", "DONE")["skipped"]
+    base.write_text("SKIPS = False\n")
+    assert mine.prepare().returncode == 0
+    assert mine.state("early", "DOWNLOADED").get("skipped") is None
+    assert (mine.processed_dir / "mine" / "early.txt").exists()
+
+
+def test_what_code_has_skipped_that_was_edited_meanwhile_is_tried_again(mine):
+    # Its download edits the pipeline, as somebody may during a run.
+    edit = """
+            path = __import__("pathlib").Path(__file__)
+            path.write_text(path.read_text().replace("== \\"down" + "load\\"", "is 1"))
+            raise Empty("seen by the code of before")
+"""
+    before, _, after = SOURCE.partition('            raise Empty(f"it is')
+    source = before + edit.strip("\n") + "\n" + after.partition("\n")[2]
+    mine.path.write_text(source)
+    mine.rows(early="download")
+    run = mine.prepare(warm=False)
+    assert run.returncode == 0, run.stdout
+    assert "it was skipped by other code" in log(mine, "process_asset", "early")
+    assert mine.state("early", "DONE").get("skipped") is None
+    assert (mine.processed_dir / "mine" / "early.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "more, is_done", [({}, True), ({"skipped": "it is empty"}, False)]
+)
+def test_what_other_code_has_skipped_is_not_taken_from_another_attempt(
+    tmp_path, more, is_done
+):
+    job = SimpleNamespace(
+        folder=BrainsetFolder(tmp_path),
+        asset="a",
+        brainset="mine",
+        pipeline=tmp_path / "pipeline.py",
+        code="the code of now",
+        recorded_args=lambda: [],
+    )
+    job.folder.status.mkdir(parents=True)
+    record = {"row": "r", "args": [], "code": "other code", **more}
+    write_sentinel(job.folder.sentinel("a", "DOWNLOADED"), record)
+    attempt = Attempt(job, "download", None)
+    attempt._row = SimpleNamespace(asset="a", hash="r")
+    assert attempt.already_done() == is_done
