@@ -208,3 +208,35 @@ def test_event_decades_ago_is_kept_and_no_part_of_the_domain(tmp_path):
     assert 0 <= recording.domain[0][0] < recording.domain[1][-1] < 100
     notes = [item.note for item in recording.inventory.items]
     assert "doubt: 1 of its times lie days off, outside of the domain" in notes
+
+
+def test_nothing_in_a_series_is_left_out_in_silence(tmp_path):
+    path = write(tmp_path / "a.nwb")
+    with h5py.File(path, "r+") as file:
+        group = file["acquisition/a"]
+        group["sync"] = np.arange(3)
+        group["control"] = np.arange(20)
+        group["said"] = "x"
+    with open_nwb(path) as file:
+        recording = read_nwb(file, id="a")
+        [item] = [i for i in recording.inventory.items if i.path == "/acquisition/a"]
+    assert item.note == "control is in a_control; sync is left out: int64 of shape (3,)"
+    assert recording.parts[0].attributes["said"] == "x"
+
+
+@pytest.mark.parametrize("link", [h5py.ExternalLink("b.h5", "/x"), h5py.SoftLink("/x")])
+@pytest.mark.parametrize("kind", ["TimeSeries", "SeriesOfAnExtension"])
+def test_times_of_data_that_are_elsewhere_are_no_events(tmp_path, link, kind):
+    path = write(tmp_path / "a.nwb", ["a", "b"])
+    with h5py.File(path, "r+") as file:
+        group = file["acquisition/a"]
+        group.attrs["neurodata_type"] = kind
+        del group["data"], group["starting_time"]
+        group["timestamps"] = np.arange(20.0)
+        group["data"] = link
+    with open_nwb(path) as file:
+        recording = read_nwb(file, id="a")
+    told = {item.path: item.reason for item in recording.inventory.items}
+    reason = "external" if isinstance(link, h5py.ExternalLink) else "broken"
+    assert told["/acquisition/a"] == told["/acquisition/a/data"] == reason
+    assert names(recording) == ["b"]

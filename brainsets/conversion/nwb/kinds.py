@@ -63,7 +63,8 @@ def is_series(found: NwbObject, types: Types) -> bool:
     if types.is_a(found.type, "TimeSeries"):
         return True
     others = {"DynamicTable", *EVENT_TYPES} & set(types.line(found.type))
-    if others or child(found.item, "data") is None:
+    # A link counts, wherever it leads: data in another file make no list of events.
+    if others or found.item.get("data", getlink=True) is None:
         return False
     has_times = ("timestamps", "starting_time")
     return any(child(found.item, name) is not None for name in has_times)

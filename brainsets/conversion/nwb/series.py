@@ -63,6 +63,14 @@ def read_series(group: h5py.Group, name: str, *, is_event: bool = False) -> Take
     """
     data = child(group, "data")
     _check_data(group, data)
+    taken = _read(group, name, data, is_event)
+    taken.notes += _left_out(group, data)
+    return taken
+
+
+def _read(
+    group: h5py.Group, name: str, data: h5py.Dataset | None, is_event: bool
+) -> Taken:
     stamps = child(group, "timestamps")
     if data is None:
         return _times_alone(group, name, stamps)
@@ -286,6 +294,23 @@ def _more(group: h5py.Group, data: h5py.Dataset) -> dict[str, h5py.Dataset]:
                 if key != "channel_conversion":
                     found[key] = dataset
     return found
+
+
+def _left_out(group: h5py.Group, data: h5py.Dataset | None) -> list[str]:
+    """Return a note for each array of a series that is not one value for each sample.
+
+    Objects with a type, and links to other files, have lines of their own.
+    """
+    notes: list[str] = []
+    for key in group:
+        dataset = child(group, key) if key not in _NOT_DATA else None
+        if dataset is None or not dataset.shape or key == "channel_conversion":
+            continue
+        is_told = data is not None and dataset.shape[0] == data.shape[0]
+        if not is_told and not attribute(dataset, "neurodata_type"):
+            what = f"{dtype_text(dataset)} of shape {dataset.shape}"
+            notes.append(f"{key} is left out: {what}")
+    return notes
 
 
 def _channels(
