@@ -240,3 +240,28 @@ def test_times_of_data_that_are_elsewhere_are_no_events(tmp_path, link, kind):
     reason = "external" if isinstance(link, h5py.ExternalLink) else "broken"
     assert told["/acquisition/a"] == told["/acquisition/a/data"] == reason
     assert names(recording) == ["b"]
+
+
+def test_nothing_in_a_table_or_a_group_is_left_out_in_silence(tmp_path):
+    path = write(tmp_path / "a.nwb")
+    with h5py.File(path, "r+") as file:
+        table = file.create_group("intervals/trials")
+        table.attrs.update(ABOUT, neurodata_type="TimeIntervals")
+        table.attrs["colnames"] = ["start_time", "stop_time"]
+        table["id"] = np.arange(3)
+        table["start_time"], table["stop_time"] = np.arange(3.0), np.arange(1.0, 4.0)
+        table["unlisted"] = np.arange(3)
+        file["acquisition/a/untyped/inner"] = np.arange(7)
+        events = file.create_group("processing/m/events")
+        events.attrs.update(ABOUT, neurodata_type="EventsOfAnExtension")
+        events["timestamps"] = np.arange(3.0)
+        events["typed"] = np.arange(3)
+        events["typed"].attrs.update(ABOUT, neurodata_type="VectorData")
+        file["processing/m"].attrs.update(ABOUT, neurodata_type="ProcessingModule")
+    with open_nwb(path) as file:
+        items = {i.path: i for i in read_nwb(file, id="a").inventory.items}
+    note = items["/intervals/trials"].note
+    assert note == "unlisted is left out: the table does not list it as a column"
+    assert items["/acquisition/a/untyped/inner"].reason == "unknown type"
+    note = items["/processing/m/events"].note
+    assert note == "typed is left out: its type is VectorData"

@@ -56,7 +56,8 @@ def read_events(group: h5py.Group, name: str) -> Taken:
         found = child(group, key)
         if found is None or key in _TIMES or not found.shape:
             continue
-        if attribute(found, "neurodata_type", ""):
+        if kind := attribute(found, "neurodata_type", ""):
+            notes.append(f"{key} is left out: its type is {kind}")
             continue
         values, why = array(found) if len(found) == len(times) else (None, "")
         if values is None:

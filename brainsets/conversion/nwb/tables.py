@@ -87,6 +87,11 @@ def read_table(group: h5py.Group, *, without: Sequence[str] = ()) -> Content:
                 _read_column(content, group, name, dataset)
             except (OSError, RuntimeError, TypeError, ValueError, KeyError) as error:
                 content.leave(name, f"it cannot be read ({str(error).strip()})")
+    for name in group:
+        dataset = child(group, name)
+        is_column = name in names or name == "id" or _is_index(group, name)
+        if dataset is not None and dataset.shape and not is_column:
+            content.leave(name, "the table does not list it as a column")
     return content
 
 

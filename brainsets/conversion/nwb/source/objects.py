@@ -183,11 +183,13 @@ def _below(
         if isinstance(item, h5py.Group):
             if kind:
                 yield NwbObject(inner, kind, item)
-            yield from _below(item, inner, kind or owner, types, seen)
+            # An object explains what is right in it, not in a group without a type.
+            holder = owner if owner == "NWBFile" else ""
+            yield from _below(item, inner, kind or holder, types, seen)
         elif kind:
             if not _is_part(kind, owner, types):
                 yield NwbObject(inner, kind, item)
-        elif owner == "NWBFile" and not _is_of_the_file(inner):
+        elif owner in ("NWBFile", "") and not _is_of_the_file(inner):
             yield NwbObject(inner, "", item)
 
 
