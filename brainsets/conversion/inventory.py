@@ -12,7 +12,6 @@ REASONS = {
     "pictures": "images, masks and video are left out",
     "waveforms": "shapes of spikes are left out",
     "compound": "references to parts of other objects cannot be stored",
-    "mixed types": "values of different types cannot be stored in one column",
     "unreadable": "it cannot be read",
     "unknown type": "nothing is known of its type that would say what it means",
     "external": "its data are in another file",
