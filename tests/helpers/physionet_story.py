@@ -22,6 +22,7 @@ pytest.importorskip("h5py", reason="the pipelines write HDF5 files")
 pytest.importorskip("temporaldata", reason="the files are temporaldata's")
 
 import h5py
+import numpy as np
 from temporaldata import Data
 
 SCHALK = "schalk_bci2000_motor_2004"
@@ -267,3 +268,15 @@ EXPRESSIONS = {
 def told_story(tmp_path_factory):
     """Return what came of the runs."""
     return told_once(tmp_path_factory, "people é of physionet", Story)
+
+
+def assert_volts(signal, edf, numbers, scale):
+    """Whether a signal is what the file's integers mean, within what float32 holds."""
+    assert signal.dtype == np.float32 and signal.shape[1] == len(numbers)
+    for column, number in enumerate(numbers):
+        expected = edf.physical(number)[: len(signal)] * scale[column]
+        assert np.allclose(signal[:, column], expected, rtol=1e-6, atol=1e-12)
+
+
+def parts(data):
+    return data.train_domain, data.valid_domain, data.test_domain
