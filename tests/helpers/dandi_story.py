@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.dandi_server import KEY, DandiServer
+from tests.helpers.folders import files_below
 from tests.helpers.stories import told_once
 from tests.helpers.workspace import SHARED_DATA, Workspace
 
@@ -144,7 +145,7 @@ class Story:
         return {line[0]: dict(zip(header, line)) for line in lines}
 
     def files(self, folder: Path) -> list[str]:
-        found = [path for path in folder.rglob("*") if path.is_file()]
+        found = files_below(folder)
         return sorted(path.relative_to(folder).as_posix() for path in found)
 
     def assets(self, run: str, brainset: str, state: str) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.helpers.archive_server import ArchiveServer
 from tests.helpers.edf import read_edf, write_edf
+from tests.helpers.folders import files_below
 from tests.helpers.stories import told_once
 from tests.helpers.workspace import ROOT, SHARED_DATA, Workspace
 
@@ -161,7 +162,7 @@ class Story:
         }
 
     def files(self, folder: Path) -> list[str]:
-        found = [path for path in folder.rglob("*") if path.is_file()]
+        found = files_below(folder)
         return sorted(path.relative_to(folder).as_posix() for path in found)
 
     def asked(self, name: str) -> Counter:

@@ -1,5 +1,7 @@
 """A pipeline of one recording, of which a test writes the part that it is about."""
 
+from tests.helpers.folders import files_below
+
 HEADER = """
 import os, subprocess, sys, time
 import pandas as pd
@@ -39,6 +41,6 @@ def data(workspace):
     root = workspace.folder().root
     return {
         str(path.relative_to(root)): path.read_text()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and "_workflow" not in path.relative_to(root).parts
+        for path in files_below(root)
+        if "_workflow" not in path.relative_to(root).parts
     }

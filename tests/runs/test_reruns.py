@@ -11,6 +11,7 @@ import pytest
 
 from brainsets.shared.manifest_schema import schema_path
 from tests.helpers.dry_runs import PlannedAsset, planned_assets
+from tests.helpers.folders import files_below
 from tests.helpers.reruns import ASSETS, both_steps, edit, events_of, processes
 from tests.helpers.sizes import full_size
 from tests.helpers.small_pipeline import write
@@ -264,7 +265,7 @@ def tree(root):
     # Snakemake notes the times of files for its own next start, even in a dry-run.
     return {
         path: (path.stat().st_mtime_ns, path.stat().st_size)
-        for path in sorted(root.rglob("*"))
+        for path in files_below(root)
         if path.name != "settings.json" and ".snakemake" not in path.parts
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.folders import files_below
 from tests.helpers.small_pipeline import data, write
 
 SECRET = "hunter2-is-4-long-Secret/with=signs"
@@ -50,7 +51,7 @@ def command_lines():
 def contents(root):
     """Return what is in all files; some go when the last process of a run ends."""
     found = {}
-    for path in root.rglob("*"):
+    for path in files_below(root):
         try:
             found[path] = path.read_bytes()
         except OSError:

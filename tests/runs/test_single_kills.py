@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.helpers.folders import files_below
 from tests.helpers.single_kills import MARK, Killer, kind_of, living
 from tests.helpers.sizes import full_size
 
@@ -82,8 +83,8 @@ def visible(folder):
     root = folder.root
     return {
         path.relative_to(root).as_posix(): path.read_text()
-        for path in root.rglob("*")
-        if path.is_file() and "_workflow" not in path.relative_to(root).parts
+        for path in files_below(root)
+        if "_workflow" not in path.relative_to(root).parts
     }
 
 
@@ -91,8 +92,8 @@ def temporary(workspace):
     """Return what is in the folder for temporary files, but for the one lock there."""
     return sorted(
         path.relative_to(workspace.temporary).as_posix()
-        for path in workspace.temporary.rglob("*")
-        if not path.is_dir() and path.name != "lock"
+        for path in files_below(workspace.temporary)
+        if path.name != "lock"
     )
 
 

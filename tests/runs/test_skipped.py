@@ -8,6 +8,7 @@ import pytest
 from brainsets.jobs.attempts import Attempt
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.state.sentinels import write_sentinel
+from tests.helpers.folders import files_below
 
 SOURCE = """
 import json
@@ -131,9 +132,7 @@ def test_skipped_assets_are_no_failures_and_not_done(mine, batch_size):
     [line] = [line for line in table.splitlines() if line.startswith("both\t")]
     assert line.split("\t")[1] == "SKIPPED" and line.endswith("skipped: gone")
     everything = b"".join(
-        path.read_bytes()
-        for path in (mine.processed_dir / "mine/_workflow").rglob("*")
-        if path.is_file()
+        path.read_bytes() for path in files_below(mine.processed_dir / "mine/_workflow")
     )
     assert b"hunter2" not in everything
     listed = mine.brainsets(

@@ -8,6 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tests.helpers.folders import files_below
+
 HDF5_SUFFIXES = {".h5", ".hdf5", ".nwb"}
 # Where the workflow and the published runner keep their logs and states.
 NOTES = {"_workflow", "pipeline_logs"}
@@ -94,9 +96,7 @@ def compare_folders(
 
 
 def _data_files(folder: Path) -> set[str]:
-    names = (
-        path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()
-    )
+    names = (path.relative_to(folder) for path in files_below(folder))
     return {
         name.as_posix()
         for name in names
