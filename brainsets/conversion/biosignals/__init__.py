@@ -1,0 +1,1 @@
+"""What files of physiological signals share: units, types and groups of channels."""
