@@ -17,7 +17,7 @@ from brainsets.archives.downloads import download_file
 from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
 
-__all__ = ["Listing", "file_url", "read_listing"]
+__all__ = ["Listing", "file_url", "read_listing", "stored_listing"]
 
 _CHECKSUMS = "SHA256SUMS.txt"
 _RECORDS = "RECORDS"
@@ -123,7 +123,10 @@ def file_url(base_url: str, path: str) -> str:
 
 
 def read_listing(
-    base_url: str, folder: Path, report: Callable[[str], object] | None = None
+    base_url: str,
+    folder: Path,
+    report: Callable[[str], object] | None = None,
+    stale: Callable[[str], object] | None = None,
 ) -> Listing:
     """Fetch and read what a project lists.
 
@@ -140,6 +143,9 @@ def read_listing(
         ``RECORDS`` are fetched each time.
     report : callable, optional
         Is given status texts, see `download_file`.
+    stale : callable, optional
+        Is given each record that the project lists and has no file of, which is left
+        out then; without it, that is an error.
 
     Raises
     ------
@@ -150,8 +156,18 @@ def read_listing(
     url = file_url(base_url, _CHECKSUMS)
     path = download_file(url, folder / _CHECKSUMS, again=True, report=report)
     files = Listing([], _read_checksums(_lines(path, url), url))
-    records = _read_records(files, base_url, folder, "", report)
+    records = _read_records(files, base_url, folder, "", report, stale)
     return Listing(list(dict.fromkeys(records)), files.sha256)
+
+
+def stored_listing(base_url: str, folder: Path) -> Listing:
+    """Return the files that a project lists, of which `read_listing` was told before.
+
+    Its records are left out. The list is fetched if it is not in the folder.
+    """
+    url = file_url(base_url, _CHECKSUMS)
+    path = download_file(url, folder / _CHECKSUMS)
+    return Listing([], _read_checksums(_lines(path, url), url))
 
 
 def _read_checksums(lines: Iterable[tuple[int, str]], url: str) -> dict[str, str]:
@@ -180,7 +196,12 @@ def _read_checksums(lines: Iterable[tuple[int, str]], url: str) -> dict[str, str
 
 
 def _read_records(
-    files: Listing, base_url: str, folder: Path, below: str, report: Callable | None
+    files: Listing,
+    base_url: str,
+    folder: Path,
+    below: str,
+    report: Callable | None,
+    stale: Callable | None,
 ) -> Iterator[str]:
     """Give the records that the list in a folder of the project names."""
     listed = f"{below}{_RECORDS}"
@@ -202,9 +223,12 @@ def _read_records(
             )
         record = str(PurePosixPath(below + line))
         if record != below.rstrip("/") and f"{record}/{_RECORDS}" in files.sha256:
-            yield from _read_records(files, base_url, folder, f"{record}/", report)
+            inside = f"{record}/"
+            yield from _read_records(files, base_url, folder, inside, report, stale)
         elif files._named(record):
             yield record
+        elif stale is not None:
+            stale(record)
         else:
             raise DownloadError(
                 f"{shown(url)} names {shown(repr(record))}, for which {_CHECKSUMS} has "

@@ -52,6 +52,16 @@ ARCHIVES = {
             "'draft' or three numbers, as in 0.220113.0408",
             "000140",
         ),
+        Archive(
+            "physionet",
+            "PhysioNet",
+            "--project",
+            r"[a-z0-9]+(?:-+[a-z0-9]+)*",
+            "a project's name: lower-case letters, digits and hyphens",
+            r"\d+(?:\.\d+){0,3}",
+            "numbers with dots between them, as in 1.0.0",
+            "eegmmidb",
+        ),
     )
 }
 """The archives, by what stands before the colon."""

@@ -192,9 +192,10 @@ def _package(spec: str, name: str) -> Package:
     try:
         return PACKAGES[name]
     except KeyError:
+        *known, last = [*PACKAGES, *ARCHIVES]
         raise SettingsError(
             f"there is no pipeline {spec!r}: what stands before ':' must be "
-            f"{', '.join(PACKAGES)} or {' or '.join(ARCHIVES)}, not {name!r}."
+            f"{', '.join(known)} or {last}, not {name!r}."
         ) from None
 
 

@@ -125,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
             start, end = int(first), int(last) + 1 if last else None
         trouble = self.owner._due(self.owner._answers, path)
         file = self.owner.folder / path
+        if file.is_dir():
+            file /= "index.json"  # what an interface answers
         guard = self.owner.guard
         refusal = guard(self.path, self.headers) if guard else None
         if refusal is not None:

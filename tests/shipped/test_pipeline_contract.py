@@ -16,6 +16,7 @@ from brainsets.testing.contents import OutputFile, differences
 from brainsets.testing.trial import Evidence, Failure, Run
 from tests.helpers.archive_server import ArchiveServer
 from tests.helpers.dandi_server import DandiServer
+from tests.helpers.physionet_projects import publish, put
 from tests.helpers.workspace import PIPELINES, ROOT, SHARED_DATA
 
 NAMES = [name for name in vars(PipelineContract) if name.startswith("test_")]
@@ -68,6 +69,25 @@ def dandi(tmp_path_factory):
 @pytest.mark.usefixtures("dandi")
 class TestDandi(PipelineContract):
     pipeline = "dandi:000140"
+
+
+@pytest.fixture(scope="class")
+def physionet(request, tmp_path_factory):
+    """PhysioNet on this machine, with one project."""
+    if not (SHARED_DATA / "physionet" / "eegmmidb").is_dir():
+        pytest.skip(f"no real recordings: {SHARED_DATA} has no eegmmidb")
+    folder = tmp_path_factory.mktemp("physionet")
+    put(folder, "eegmmidb", "1.0.0", ["S001/S001R03.edf", "S001/S001R04.edf"])
+    publish(folder, "eegmmidb", ["1.0.0"])
+    with ArchiveServer(folder) as server:
+        request.cls.args = ["--base-url", server.url]
+        yield
+
+
+@pytest.mark.usefixtures("physionet")
+class TestPhysionet(PipelineContract):
+    pipeline = "physionet:eegmmidb"
+    asset = "S001R04"
 
 
 def test_every_pipeline_that_ships_is_tried():

@@ -43,8 +43,30 @@ def test_a_dataset_is_its_archives_pipeline_with_arguments(spec, args):
 
 
 @pytest.mark.parametrize(
+    "spec, id, args",
+    [
+        ("physionet:eegmmidb", "physionet_eegmmidb", ["--project", "eegmmidb"]),
+        (
+            "physionet:mimic-iv-demo@2.2",
+            "physionet_mimic-iv-demo",
+            ["--project", "mimic-iv-demo", "--version", "2.2"],
+        ),
+    ],
+)
+def test_a_project_is_the_pipeline_physionet_with_arguments(spec, id, args):
+    brainset = find_brainset(spec)
+    assert (brainset.id, brainset.args) == (id, args)
+    assert brainset.source.path.parts[-2:] == ("physionet", "pipeline.py")
+
+
+@pytest.mark.parametrize(
     "spec, words",
     [
+        ("physionet:", ["a project's name", "physionet:eegmmidb"]),
+        ("physionet:EEGMAT", ["lower-case", "'EEGMAT'"]),
+        ("physionet:../eegmat", ["lower-case"]),
+        ("physionet:eegmat@v1", ["a version of PhysioNet", "'v1'"]),
+        ("physionet:eegmat@", ["a version of PhysioNet"]),
         ("dandi:140", ["six digits", "dandi:000140", "'140'"]),
         ("dandi:", ["six digits"]),
         ("dandi:00014٠", ["six digits"]),
@@ -53,7 +75,7 @@ def test_a_dataset_is_its_archives_pipeline_with_arguments(spec, args):
         ("dandi:000140@latest", ["a version of DANDI", "'latest'"]),
         ("dandi:000140@1@2", ["'1@2'"]),
         ("dandi", ["say which one", "dandi:ID[@VERSION]"]),
-        ("dandy:000140", ["torch_brain, brainsets or dandi"]),
+        ("dandy:000140", ["torch_brain, brainsets, dandi or physionet"]),
     ],
 )
 def test_a_wrong_dataset_is_told_in_one_sentence(spec, words):

@@ -1,0 +1,242 @@
+"""Projects of PhysioNet by their names: versions, what they say, and their recordings.
+
+Addresses are those of https://physionet.org: files are below
+``files/NAME/VERSION/``, and its programming interface, as the package ``physionet``
+of the same people asks it, is below ``api/v1/``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from brainsets.archives.downloads import download_file
+from brainsets.archives.physionet import Listing, read_listing, stored_listing
+from brainsets.archives.transfer import shown
+from brainsets.errors import DownloadError
+
+__all__ = ["Found", "Project", "recordings", "subject_of"]
+
+_SIGNALS = (".edf", ".bdf", ".rec")
+# What lies beside recordings and holds neither signals nor annotations.
+_OTHERS = frozenset(
+    "csv doc docx gif htm html jpeg jpg json m md mp4 pdf png ps py svg tsv txt wav "
+    "xls xlsx xml xws zip gz".split()
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project.
+
+    Parameters
+    ----------
+    name : str
+        As in its address, ``eegmmidb``.
+    url : str
+        The archive's address, or a mirror's that is laid out in the same way.
+    report : callable, optional
+        Is given status texts.
+    """
+
+    name: str
+    url: str = "https://physionet.org/"
+    report: Callable[[str], object] | None = None
+
+    def files_url(self, version: str) -> str:
+        """Return the address below which the files of a version are."""
+        return f"{self.url.rstrip('/')}/files/{quote(self.name)}/{quote(version)}/"
+
+    def versions(self) -> list[str]:
+        """Return its versions, the newest last.
+
+        Raises
+        ------
+        DownloadError
+            There is no such project, or the archive cannot be asked.
+        """
+        try:
+            answer = self._json(f"projects/{quote(self.name)}/versions/")
+        except DownloadError as error:
+            if error.status == 404:
+                raise DownloadError(
+                    f"PhysioNet has no project {self.name!r}; its name is the last "
+                    "word of its address, as in https://physionet.org/content/eegmat/."
+                ) from None
+            raise
+        records = answer if isinstance(answer, list) else []
+        found = [one.get("version") for one in records if isinstance(one, dict)]
+        versions = [v for v in found if isinstance(v, str) and _parts(v)]
+        if not versions:
+            raise DownloadError(
+                f"PhysioNet names no version of the project {self.name!r}; give one, "
+                f"as in physionet:{self.name}@1.0.0."
+            )
+        return sorted(dict.fromkeys(versions), key=_parts)
+
+    def listing(
+        self, version: str, folder: Path, stale: Callable[[str], object]
+    ) -> Listing:
+        """Return what a version lists; all its recordings if it has no RECORDS.
+
+        Raises
+        ------
+        DownloadError
+            There is no such version, it is not for everybody, or its lists are broken.
+        """
+        url = self.files_url(version)
+        try:
+            return read_listing(url, folder, report=self.report, stale=stale)
+        except DownloadError as error:
+            status, text = error.status, str(error)
+        if status in (401, 403):
+            raise DownloadError(
+                f"the project {self.name!r} of PhysioNet, version {version}, is not "
+                f"for everybody (the server answers {status}): ask for access on its "
+                "page, and put your name and password there into ~/.netrc."
+            )
+        if status == 404 and "SHA256SUMS.txt" in text:
+            known = self._known_versions()
+            raise DownloadError(
+                f"PhysioNet has no files of version {version} of a project "
+                f"{self.name!r} that can be checked: {url}SHA256SUMS.txt is not there"
+                f"{known}."
+            )
+        if status == 404:
+            listing = stored_listing(url, folder)
+            return Listing(signal_files(listing), listing.sha256)
+        raise DownloadError(text)
+
+    def fetch_description(self, version: str, folder: Path) -> dict[str, str]:
+        """Return what a version says of itself, and keep it in a folder.
+
+        What cannot be had is left out: files are checked without it.
+        """
+        path = folder / f"project_{self.name}_{version}.json"
+        try:
+            answer = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            try:
+                answer = self._json(f"projects/{quote(self.name)}/versions/{version}/")
+            except DownloadError as error:
+                if self.report is not None:
+                    self.report(f"no description of the project: {error}")
+                answer = {}
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(answer), encoding="utf-8")
+        said = answer if isinstance(answer, dict) else {}
+        terms = said.get("license")
+        found = {
+            "source": f"https://physionet.org/content/{self.name}/{version}/",
+            "origin_version": version,
+            "project": self.name,
+            "description": said.get("title"),
+            "doi": said.get("doi"),
+            "license": terms.get("name") if isinstance(terms, dict) else terms,
+            "citation": said.get("citation"),
+        }
+        return {key: v for key, v in found.items() if isinstance(v, str) and v}
+
+    def _known_versions(self) -> str:
+        try:
+            return f"; there are {', '.join(self.versions())}"
+        except DownloadError:
+            return ""
+
+    def _json(self, path: str) -> Any:
+        url = f"{self.url.rstrip('/')}/api/v1/{path}"
+        with tempfile.TemporaryDirectory() as folder:
+            file = download_file(
+                url,
+                Path(folder, "answer.json"),
+                headers={"Accept": "application/json"},
+                report=self.report,
+            )
+            content = file.read_bytes()
+        try:
+            return json.loads(content)
+        except ValueError:
+            pass
+        raise DownloadError(f"{shown(url)} answers something that is no JSON.")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A recording of a project: ``edf`` or ``wfdb``, and its files with their SHA-256.
+
+    `record` is the path of its file, or of its header without ``.hea``.
+    """
+
+    record: str
+    form: str
+    files: dict[str, str]
+
+
+def signal_files(listing: Listing) -> list[str]:
+    """Return the files that are recordings, headers without what follows the dot."""
+    found = [
+        path.removesuffix(".hea")
+        for path in listing.sha256
+        if path.lower().endswith((*_SIGNALS, ".hea"))
+    ]
+    return list(dict.fromkeys(found))
+
+
+def recordings(listing: Listing) -> tuple[list[Found], list[str]]:
+    """Return the recordings of a project, and the records that are of other forms."""
+    found: dict[str, Found] = {}
+    others = []
+    for record in listing.records:
+        files = listing.files(record)
+        inside = [record.removesuffix(".hea")]
+        is_folder = not any(_is_of(path, inside[0]) for path in files)
+        if is_folder:
+            inside = signal_files(Listing([], files))
+        kept = [one for name in inside if (one := _found(listing, name)) is not None]
+        found.update({one.record: one for one in kept})
+        if not kept:
+            others.append(record)
+    return list(found.values()), others
+
+
+def _found(listing: Listing, record: str) -> Found | None:
+    named = record if record in listing.sha256 else f"{record}.hea"
+    if named not in listing.sha256:
+        return None
+    form = "edf" if named.lower().endswith(_SIGNALS) else "wfdb"
+    if form == "wfdb" and not named.endswith(".hea"):
+        return None
+    files = {
+        path: sha256
+        for path, sha256 in listing.files(record).items()
+        if path == named or PurePosixPath(path).suffix[1:].lower() not in _OTHERS
+    }
+    return Found(record, form, files)
+
+
+def _is_of(path: str, record: str) -> bool:
+    return path == record or path.startswith(f"{record}.")
+
+
+def subject_of(record: str) -> str:
+    """Guess the subject of a recording from its name; empty if that says nothing.
+
+    It is what recordings of one person have in common in most projects: the letters and
+    digits at the beginning, ``S001`` of ``S001/S001R03``, ``chb01`` of ``chb01_03``,
+    ``100`` of ``100``.
+    """
+    name = PurePosixPath(record).name
+    found = re.match(r"[A-Za-z]*[_-]?\d+", name) or re.match(r"[A-Za-z]+", name)
+    return found[0] if found else ""
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    found = re.fullmatch(r"\d+(?:\.\d+)*", version, re.ASCII)
+    return tuple(map(int, version.split("."))) if found else ()

@@ -1,0 +1,384 @@
+# /// brainset-pipeline
+# dependencies = [
+#   "temporaldata==0.1.6",
+#   "requests>=2.28",
+#   "h5py>=3.8",
+#   "numpy>=1.24",
+#   "pandas>=1.5",
+#   "soundfile>=0.12",
+# ]
+# ///
+"""Any project of PhysioNet by its name: ``physionet:eegmmidb``, or ``...@1.0.0``.
+
+One recording for each EDF, BDF or WFDB record that the project lists: its signals, each
+at its own rate, by type and in SI units, and its annotations. What becomes of each
+signal is in the inventory of the recording that is made of it.
+
+Without a version it is the newest one, and stays at that version, also when there are
+newer ones, until another is asked for. Of projects that are not for everybody, name and
+password are taken from ``~/.netrc``.
+"""
+
+import math
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from brainsets.archives.dandi.recordings import recording_ids
+from brainsets.archives.downloads import download_file
+from brainsets.archives.physionet import file_url
+from brainsets.archives.physionet_projects import Project, recordings, subject_of
+from brainsets.conversion import edf
+from brainsets.conversion.parts import Recording
+from brainsets.conversion.splits import FRACTIONS, GAP_S, MODES, split
+from brainsets.conversion.writing import write_recording
+from brainsets.errors import DownloadError, ManifestError, SettingsError
+from brainsets.pipeline import BrainsetPipeline, SkipAsset
+from brainsets.shared.manifest import find_row, read_manifest
+
+DERIVED_VERSION = "1.0.0"
+COLUMNS = "project version record form subject files".split()
+
+
+def project_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+(?:-+[a-z0-9]+)*", text, re.ASCII):
+        raise ArgumentTypeError(
+            f"{text!r} is no name of a project: lower-case letters, digits and hyphens"
+        )
+    return text
+
+
+def version_name(text: str) -> str:
+    if not re.fullmatch(r"\d+(?:\.\d+){0,3}", text, re.ASCII):
+        raise ArgumentTypeError(f"{text!r} is no version; give one such as 1.0.0")
+    return text
+
+
+def pattern(text: str) -> re.Pattern:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ArgumentTypeError(f"{text!r} is no pattern: {error}") from None
+
+
+def new_name(text: str) -> tuple[str, str]:
+    old, equals, new = text.rpartition("=")
+    if not (old and equals and re.fullmatch(r"[A-Za-z]\w*", new, re.ASCII)):
+        raise ArgumentTypeError(
+            f"{text!r} gives no new name; write OLD=NEW, where NEW has letters, digits "
+            "and _ and begins with a letter"
+        )
+    return old, new
+
+
+def fractions(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(word) for word in text.split(","))
+        split("time", (np.zeros(1), np.ones(1)), fractions=shares)
+    except ValueError:
+        shares = ()
+    if not shares:
+        raise ArgumentTypeError(
+            f"{text!r} are not three shares that are one together, as in 0.8,0.1,0.1"
+        )
+    return shares
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
+
+
+parser = ArgumentParser()
+parser.add_argument(
+    "--project",
+    metavar="NAME",
+    type=project_name,
+    help="the project, as in its address: eegmmidb",
+)
+parser.add_argument(
+    "--version",
+    type=version_name,
+    help="its version (default: the one of the last time, or else the newest)",
+)
+parser.add_argument(
+    "--record",
+    metavar="GLOB",
+    action="append",
+    default=[],
+    help="take only records with such a path, as 'S00*/*R03.edf'; may be given several "
+    "times",
+)
+parser.add_argument(
+    "--subject",
+    metavar="GLOB",
+    action="append",
+    default=[],
+    help="take only recordings of such a subject; may be given several times",
+)
+parser.add_argument(
+    "--subject-pattern",
+    metavar="REGEX",
+    type=pattern,
+    help="what of a record's path is the subject: the first group of this pattern, or "
+    "all that it finds (default: letters and digits at the beginning of the file's "
+    "name, which is a guess)",
+)
+parser.add_argument(
+    "--rename",
+    metavar="OLD=NEW",
+    type=new_name,
+    action="append",
+    default=[],
+    help="give a part another name; may be given several times",
+)
+parser.add_argument(
+    "--split",
+    choices=MODES,
+    default="time",
+    help="what is for training, validation and tests: parts of each recording by time, "
+    "or whole recordings by their subject or session (default: %(default)s)",
+)
+parser.add_argument(
+    "--fractions",
+    metavar="LIST",
+    type=fractions,
+    default=FRACTIONS,
+    help="shares of training, validation and tests "
+    f"(default: {','.join(f'{share:g}' for share in FRACTIONS)})",
+)
+parser.add_argument(
+    "--gap",
+    metavar="S",
+    type=seconds,
+    default=GAP_S,
+    help="seconds between the parts of a recording (default: %(default)s)",
+)
+parser.add_argument(
+    "--seed",
+    metavar="N",
+    type=int,
+    default=0,
+    help="another number gives another division by subject or session "
+    "(default: %(default)s)",
+)
+parser.add_argument(
+    "--base-url",
+    metavar="URL",
+    default="https://physionet.org/",
+    help="the archive, or a mirror of all of it (default: %(default)s)",
+)
+parser.add_argument("--redownload", action="store_true", help="fetch raw files anew")
+parser.add_argument("--reprocess", action="store_true", help="write outputs anew")
+
+
+class Pipeline(BrainsetPipeline):
+    """A recording for each EDF, BDF or WFDB record of a project."""
+
+    brainset_id = "physionet"
+    parser = parser
+
+    @classmethod
+    def get_manifest(cls, raw_dir: Path, args: Namespace) -> pd.DataFrame:
+        """List the records of one version of the project, with their checksums."""
+        if args.project is None:
+            raise SettingsError(
+                "the pipeline physionet prepares any project; say which one: "
+                "physionet:NAME, as in physionet:eegmmidb, or --project eegmmidb."
+            )
+        project = Project(args.project, args.base_url, print)
+        version = chosen_version(project, args.version, cls.earlier_manifest)
+        project.fetch_description(version, raw_dir)
+        stale: list[str] = []
+        listing = project.listing(version, raw_dir, stale.append)
+        found, others = recordings(listing)
+        tell_of(stale, "are listed in RECORDS and are not in the project: left out")
+        tell_of(others, "are neither EDF, BDF nor WFDB: left out")
+        if not found:
+            raise DownloadError(
+                f"version {version} of the project {args.project!r} lists no "
+                "recordings in EDF, BDF or WFDB, which are what can be converted."
+            )
+        stems = [one.record.rpartition(".")[0] or one.record for one in found]
+        is_unique = len({stem.lower() for stem in stems}) == len(found)
+        paths = stems if is_unique else [one.record for one in found]
+        ids = recording_ids(paths)
+        rows = {}
+        for one, path in zip(found, paths):
+            subject = subject_named(one.record, args.subject_pattern)
+            row = (args.project, version, one.record, one.form, subject, one.files)
+            if is_wanted(one.record, args.record) and is_wanted(subject, args.subject):
+                rows[ids[path]] = dict(zip(COLUMNS, row))
+        if not rows:
+            raise SettingsError(
+                f"none of the {len(found)} recordings of the project {args.project!r} "
+                f"is what --record and --subject ask for; the first one is "
+                f"{found[0].record!r}."
+            )
+        index = pd.Index(list(rows), name="recording_id")
+        return pd.DataFrame(list(rows.values()), columns=COLUMNS, index=index)
+
+    def download(
+        self, manifest_item: NamedTuple
+    ) -> tuple[list[Path], NamedTuple, dict[str, str]]:
+        """Fetch the files of a record to where the archive has them, below ``raw_dir``.
+
+        Returns
+        -------
+        paths : list of Path
+            Its files; the recording itself, or its header, first.
+        row : namedtuple
+            `manifest_item`.
+        source : dict
+            What there is to say of where the data come from.
+        """
+        row = manifest_item
+        project = Project(row.project, self.args.base_url, self.update_status)
+        source = project.fetch_description(row.version, self.raw_dir)
+        self.update_status("Downloading")
+        return self._fetched(row, main_first(row)), row, source
+
+    def _fetched(self, row: NamedTuple, names: Iterable[str]) -> list[Path]:
+        project = Project(row.project, self.args.base_url)
+        base = project.files_url(row.version)
+        return [
+            download_file(
+                file_url(base, name),
+                self.raw_dir / name,
+                sha256=row.files[name],
+                again=self.args.redownload,
+                report=self.update_status,
+            )
+            for name in names
+        ]
+
+    def process(
+        self, download_output: tuple[list[Path], NamedTuple, dict[str, str]]
+    ) -> None:
+        """Write ``<recording_id>.h5``, as `brainsets.conversion.writing` lays it out.
+
+        The descriptions ``brainset`` and ``session`` say which version of which
+        project, and which of its files, the data come from.
+        """
+        paths, row, source = download_output
+        output = self.processed_dir / f"{row.Index}.h5"
+        if output.exists() and not self.args.reprocess:
+            self.update_status("Skipped Processing")
+            return
+        self.update_status("Reading")
+        recording = self._read(paths, row)
+        recording.brainset = {
+            "id": self.brainset_id,
+            "derived_version": DERIVED_VERSION,
+            **source,
+        }
+        named = {"id": row.subject} if row.subject else {"id": "unknown"}
+        recording.subject = {**named, **recording.subject}
+        main = main_first(row)[0]
+        recording.session = {
+            **recording.session,
+            "id": row.Index,
+            "source_path": main,
+            "source_checksum": row.files[main],
+        }
+        recording.splits, how = split(
+            self.args.split,
+            recording.domain,
+            subject=row.subject,
+            session=row.Index,
+            fractions=self.args.fractions,
+            gap=self.args.gap,
+            seed=self.args.seed,
+        )
+        recording.session["split"] = how
+        self.update_status("Writing")
+        write_recording(recording, output)
+
+    def _read(self, paths: list[Path], row: NamedTuple) -> Recording:
+        if row.form != "edf":
+            raise SkipAsset("it is a WFDB record")
+        return edf.read_edf(paths[0], id=row.Index, rename=dict(self.args.rename))
+
+    def look(self, manifest_item: NamedTuple) -> list[dict[str, Any]]:
+        """Return the signals of a record."""
+        [path] = self._fetched(manifest_item, main_first(manifest_item)[:1])
+        return edf.look(path)
+
+
+def chosen_version(project: Project, asked: str | None, manifest: Path | None) -> str:
+    """Return the version that is asked for, that of the last time, or the newest."""
+    if asked is not None:
+        return asked
+    earlier = earlier_version(manifest, project.name)
+    if earlier is None:
+        return project.versions()[-1]
+    try:
+        newest = project.versions()[-1]
+    except DownloadError as error:
+        note(f"whether there is a newer version cannot be said: {error}")
+        return earlier
+    if newest != earlier:
+        note(
+            f"project {project.name} stays at version {earlier}, which was listed "
+            f"before; the newest is {newest}: name physionet:{project.name}@{newest} "
+            "to take it."
+        )
+    return earlier
+
+
+def earlier_version(manifest: Path | None, project: str) -> str | None:
+    """Return the version that an earlier manifest lists of a project, if it does."""
+    if manifest is None:
+        return None
+    try:
+        names = read_manifest(manifest).names
+        first = next(iter(names), None)
+        row = find_row(manifest, names[first]).row() if first is not None else None
+    except ManifestError:
+        # It is about to be replaced.
+        return None
+    if row is None or getattr(row, "project", None) != project:
+        return None
+    version = getattr(row, "version", None)
+    return version if isinstance(version, str) else None
+
+
+def main_first(row: NamedTuple) -> list[str]:
+    """Return the files of a row: the recording itself, or its header, first."""
+    main = row.record if row.form == "edf" else f"{row.record}.hea"
+    return [main, *(name for name in row.files if name != main)]
+
+
+def subject_named(record: str, wanted: re.Pattern | None) -> str:
+    """Return the subject that a record's path names; empty if it does not."""
+    if wanted is None:
+        return subject_of(record)
+    found = wanted.search(record)
+    if not found:
+        return ""
+    return (found[1] if wanted.groups else found[0]) or ""
+
+
+def is_wanted(text: str, patterns: list[str]) -> bool:
+    return not patterns or any(fnmatchcase(text, each) for each in patterns)
+
+
+def tell_of(records: list[str], what: str) -> None:
+    if records:
+        note(f"{len(records)} records {what}; the first is {records[0]!r}.")
+
+
+def note(text: str) -> None:
+    """Tell whoever runs the workflow."""
+    print(f"[Note] {text}", flush=True)

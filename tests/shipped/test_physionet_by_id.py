@@ -1,0 +1,97 @@
+"""Projects of PhysioNet by their names, in whole runs."""
+
+import json
+
+import h5py
+import pytest
+from temporaldata import Data
+
+from brainsets.conversion.checking import problems
+from tests.helpers.archive_server import ArchiveServer
+from tests.helpers.physionet_projects import publish, put
+from tests.helpers.workspace import SHARED_DATA
+
+RUNS = [f"S001/S001R0{number}.edf" for number in (3, 4, 5)]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real recordings: {SHARED_DATA} is not there")
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def server(archive, workspace):
+    workspace.environment = {"BRAINSETS_RETRY_WAIT_S": "0.01", "no_proxy": "127.0.0.1"}
+    archive.mkdir()
+    with ArchiveServer(archive) as server:
+        yield server
+
+
+def entry(server, name, *args):
+    words = ["--base-url", server.url, *args]
+    return {"pipeline": f"physionet:{name}", "args": words, "environment": "active"}
+
+
+def states(workspace, brainset):
+    folder = workspace.folder(brainset)
+    found = {}
+    for path in folder.status.glob("*.*"):
+        asset, _, state = path.name.rpartition(".")
+        record = json.loads(path.read_text())
+        if state in ("DONE", "FAILED"):
+            found[asset] = record.get("skipped") or state
+    return found
+
+
+def test_project_is_prepared_and_stays_at_its_version(server, workspace, archive):
+    put(archive, "eegmmidb", "1.0.0", [*RUNS, "S900/S900R01.edf"])
+    publish(archive, "eegmmidb", ["1.0.0", "0.9.0"])
+    files = "files/eegmmidb/1.0.0"
+    server.cut(f"{files}/S001/S001R03.edf", after=600_000, times=3)
+    server.answer(f"{files}/S001/S001R04.edf", 503, times=2)
+    server.flip(f"{files}/S001/S001R05.edf", at=1_000_000)
+    brainset = "physionet_eegmmidb"
+    run = workspace.run([entry(server, "eegmmidb")], cores=2)
+    assert run.returncode == 1 and "Traceback" not in run.stdout, run.stdout
+    assert "1 records are listed in RECORDS and are not in the project" in run.stdout
+    found = states(workspace, brainset)
+    assert found == {"S001R03": "DONE", "S001R04": "DONE", "S001R05": "FAILED"}
+    server.mend()
+    publish(archive, "eegmmidb", ["1.0.0", "0.9.0", "1.10.0", "1.9.0"])
+    again = "--forcerun", "write_manifest"
+    run = workspace.run([entry(server, "eegmmidb")], *again, cores=2)
+    assert run.returncode == 0, run.stdout
+    assert "stays at version 1.0.0" in run.stdout
+    assert "name physionet:eegmmidb@1.10.0 to take it" in run.stdout
+    assert {*states(workspace, brainset).values()} == {"DONE"}
+    server.forget()
+    run = workspace.run([entry(server, "eegmmidb")], cores=2)
+    assert run.returncode == 0 and not server.requests, run.stdout
+    path = workspace.processed_dir / brainset / "S001R05.h5"
+    assert problems(path) == []
+    with h5py.File(path) as file:
+        data = Data.from_hdf5(file, lazy=False)
+    assert data.eeg.signal.shape == (20000, 64)
+    assert data.brainset.origin_version == "1.0.0"
+    assert data.brainset.doi == "10.13026/x"
+    assert (data.subject.id, data.session.source_path) == ("S001", RUNS[2])
+    assert data.train_domain.end[-1] < data.test_domain.start[0]
+
+
+@pytest.mark.parametrize(
+    "name, status, words",
+    [
+        ("nothing", None, "PhysioNet has no project 'nothing'"),
+        ("eegmat@9.9", None, "no files of version 9.9 of a project 'eegmat'"),
+        ("eegmat", 403, "is not for everybody (the server answers 403)"),
+    ],
+)
+def test_what_cannot_be_had_is_told(server, workspace, archive, name, status, words):
+    publish(archive, "eegmat", ["1.0.0"])
+    if status:
+        server.answer("files/eegmat/1.0.0/SHA256SUMS.txt", status)
+    run = workspace.run([entry(server, name)])
+    assert run.returncode == 1 and "Traceback" not in run.stdout
+    assert words in run.stdout.replace("\n", " "), run.stdout
