@@ -95,3 +95,59 @@ def test_what_cannot_be_had_is_told(server, workspace, archive, name, status, wo
     run = workspace.run([entry(server, name)])
     assert run.returncode == 1 and "Traceback" not in run.stdout
     assert words in run.stdout.replace("\n", " "), run.stdout
+
+
+def test_records_of_all_forms_are_done_or_skipped_with_a_reason(
+    server, workspace, archive
+):
+    records = [
+        *(f"edf/{path.name}" for path in (SHARED_DATA / "zoo/physionet/edf").iterdir()),
+        *("wfdb/100", "wfdb/100_3chan", "wfdb/a103l", "wfdb/310derive"),
+        *("wfdb/multi-segment/041s/041s", "wfdb/100skew"),
+        "wfdb/multi-segment/p000878/p000878-2137-10-26-16-57",
+        *(
+            "zoo/12726",
+            "zoo/n16",
+            "zoo/binformats",
+            "zoo/test01_00s_frame",
+            "zoo/v102s",
+        ),
+        *("motor/S001R03.edf", "chb05/chb05_01.edf", "chb05/chb05-summary.txt"),
+    ]
+    put(archive, "mixed", "2.0", records)
+    publish(archive, "mixed", ["2.0"])
+    run = workspace.run([entry(server, "mixed")], cores=2)
+    assert run.returncode == 0, run.stdout
+    assert "1 records are neither EDF, BDF nor WFDB: left out" in run.stdout
+    found = states(workspace, "physionet_mixed")
+    skipped = {asset: why for asset, why in found.items() if why != "DONE"}
+    assert skipped.keys() == {
+        *("zero-data-records", "p000878-2137-10-26-16-57", "12726", "n16")
+    }
+    assert "it holds no data records" in skipped["zero-data-records"]
+    assert "n16.dat, which its header names" in skipped["n16"]
+    assert len(found) == len(records) - 1
+    folder = workspace.processed_dir / "physionet_mixed"
+    for asset in found.keys() - skipped.keys():
+        assert problems(folder / f"{asset}.h5") == []
+    with h5py.File(folder / "100.h5") as file:
+        data = Data.from_hdf5(file, lazy=False)
+    assert len(data.annotations_atr) == 2274 and data.ecg.signal.shape == (650000, 2)
+    with h5py.File(folder / "S001R03.h5") as file:
+        data = Data.from_hdf5(file, lazy=False)
+    assert (len(data.annotations), len(data.annotations_event)) == (30, 30)
+
+
+@pytest.mark.parametrize("asset, signals", [("S001R03", 65), ("041s", 7)])
+def test_look_tells_of_signals(server, workspace, archive, asset, signals):
+    put(archive, "mixed", "2.0", ["motor/S001R03.edf", "wfdb/multi-segment/041s/041s"])
+    publish(archive, "mixed", ["2.0"])
+    folders = ["--raw-dir", workspace.raw_dir]
+    folders += ["--processed-dir", workspace.processed_dir]
+    run = workspace.brainsets(
+        *("look", "physionet:mixed", "--use-active-env", *folders),
+        *("-s", asset, "--json", "--base-url", server.url),
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count('"rate"') == signals
+    assert not any(".dat" in request.path for request in server.requests)

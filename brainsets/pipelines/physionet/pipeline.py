@@ -22,9 +22,9 @@ password are taken from ``~/.netrc``.
 import math
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterable
+from collections import Counter
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +32,9 @@ import pandas as pd
 
 from brainsets.archives.dandi.recordings import recording_ids
 from brainsets.archives.downloads import download_file
-from brainsets.archives.physionet import file_url
+from brainsets.archives.physionet import Listing, file_url, stored_listing
 from brainsets.archives.physionet_projects import Project, recordings, subject_of
-from brainsets.conversion import edf
+from brainsets.conversion import edf, wfdb
 from brainsets.conversion.parts import Recording
 from brainsets.conversion.splits import FRACTIONS, GAP_S, MODES, split
 from brainsets.conversion.writing import write_recording
@@ -211,8 +211,12 @@ class Pipeline(BrainsetPipeline):
                 "recordings in EDF, BDF or WFDB, which are what can be converted."
             )
         stems = [one.record.rpartition(".")[0] or one.record for one in found]
-        is_unique = len({stem.lower() for stem in stems}) == len(found)
-        paths = stems if is_unique else [one.record for one in found]
+        count = Counter(stem.lower() for stem in stems)
+        # As a/b.edf and a/b.bdf.
+        paths = [
+            stem if count[stem.lower()] == 1 else one.record
+            for one, stem in zip(found, stems)
+        ]
         ids = recording_ids(paths)
         rows = {}
         for one, path in zip(found, paths):
@@ -237,7 +241,7 @@ class Pipeline(BrainsetPipeline):
         Returns
         -------
         paths : list of Path
-            Its files; the recording itself, or its header, first.
+            The recording itself, or its header, and files of annotations.
         row : namedtuple
             `manifest_item`.
         source : dict
@@ -247,21 +251,48 @@ class Pipeline(BrainsetPipeline):
         project = Project(row.project, self.args.base_url, self.update_status)
         source = project.fetch_description(row.version, self.raw_dir)
         self.update_status("Downloading")
-        return self._fetched(row, main_first(row)), row, source
-
-    def _fetched(self, row: NamedTuple, names: Iterable[str]) -> list[Path]:
-        project = Project(row.project, self.args.base_url)
-        base = project.files_url(row.version)
-        return [
-            download_file(
-                file_url(base, name),
-                self.raw_dir / name,
-                sha256=row.files[name],
-                again=self.args.redownload,
-                report=self.update_status,
-            )
-            for name in names
+        signals = self._signal_files(row)
+        others = [
+            self._fetched(row, name, checksum)
+            for name, checksum in row.files.items()
+            if name not in signals and not name.endswith((".dat", ".hea", ".mat"))
         ]
+        return [next(iter(signals.values())), *others], row, source
+
+    def _signal_files(self, row: NamedTuple) -> dict[str, Path]:
+        """Fetch the recording, or its header and all that this and others name."""
+        found: dict[str, Path] = {}
+        names = [main_of(row)]
+        checksums = dict(row.files)
+        for name in names:
+            if name in found:
+                continue
+            if name not in checksums:
+                # Files of other names, and segments; none are there of stale records.
+                checksums = {**self._listing(row).sha256, **checksums}
+            if name not in checksums:
+                raise SkipAsset(
+                    f"{name}, which its header names, is not in the project"
+                )
+            found[name] = self._fetched(row, name, checksums[name])
+            if name.endswith(".hea"):
+                folder = PurePosixPath(name).parent
+                names += [str(folder / each) for each in wfdb.files_of(found[name])]
+        return found
+
+    def _listing(self, row: NamedTuple) -> Listing:
+        project = Project(row.project, self.args.base_url)
+        return stored_listing(project.files_url(row.version), self.raw_dir)
+
+    def _fetched(self, row: NamedTuple, name: str, checksum: str) -> Path:
+        project = Project(row.project, self.args.base_url)
+        return download_file(
+            file_url(project.files_url(row.version), name),
+            self.raw_dir / name,
+            sha256=checksum,
+            again=self.args.redownload,
+            report=self.update_status,
+        )
 
     def process(
         self, download_output: tuple[list[Path], NamedTuple, dict[str, str]]
@@ -285,7 +316,7 @@ class Pipeline(BrainsetPipeline):
         }
         named = {"id": row.subject} if row.subject else {"id": "unknown"}
         recording.subject = {**named, **recording.subject}
-        main = main_first(row)[0]
+        main = main_of(row)
         recording.session = {
             **recording.session,
             "id": row.Index,
@@ -306,14 +337,29 @@ class Pipeline(BrainsetPipeline):
         write_recording(recording, output)
 
     def _read(self, paths: list[Path], row: NamedTuple) -> Recording:
-        if row.form != "edf":
-            raise SkipAsset("it is a WFDB record")
-        return edf.read_edf(paths[0], id=row.Index, rename=dict(self.args.rename))
+        main, *others = paths
+        read = edf.read_edf if row.form == "edf" else wfdb.read_wfdb
+        names = {wfdb.part_name(path) for path in others}
+        renamed = dict(self.args.rename)
+        of_files = {old: renamed.pop(old) for old in list(renamed) if old in names}
+        recording = read(main, id=row.Index, rename=renamed)
+        rate = wfdb.annotation_rate(main) if row.form == "wfdb" else None
+        wfdb.add_annotations(recording, others, rate, rename=of_files)
+        return recording
 
     def look(self, manifest_item: NamedTuple) -> list[dict[str, Any]]:
-        """Return the signals of a record."""
-        [path] = self._fetched(manifest_item, main_first(manifest_item)[:1])
-        return edf.look(path)
+        """Return the signals of a record; of WFDB, headers alone are fetched."""
+        row = manifest_item
+        main = self._fetched(row, main_of(row), row.files[main_of(row)])
+        if row.form == "edf":
+            return edf.look(main)
+        listing = self._listing(row)
+        folder = PurePosixPath(row.record).parent
+        for name in wfdb.files_of(main):
+            path = str(folder / name)
+            if name.endswith(".hea") and path in listing.sha256:
+                self._fetched(row, path, listing.sha256[path])
+        return wfdb.look(main)
 
 
 def chosen_version(project: Project, asked: str | None, manifest: Path | None) -> str:
@@ -354,10 +400,9 @@ def earlier_version(manifest: Path | None, project: str) -> str | None:
     return version if isinstance(version, str) else None
 
 
-def main_first(row: NamedTuple) -> list[str]:
-    """Return the files of a row: the recording itself, or its header, first."""
-    main = row.record if row.form == "edf" else f"{row.record}.hea"
-    return [main, *(name for name in row.files if name != main)]
+def main_of(row: NamedTuple) -> str:
+    """Return the recording itself, or its header."""
+    return row.record if row.form == "edf" else f"{row.record}.hea"
 
 
 def subject_named(record: str, wanted: re.Pattern | None) -> str:

@@ -1,0 +1,163 @@
+"""Signals of one WFDB record without segments, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from brainsets.conversion.wfdb.formats import FORMATS, INVALID, count, stored
+from brainsets.conversion.wfdb.header import GAP, RecordHeader, SignalLine
+from brainsets.pipeline import SkipAsset
+
+__all__ = ["Frames"]
+
+
+@dataclass(frozen=True)
+class _File:
+    """A signal file: which signals it holds, in their order."""
+
+    path: Path
+    form: str
+    offset: int
+    numbers: tuple[int, ...]
+    samples: tuple[int, ...]
+
+    @property
+    def is_flac(self) -> bool:
+        return self.form.startswith("5")
+
+    def frames(self) -> int:
+        total = sum(self.samples)
+        return count(self.path, self.form, self.offset, len(self.numbers)) // total
+
+
+class Frames:
+    """The frames of a record: the samples that its signals have at a time.
+
+    Raises
+    ------
+    SkipAsset
+        A signal file is missing, is too short, or has a format that nobody knows.
+    """
+
+    def __init__(self, header: RecordHeader) -> None:
+        self.header = header
+        self._files: dict[int, _File] = {}
+        for name in dict.fromkeys(signal.file for signal in header.signals):
+            if name == GAP:
+                continue
+            file = self._file(name)
+            self._files.update(dict.fromkeys(file.numbers, file))
+
+    def _file(self, name: str) -> _File:
+        lines = [(n, s) for n, s in enumerate(self.header.signals) if s.file == name]
+        forms = {signal.form for _, signal in lines}
+        path = self.header.path.parent / name
+        if len(forms) > 1 or not forms <= FORMATS:
+            raise SkipAsset(
+                f"{name} is in the format {' and '.join(sorted(forms))}, which cannot "
+                "be read"
+            )
+        if not path.is_file():
+            raise SkipAsset(f"its signal file {name} is missing")
+        samples = tuple(signal.samples for _, signal in lines)
+        offset = lines[0][1].offset
+        file = _File(path, forms.pop(), offset, tuple(n for n, _ in lines), samples)
+        if file.is_flac and len({*samples}) > 1:
+            raise SkipAsset(f"{name} holds signals of several rates in one FLAC stream")
+        return file
+
+    @cached_property
+    def count(self) -> int:
+        """How many frames there are.
+
+        Raises
+        ------
+        SkipAsset
+            The files hold fewer than the header says.
+        """
+        there = [file.frames() for file in {*self._files.values()}]
+        said = self.header.frames
+        if said is None:
+            return min(there, default=0)
+        if there and min(there) < said:
+            raise SkipAsset(
+                f"its signal files hold {min(there)} frames; its header says {said}"
+            )
+        return said
+
+    def values(self, numbers: list[int], first: int, last: int) -> list[np.ndarray]:
+        """Return the samples of signals in the frames ``first:last``, as they mean.
+
+        What is marked as invalid, or lies beyond a skewed signal's end, is nan.
+        """
+        found: dict[int, np.ndarray] = {}
+        for file in {self._files[n] for n in numbers}:
+            wanted = [n for n in numbers if self._files[n] == file]
+            for skew in {self.header.signals[n].skew for n in wanted}:
+                same = [n for n in wanted if self.header.signals[n].skew == skew]
+                found.update(self._of_file(file, same, first + skew, last + skew))
+        return [found[n] for n in numbers]
+
+    def _of_file(
+        self, file: _File, numbers: list[int], first: int, last: int
+    ) -> dict[int, np.ndarray]:
+        end = max(first, min(last, self.count))
+        total = sum(file.samples)
+        if file.form == "8":
+            content = self._sums(file)[first * total : end * total]
+        else:
+            content = stored(
+                file.path,
+                file.form,
+                file.offset,
+                first * total,
+                end * total,
+                len(file.numbers),
+            )
+        found = {}
+        if file.is_flac:
+            # Each signal is a channel, whose samples follow each other.
+            by_channel = content.reshape(-1, len(file.numbers))
+        else:
+            by_frame = content.reshape(-1, total)
+        begins = np.cumsum([0, *file.samples])
+        for number in numbers:
+            at = file.numbers.index(number)
+            if file.is_flac:
+                raw = by_channel[:, at]
+            else:
+                raw = by_frame[:, begins[at] : begins[at + 1]].reshape(-1)
+            line = self.header.signals[number]
+            values = np.full((last - first) * line.samples, np.nan)
+            values[: len(raw)] = _scaled(raw, line)
+            found[number] = values
+        return found
+
+    def _sums(self, file: _File) -> np.ndarray:
+        """Return all numbers of a file that holds differences."""
+        total = sum(file.samples)
+        size = self.count * total
+        steps = stored(file.path, "8", file.offset, 0, size, len(file.numbers))
+        by_frame = steps.reshape(-1, total)
+        numbers: np.ndarray = np.empty(by_frame.shape, dtype=np.int64)
+        begin = 0
+        for number, samples in zip(file.numbers, file.samples):
+            first = self.header.signals[number].first or 0
+            part: np.ndarray = by_frame[:, begin : begin + samples].reshape(-1)
+            part = part.astype(np.int64)
+            # What the first difference is from.
+            sums = first + np.cumsum(part) - (part[0] if len(part) else 0)
+            numbers[:, begin : begin + samples] = sums.reshape(-1, samples)
+            begin += samples
+        return numbers.reshape(-1)
+
+
+def _scaled(raw: np.ndarray, line: SignalLine) -> np.ndarray:
+    values: np.ndarray = (raw.astype(np.float64) - line.baseline) / line.gain
+    if line.form in INVALID:
+        values[raw == INVALID[line.form]] = np.nan
+    return values
