@@ -17,7 +17,7 @@ from brainsets.conversion.edf.annotations import Annotations, read_annotations
 from brainsets.conversion.edf.blocks import Blocks
 from brainsets.conversion.edf.descriptions import device, session, subject
 from brainsets.conversion.edf.header import Header, read_header
-from brainsets.conversion.edf.times import Runs, record_runs, segments_of
+from brainsets.conversion.edf.times import record_times, segments_of
 from brainsets.conversion.inventory import Inventory
 from brainsets.conversion.parts import Part, Recording, Signal
 from brainsets.conversion.text import ascii_column
@@ -26,6 +26,8 @@ from brainsets.pipeline import SkipAsset
 __all__ = ["read_edf"]
 
 _EVENT_S = 1e-6
+# In samples.
+_NOTED_SHIFT = 0.01
 _LONGEST_S = 366 * 86_400.0
 
 
@@ -98,9 +100,10 @@ class _Reader:
             for number, signal in enumerate(header.signals)
             if not signal.is_annotations and number not in self.reasons
         ]
-        runs = None
+        times = np.zeros(0)
+        notes: list[str] = []
         if numbers:
-            runs = record_runs(header, self.annotations.record_times)
+            times, notes = record_times(header, self.annotations.record_times)
         if not numbers and not self.annotations.onsets:
             raise SkipAsset(self._why_nothing())
         others = ["annotations"] if self.annotations.onsets else []
@@ -114,9 +117,10 @@ class _Reader:
             others=others,
         )
         parts: list[Part] = []
-        if runs is not None:
-            parts += [self._signal(group, runs) for group in groups]
-            domain = union(runs.starts, runs.ends)
+        if groups:
+            signals = [self._signal(group, times) for group in groups]
+            parts += signals
+            domain = _recorded(signals)
         else:
             domain = self._annotated()
         if others:
@@ -130,19 +134,19 @@ class _Reader:
             device(header),
             parts,
             domain,
-            self._inventory(groups, other_names, runs),
+            self._inventory(groups, other_names, times, notes),
         )
 
     def _rate(self, number: int) -> float:
         duration = self.header.record_s
         return self.header.signals[number].samples / duration if duration > 0 else 0.0
 
-    def _signal(self, group: Group, runs: Runs) -> Signal:
+    def _signal(self, group: Group, times: np.ndarray) -> Signal:
         signals = tuple(self.header.signals[number] for number in group.numbers)
         scales = tuple(self.units[number][1] for number in group.numbers)
         blocks = Blocks(self.header, signals, scales)
         rate = self._rate(group.numbers[0])
-        segments = segments_of(runs, signals[0].samples, rate)
+        segments, _ = segments_of(times, signals[0].samples, rate)
         columns: dict[str, Any] = {
             "id": [self.ids[number] for number in group.numbers],
             "label": [signal.label for signal in signals],
@@ -160,7 +164,7 @@ class _Reader:
             blocks.dtype,
             blocks.read,
             rate,
-            float(runs.starts[0]),
+            float(times[0]),
             unit=str(ascii_column([group.unit])[0][0]),
             channels=channels,
             segments=segments if len(segments) > 1 else None,
@@ -192,11 +196,15 @@ class _Reader:
         return "its signals hold no samples, and it has no annotations"
 
     def _inventory(
-        self, groups: list[Group], others: Mapping[str, str], runs: Runs | None
+        self,
+        groups: list[Group],
+        others: Mapping[str, str],
+        times: np.ndarray,
+        notes: list[str],
     ) -> Inventory:
         header, inventory = self.header, Inventory()
-        notes = [*header.notes, *(runs.notes if runs else [])]
-        inventory.take("header", header.form, taken_as="session", note="; ".join(notes))
+        note = "; ".join([*header.notes, *notes])
+        inventory.take("header", header.form, taken_as="session", note=note)
         taken = {number: g for g in groups for number in g.numbers}
         dtype = f"int{8 * header.sample_bytes}"
         for number, signal in enumerate(header.signals):
@@ -211,7 +219,7 @@ class _Reader:
                     self.ids[number],
                     f"{header.form} signal",
                     taken_as=taken[number].name,
-                    note=self._note(number, taken[number], runs),
+                    note=self._note(number, taken[number], times),
                     **facts,
                 )
             else:
@@ -236,7 +244,7 @@ class _Reader:
         else:
             inventory.leave(path, kind, "placeholder", note=note, **facts)
 
-    def _note(self, number: int, group: Group, runs: Runs | None) -> str:
+    def _note(self, number: int, group: Group, times: np.ndarray) -> str:
         signal = self.header.signals[number]
         notes = []
         if self.ids[number] != signal.label and signal.label:
@@ -247,16 +255,20 @@ class _Reader:
             unit, scale = self.units[number]
             doubt = doubt_of(group.type, unit, signal.unit, signal.largest * scale)
             notes += [doubt] if doubt else []
-        shift = self._shift(number, runs)
-        if shift:
-            notes.append(f"its parts after gaps are moved by up to {shift:.3g} s")
+        rate = self._rate(number)
+        _, shift = segments_of(times, signal.samples, rate)
+        if shift * rate > _NOTED_SHIFT:
+            notes.append(f"its records are moved by up to {shift:.3g} s")
         return "; ".join(notes)
 
-    def _shift(self, number: int, runs: Runs | None) -> float:
-        """Return how far parts are moved to lie on the grid; 0 if hardly."""
-        if runs is None or len(runs.firsts) < 2:
-            return 0.0
-        rate = self._rate(number)
-        places = (runs.starts - runs.starts[0]) * rate
-        shift = float(np.abs(places - np.round(places)).max()) / rate
-        return shift if shift * rate > 0.01 else 0.0
+
+def _recorded(signals: list[Signal]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the time in which there are samples of any signal."""
+    starts, ends = [], []
+    for signal in signals:
+        segments = signal.segments or [(0, signal.start)]
+        lasts = [*(first for first, _ in segments[1:]), signal.shape[0]]
+        for (first, start), last in zip(segments, lasts):
+            starts.append(start)
+            ends.append(start + (last - first) / signal.sampling_rate)
+    return union(np.array(starts), np.array(ends))
