@@ -7,23 +7,16 @@ import pytest
 
 pytest.importorskip("requests", reason="DANDI is asked with requests")
 
-import pandas as pd
-from hypothesis import given
-from hypothesis import strategies as st
-
 from brainsets.archives.dandi import DandiArchive
 from brainsets.archives.dandi.descriptions import description, fetch_description
 from brainsets.archives.dandi.recordings import (
     COLUMNS,
     chosen_version,
-    earlier_version,
     is_wanted,
     nwb_rows,
-    recording_ids,
 )
 from brainsets.errors import DownloadError
 from tests.helpers.dandi_server import DandiServer
-from tests.helpers.manifests import write
 
 ID = "000140"
 PATHS = ["sub-Jenkins/sub-Jenkins_ses-small_desc-test_behavior+ecephys.nwb"]
@@ -37,49 +30,6 @@ def server(tmp_path, monkeypatch):
         monkeypatch.delenv("DANDI_API_KEY", raising=False)
         server.put(ID, PATHS[0], b"1")
         yield server
-
-
-def test_id_is_the_name_of_the_file():
-    assert recording_ids(PATHS) == {
-        PATHS[0]: "sub-Jenkins_ses-small_desc-test_behavior+ecephys"
-    }
-    assert recording_ids(["a/x.NWB", "y.nwb.zarr"]) == {
-        "a/x.NWB": "x",
-        "y.nwb.zarr": "y",
-    }
-
-
-@pytest.mark.parametrize(
-    ("paths", "ids"),
-    [
-        (["a/x.nwb", "b/x.nwb", "b/y.nwb"], ["a_x", "b_x", "y"]),
-        (["a/x.nwb", "a/X.nwb"], None),
-        (["a/b_x.nwb", "a_b/x.nwb", "x.nwb"], None),
-        (["x.nwb", "x.nwb.zarr", "X.NWB"], None),
-        (["a/.nwb", ".nwb"], None),
-        (["a/b/x.nwb", "a_b/x.nwb", "c/a_b_x.nwb"], None),
-        (["x" * 300 + ".nwb", "x" * 300 + "1.nwb"], None),
-    ],
-)
-def test_ids_of_files_with_one_name_differ(paths, ids):
-    found = recording_ids(paths)
-    assert [*found] == paths
-    if ids:
-        assert [*found.values()] == ids
-    assert_different(found)
-
-
-def assert_different(found):
-    ids = [*found.values()]
-    assert len({id.lower() for id in ids}) == len(ids)
-    assert all(id and "/" not in id and len(id.encode()) <= 200 for id in ids)
-
-
-@given(st.lists(st.from_regex(r"([aA_]{0,2}/)?[aA_]{0,2}\.nwb", fullmatch=True)))
-def test_ids_differ_for_any_paths(paths):
-    unique = [*dict.fromkeys(paths)]
-    assert_different(recording_ids(unique))
-    assert recording_ids(unique[::-1]) == recording_ids(unique)
 
 
 def test_rows_say_what_decides_of_the_data(server):
@@ -149,20 +99,6 @@ def test_version_is_the_newest_and_stays(server):
     version, [told] = chosen(earlier="draft")
     assert version == "draft" and "the newest is 0.2.0" in told
     assert chosen(asked="draft", earlier="0.1.0") == ("draft", [])
-
-
-def earlier(tmp_path, rows, dandiset=ID):
-    path, _ = write(tmp_path, pd.DataFrame(rows).set_index("id"))
-    return earlier_version(path, dandiset)
-
-
-def test_version_of_the_last_time_is_read_of_its_manifest(tmp_path):
-    row = {"id": "a", "dandiset": ID, "version": "0.1.0"}
-    assert earlier(tmp_path, [row, {**row, "id": "b"}]) == "0.1.0"
-    assert earlier(tmp_path, [row], "000141") is None
-    assert earlier(tmp_path, [{"id": "a", "x": 1}]) is None
-    assert earlier_version(None, ID) is None
-    assert earlier_version(tmp_path / "no such", ID) is None
 
 
 def test_description_is_kept_beside_the_files(server, tmp_path):

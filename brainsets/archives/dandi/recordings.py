@@ -1,24 +1,20 @@
 """Which recordings a dandiset has: its version, and a row for each NWB file."""
 
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
+from brainsets.archives import versions
 from brainsets.archives.dandi.archive import DRAFT, Asset, DandiArchive
-from brainsets.errors import DownloadError, ManifestError
-from brainsets.shared.manifest import find_row, read_manifest
+from brainsets.archives.recording_ids import is_like
+from brainsets.errors import DownloadError
 
 __all__ = [
     "COLUMNS",
     "chosen_version",
-    "earlier_version",
     "is_wanted",
     "nwb_rows",
-    "recording_ids",
+    "without_ending",
 ]
 
 COLUMNS = "dandiset version path subject session size sha256 etag".split()
@@ -27,26 +23,6 @@ and the dates of an asset, is not among it."""
 
 _NWB = re.compile(r"\.nwb(?:\.zarr)?$", re.I)
 _ENTITY = r"(?:^|[/_]){}-([^_/]+)"
-# With what is added to it, a file may be named after it.
-_MAX_ID_BYTES = 150
-_KEPT_LETTERS = 30
-
-
-def earlier_version(manifest: Path | None, dandiset: str) -> str | None:
-    """Return the version that an earlier manifest lists of a dandiset, if it does."""
-    if manifest is None:
-        return None
-    try:
-        names = read_manifest(manifest).names
-        first = next(iter(names), None)
-        row = find_row(manifest, names[first]).row() if first is not None else None
-    except ManifestError:
-        # It is about to be replaced.
-        return None
-    if row is None or str(getattr(row, "dandiset", "")) != dandiset:
-        return None
-    version = getattr(row, "version", None)
-    return version if isinstance(version, str) else None
 
 
 def chosen_version(
@@ -61,24 +37,20 @@ def chosen_version(
     It is the one that is asked for; else that of the last time; else the newest that is
     published; else the draft.
     """
-    if asked is not None:
-        return asked
-    newest = archive.dandiset(dandiset).newest
-    if earlier is not None:
-        if newest is not None and newest != earlier:
-            tell(
-                f"dandiset {dandiset} stays at version {earlier}, which was listed "
-                f"before; the newest is {newest}: name dandi:{dandiset}@{newest} to "
-                "take it."
-            )
-        return earlier
-    if newest is None:
+    version = versions.chosen_version(
+        f"dandiset {dandiset}",
+        f"dandi:{dandiset}",
+        asked=asked,
+        earlier=earlier,
+        newest=lambda: archive.dandiset(dandiset).newest,
+        tell=tell,
+    )
+    if version is None:
         tell(
             f"dandiset {dandiset} was never published: its {DRAFT} is taken, which may "
             "change."
         )
-        return DRAFT
-    return newest
+    return version or DRAFT
 
 
 def nwb_rows(archive: DandiArchive, dandiset: str, version: str) -> list[dict]:
@@ -114,7 +86,7 @@ def _row(dandiset: str, version: str, asset: Asset) -> dict[str, Any]:
 
 def _entity(path: str, name: str) -> str:
     """Return what a path says, as ``sub-A/sub-A_ses-1.nwb`` of ``ses``; the last."""
-    found = re.findall(_ENTITY.format(name), _NWB.sub("", path))
+    found = re.findall(_ENTITY.format(name), without_ending(path))
     return found[-1] if found else ""
 
 
@@ -123,48 +95,11 @@ def is_wanted(
 ) -> bool:
     """Whether a row's path and its subject are like one of the patterns, if any."""
     named = {row["subject"], _entity(row["path"], "sub")}
-    return (
-        not paths or any(fnmatchcase(row["path"], pattern) for pattern in paths)
-    ) and (
-        not subjects
-        or any(
-            fnmatchcase(name, pattern.removeprefix("sub-"))
-            for pattern in subjects
-            for name in named
-        )
+    return is_like(row["path"], paths) and is_like(
+        named, [pattern.removeprefix("sub-") for pattern in subjects]
     )
 
 
-def recording_ids(paths: Sequence[str]) -> dict[str, str]:
-    """Return an id for the recording at each path, all different, also in lower case.
-
-    It is the file's name without its ending; where several files have that name, the
-    folders stand before it.
-    """
-    forms = {path: _forms(path) for path in paths}
-    chosen: dict[str, str] = {}
-    left = list(paths)
-    for level in range(3):
-        names = {path: forms[path][level] for path in left}
-        count = Counter(name.lower() for name in names.values())
-        taken = {id.lower() for id in chosen.values()}
-        for path, name in names.items():
-            if count[name.lower()] == 1 and name.lower() not in taken:
-                chosen[path] = name
-        left = [path for path in left if path not in chosen]
-    return {path: chosen[path] for path in paths}
-
-
-def _forms(path: str) -> list[str]:
-    """Return ids for a path, each longer than the one before; the last is unique."""
-    name = _NWB.sub("", path)
-    whole = name.replace("/", "_")
-    digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    forms = [name.rpartition("/")[2], whole]
-    fit = [
-        form
-        if form and len(form.encode("utf-8", "surrogatepass")) <= _MAX_ID_BYTES
-        else f"{form[:_KEPT_LETTERS]}_{digest}"
-        for form in forms
-    ]
-    return [*fit, f"{whole[:_KEPT_LETTERS]}_{digest}"]
+def without_ending(path: str) -> str:
+    """Return what of a path is the recording's name."""
+    return _NWB.sub("", path)

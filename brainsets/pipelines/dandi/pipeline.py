@@ -20,9 +20,8 @@ for. Of dandisets that are not for everybody, the key is in the environment vari
 ``DANDI_API_KEY``.
 """
 
-import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,15 +35,23 @@ from brainsets.archives.dandi.descriptions import description, fetch_description
 from brainsets.archives.dandi.recordings import (
     COLUMNS,
     chosen_version,
-    earlier_version,
     is_wanted,
     nwb_rows,
-    recording_ids,
+    without_ending,
 )
 from brainsets.archives.downloads import is_whole
+from brainsets.archives.recording_ids import recording_ids
 from brainsets.archives.remote_file import RemoteFile
+from brainsets.archives.versions import earlier_version, note
+from brainsets.conversion.arguments import (
+    add_choice_argument,
+    add_rename_argument,
+    add_repeat_arguments,
+    add_split_arguments,
+    split_as_asked,
+    text_like,
+)
 from brainsets.conversion.nwb import DEFAULT, KINDS, look, open_nwb, read_nwb
-from brainsets.conversion.splits import FRACTIONS, GAP_S, MODES, split, split_by_key
 from brainsets.conversion.writing import write_recording
 from brainsets.errors import DownloadError, SettingsError
 from brainsets.pipeline import BrainsetPipeline, SkipAsset
@@ -57,17 +64,6 @@ DERIVED_VERSION = "1.0.0"
 
 CHECKED = "fetched whole, and checked by its checksum"
 UNCHECKED = "read by range requests; the checksum of the whole file was not verified"
-
-
-def text_like(pattern: str, form: str) -> Callable[[str], str]:
-    """Return a function that takes an argument of a form, and refuses others."""
-
-    def read(text: str) -> str:
-        if not re.fullmatch(pattern, text, re.ASCII):
-            raise ArgumentTypeError(f"{text!r} is none; give {form}")
-        return text
-
-    return read
 
 
 dandiset_id = text_like(r"\d{6}", "six digits")
@@ -85,33 +81,6 @@ def kinds(text: str) -> list[str]:
     return sorted(KINDS if "all" in named else set(named))
 
 
-def new_name(text: str) -> tuple[str, str]:
-    old, equals, new = text.rpartition("=")
-    if not (old and equals and re.fullmatch(r"[A-Za-z]\w*", new, re.ASCII)):
-        raise ArgumentTypeError(
-            f"{text!r} gives no new name; write OLD=NEW, where NEW has letters, digits "
-            "and _ and begins with a letter"
-        )
-    return old, new
-
-
-def fractions(text: str) -> tuple[float, ...]:
-    try:
-        shares = tuple(map(float, text.split(",")))
-        split_by_key("", shares)
-    except ValueError:
-        raise ArgumentTypeError(
-            f"{text!r} are not three shares that are one together, as in 0.8,0.1,0.1"
-        ) from None
-    return shares
-
-
-def seconds(text: str) -> float:
-    if not re.fullmatch(r"\d{1,9}(\.\d*)?", text, re.ASCII):
-        raise ArgumentTypeError(f"{text!r} is no number of seconds")
-    return float(text)
-
-
 parser = ArgumentParser()
 parser.add_argument(
     "--dandiset", metavar="ID", type=dandiset_id, help="the dandiset: six digits"
@@ -122,21 +91,12 @@ parser.add_argument(
     help=f"its version, or {DRAFT} (default: the one of the last time, or else the "
     "newest published)",
 )
-parser.add_argument(
+add_choice_argument(
+    parser,
     "--path",
-    metavar="GLOB",
-    action="append",
-    default=[],
-    help="take only NWB files with such a path in the dandiset, as "
-    "'sub-01/*_ecephys*'; may be given several times",
+    "NWB files with such a path in the dandiset, as 'sub-01/*_ecephys*'",
 )
-parser.add_argument(
-    "--subject",
-    metavar="GLOB",
-    action="append",
-    default=[],
-    help="take only recordings of such a subject; may be given several times",
-)
+add_choice_argument(parser, "--subject", "recordings of such a subject")
 parser.add_argument(
     "--signals",
     metavar="LIST",
@@ -144,45 +104,8 @@ parser.add_argument(
     default=sorted(DEFAULT),
     help=f"which kinds to take, of {', '.join(KINDS)} (default: all but raw)",
 )
-parser.add_argument(
-    "--rename",
-    metavar="OLD=NEW",
-    type=new_name,
-    action="append",
-    default=[],
-    help="give a part another name; OLD is its name here or its path in the NWB file; "
-    "may be given several times",
-)
-parser.add_argument(
-    "--split",
-    choices=MODES,
-    default="time",
-    help="what is for training, validation and tests: parts of each recording by time, "
-    "or whole recordings by their subject or session (default: %(default)s)",
-)
-parser.add_argument(
-    "--fractions",
-    metavar="LIST",
-    type=fractions,
-    default=FRACTIONS,
-    help="shares of training, validation and tests "
-    f"(default: {','.join(f'{share:g}' for share in FRACTIONS)})",
-)
-parser.add_argument(
-    "--gap",
-    metavar="S",
-    type=seconds,
-    default=GAP_S,
-    help="seconds between the parts of a recording (default: %(default)s)",
-)
-parser.add_argument(
-    "--seed",
-    metavar="N",
-    type=int,
-    default=0,
-    help="another number gives another division by subject or session "
-    "(default: %(default)s)",
-)
+add_rename_argument(parser, "OLD is its name here or its path in the NWB file; ")
+add_split_arguments(parser)
 parser.add_argument(
     "--stream",
     choices=("auto", "always", "never"),
@@ -191,12 +114,7 @@ parser.add_argument(
     f"{LARGE_BYTES / 1e9:g} GB of which less than {LITTLE:.0%}% is wanted "
     "(default: %(default)s)",
 )
-parser.add_argument(
-    "--redownload",
-    action="store_true",
-    help="fetch raw files anew, but for those that have the archive's checksum",
-)
-parser.add_argument("--reprocess", action="store_true", help="write outputs anew")
+add_repeat_arguments(parser, ", but for those that have the archive's checksum")
 
 
 class Pipeline(BrainsetPipeline):
@@ -218,12 +136,12 @@ class Pipeline(BrainsetPipeline):
                 "in dandi:000140, or --dandiset 000140."
             )
         archive = DandiArchive(report=print)
-        earlier = earlier_version(cls.earlier_manifest, args.dandiset)
+        earlier = earlier_version(cls.earlier_manifest, "dandiset", args.dandiset)
         version = chosen_version(archive, args.dandiset, args.version, earlier, note)
         fetch_description(archive, raw_dir, args.dandiset, version)
         rows = nwb_rows(archive, args.dandiset, version)
         # Of all files, so that they are the same whatever is chosen of them.
-        ids = recording_ids([row["path"] for row in rows])
+        ids = recording_ids([row["path"] for row in rows], without_ending)
         kept = [row for row in rows if is_wanted(row, args.path, args.subject)]
         if not kept:
             raise SettingsError(
@@ -302,17 +220,13 @@ class Pipeline(BrainsetPipeline):
                 "source_checksum": row.sha256 or row.etag,
                 "source_check": CHECKED if path else UNCHECKED,
             }
-            recording.splits, how = split(
-                self.args.split,
-                recording.domain,
+            split_as_asked(
+                recording,
+                self.args,
                 subject=str(recording.subject.get("id", "")),
                 # A session may have several files, which belong together.
                 session=f"{row.subject}/{row.session}" if row.session else row.Index,
-                fractions=self.args.fractions,
-                gap=self.args.gap,
-                seed=self.args.seed,
             )
-            recording.session["split"] = how
             self.update_status("Writing")
             write_recording(recording, output)
 
@@ -389,8 +303,3 @@ def checks(row: NamedTuple) -> dict[str, Any]:
         "sha256": row.sha256 or None,
         "dandi_etag": row.etag or None,
     }
-
-
-def note(text: str) -> None:
-    """Tell whoever runs the workflow."""
-    print(f"[Note] {text}", flush=True)

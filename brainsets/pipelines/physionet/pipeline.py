@@ -19,28 +19,31 @@ newer ones, until another is asked for. Of projects that are not for everybody, 
 password are taken from ``~/.netrc``.
 """
 
-import math
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from brainsets.archives.dandi.recordings import recording_ids
 from brainsets.archives.downloads import download_file
 from brainsets.archives.physionet import Listing, file_url, stored_listing
 from brainsets.archives.physionet_projects import Project, recordings, subject_of
+from brainsets.archives.recording_ids import is_like, recording_ids
+from brainsets.archives.versions import chosen_version, earlier_version, note
 from brainsets.conversion import edf, wfdb
+from brainsets.conversion.arguments import (
+    add_choice_argument,
+    add_rename_argument,
+    add_repeat_arguments,
+    add_split_arguments,
+    split_as_asked,
+)
 from brainsets.conversion.parts import Recording
-from brainsets.conversion.splits import FRACTIONS, GAP_S, MODES, split
 from brainsets.conversion.writing import write_recording
-from brainsets.errors import DownloadError, ManifestError, SettingsError
+from brainsets.errors import DownloadError, SettingsError
 from brainsets.pipeline import BrainsetPipeline, SkipAsset
-from brainsets.shared.manifest import find_row, read_manifest
 
 DERIVED_VERSION = "1.0.0"
 COLUMNS = "project version record form subject files".split()
@@ -67,39 +70,6 @@ def pattern(text: str) -> re.Pattern:
         raise ArgumentTypeError(f"{text!r} is no pattern: {error}") from None
 
 
-def new_name(text: str) -> tuple[str, str]:
-    old, equals, new = text.rpartition("=")
-    if not (old and equals and re.fullmatch(r"[A-Za-z]\w*", new, re.ASCII)):
-        raise ArgumentTypeError(
-            f"{text!r} gives no new name; write OLD=NEW, where NEW has letters, digits "
-            "and _ and begins with a letter"
-        )
-    return old, new
-
-
-def fractions(text: str) -> tuple[float, ...]:
-    try:
-        shares = tuple(float(word) for word in text.split(","))
-        split("time", (np.zeros(1), np.ones(1)), fractions=shares)
-    except ValueError:
-        shares = ()
-    if not shares:
-        raise ArgumentTypeError(
-            f"{text!r} are not three shares that are one together, as in 0.8,0.1,0.1"
-        )
-    return shares
-
-
-def seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds")
-    return value
-
-
 parser = ArgumentParser()
 parser.add_argument(
     "--project",
@@ -112,21 +82,8 @@ parser.add_argument(
     type=version_name,
     help="its version (default: the one of the last time, or else the newest)",
 )
-parser.add_argument(
-    "--record",
-    metavar="GLOB",
-    action="append",
-    default=[],
-    help="take only records with such a path, as 'S00*/*R03.edf'; may be given several "
-    "times",
-)
-parser.add_argument(
-    "--subject",
-    metavar="GLOB",
-    action="append",
-    default=[],
-    help="take only recordings of such a subject; may be given several times",
-)
+add_choice_argument(parser, "--record", "records with such a path, as 'S00*/*R03.edf'")
+add_choice_argument(parser, "--subject", "recordings of such a subject")
 parser.add_argument(
     "--subject-pattern",
     metavar="REGEX",
@@ -135,52 +92,15 @@ parser.add_argument(
     "all that it finds (default: letters and digits at the beginning of the file's "
     "name, which is a guess)",
 )
-parser.add_argument(
-    "--rename",
-    metavar="OLD=NEW",
-    type=new_name,
-    action="append",
-    default=[],
-    help="give a part another name; may be given several times",
-)
-parser.add_argument(
-    "--split",
-    choices=MODES,
-    default="time",
-    help="what is for training, validation and tests: parts of each recording by time, "
-    "or whole recordings by their subject or session (default: %(default)s)",
-)
-parser.add_argument(
-    "--fractions",
-    metavar="LIST",
-    type=fractions,
-    default=FRACTIONS,
-    help="shares of training, validation and tests "
-    f"(default: {','.join(f'{share:g}' for share in FRACTIONS)})",
-)
-parser.add_argument(
-    "--gap",
-    metavar="S",
-    type=seconds,
-    default=GAP_S,
-    help="seconds between the parts of a recording (default: %(default)s)",
-)
-parser.add_argument(
-    "--seed",
-    metavar="N",
-    type=int,
-    default=0,
-    help="another number gives another division by subject or session "
-    "(default: %(default)s)",
-)
+add_rename_argument(parser)
+add_split_arguments(parser)
 parser.add_argument(
     "--base-url",
     metavar="URL",
     default="https://physionet.org/",
     help="the archive, or a mirror of all of it (default: %(default)s)",
 )
-parser.add_argument("--redownload", action="store_true", help="fetch raw files anew")
-parser.add_argument("--reprocess", action="store_true", help="write outputs anew")
+add_repeat_arguments(parser)
 
 
 class Pipeline(BrainsetPipeline):
@@ -198,7 +118,13 @@ class Pipeline(BrainsetPipeline):
                 "physionet:NAME, as in physionet:eegmmidb, or --project eegmmidb."
             )
         project = Project(args.project, args.base_url, print)
-        version = chosen_version(project, args.version, cls.earlier_manifest)
+        version = chosen_version(
+            f"project {args.project}",
+            f"physionet:{args.project}",
+            asked=args.version,
+            earlier=earlier_version(cls.earlier_manifest, "project", args.project),
+            newest=lambda: project.versions()[-1],
+        )
         project.fetch_description(version, raw_dir)
         stale: list[str] = []
         listing = project.listing(version, raw_dir, stale.append)
@@ -222,7 +148,7 @@ class Pipeline(BrainsetPipeline):
         for one, path in zip(found, paths):
             subject = subject_named(one.record, args.subject_pattern)
             row = (args.project, version, one.record, one.form, subject, one.files)
-            if is_wanted(one.record, args.record) and is_wanted(subject, args.subject):
+            if is_like(one.record, args.record) and is_like(subject, args.subject):
                 rows[ids[path]] = dict(zip(COLUMNS, row))
         if not rows:
             raise SettingsError(
@@ -323,16 +249,7 @@ class Pipeline(BrainsetPipeline):
             "source_path": main,
             "source_checksum": row.files[main],
         }
-        recording.splits, how = split(
-            self.args.split,
-            recording.domain,
-            subject=row.subject,
-            session=row.Index,
-            fractions=self.args.fractions,
-            gap=self.args.gap,
-            seed=self.args.seed,
-        )
-        recording.session["split"] = how
+        split_as_asked(recording, self.args, subject=row.subject, session=row.Index)
         self.update_status("Writing")
         write_recording(recording, output)
 
@@ -362,44 +279,6 @@ class Pipeline(BrainsetPipeline):
         return wfdb.look(main)
 
 
-def chosen_version(project: Project, asked: str | None, manifest: Path | None) -> str:
-    """Return the version that is asked for, that of the last time, or the newest."""
-    if asked is not None:
-        return asked
-    earlier = earlier_version(manifest, project.name)
-    if earlier is None:
-        return project.versions()[-1]
-    try:
-        newest = project.versions()[-1]
-    except DownloadError as error:
-        note(f"whether there is a newer version cannot be said: {error}")
-        return earlier
-    if newest != earlier:
-        note(
-            f"project {project.name} stays at version {earlier}, which was listed "
-            f"before; the newest is {newest}: name physionet:{project.name}@{newest} "
-            "to take it."
-        )
-    return earlier
-
-
-def earlier_version(manifest: Path | None, project: str) -> str | None:
-    """Return the version that an earlier manifest lists of a project, if it does."""
-    if manifest is None:
-        return None
-    try:
-        names = read_manifest(manifest).names
-        first = next(iter(names), None)
-        row = find_row(manifest, names[first]).row() if first is not None else None
-    except ManifestError:
-        # It is about to be replaced.
-        return None
-    if row is None or getattr(row, "project", None) != project:
-        return None
-    version = getattr(row, "version", None)
-    return version if isinstance(version, str) else None
-
-
 def main_of(row: NamedTuple) -> str:
     """Return the recording itself, or its header."""
     return row.record if row.form == "edf" else f"{row.record}.hea"
@@ -415,15 +294,6 @@ def subject_named(record: str, wanted: re.Pattern | None) -> str:
     return (found[1] if wanted.groups else found[0]) or ""
 
 
-def is_wanted(text: str, patterns: list[str]) -> bool:
-    return not patterns or any(fnmatchcase(text, each) for each in patterns)
-
-
 def tell_of(records: list[str], what: str) -> None:
     if records:
         note(f"{len(records)} records {what}; the first is {records[0]!r}.")
-
-
-def note(text: str) -> None:
-    """Tell whoever runs the workflow."""
-    print(f"[Note] {text}", flush=True)
