@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from brainsets.errors import SettingsError
-from brainsets.planning.settings import read_setting
+from brainsets.errors import BrainsetError, SettingsError
+from brainsets.planning.settings import Brainset, read_setting, read_settings
 from brainsets.shared.folders import WORKFLOW_FOLDER
 from brainsets.shared.text.user_paths import expand_home
 from brainsets.sources.stored_folders import KEYS, stored_folders
@@ -20,6 +20,7 @@ from brainsets.sources.stored_folders import KEYS, stored_folders
 __all__ = [
     "ROOT",
     "SETTINGS",
+    "brainsets_here",
     "configured",
     "configured_folder",
     "entries_here",
@@ -70,6 +71,20 @@ def entries_here() -> list[dict[str, Any]]:
     brainsets = config.get("brainsets") if isinstance(config, dict) else None
     listed = brainsets if isinstance(brainsets, list) else [brainsets]
     return [entry for entry in listed if isinstance(entry, dict)]
+
+
+def brainsets_here() -> list[Brainset]:
+    """Return the brainsets of the current folder's settings, none if these are wrong.
+
+    Whoever starts a run is told what is wrong with them.
+    """
+    try:
+        config = _content(SETTINGS) if has_settings() else {}
+        if not isinstance(config, dict) or not config.get("brainsets"):
+            return []
+        return [*read_settings(config, where=str(SETTINGS)).brainsets.values()]
+    except BrainsetError:
+        return []
 
 
 def configured_folder(key: str, start: Path | None = None) -> Path:

@@ -12,6 +12,7 @@ from brainsets.commands import (
     listing,
     report,
     status,
+    verify,
 )
 from brainsets.commands.exit_status import exit_status
 from brainsets.commands.runs import look, prepare
@@ -19,6 +20,11 @@ from brainsets.errors import SettingsError
 from brainsets.shared.version import VERSION
 
 __all__ = ["main"]
+
+
+_COMMANDS = (
+    *(prepare, look, status, verify, report, listing, init, config, completion),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +57,7 @@ def _main(argv: Sequence[str] | None) -> int:
         help="install completion for your shell and exit",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (prepare, look, status, report, listing, init, config, completion):
+    for module in _COMMANDS:
         module.add_parser(commands)
     completion.complete(parser)
     options, remaining = parser.parse_known_args(argv)

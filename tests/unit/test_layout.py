@@ -13,7 +13,7 @@ FLOORS = (
     ("errors", "pipeline", "shared"),
     ("archives", "conversion", "report", "sources", "supervision"),
     ("jobs", "planning"),
-    ("display", "testing", "warm"),
+    ("display", "testing", "verification", "warm"),
     ("commands",),
     ("__main__", "runner"),
 )

@@ -229,6 +229,14 @@ def test_what_stands_in_the_way_of_an_output_is_named(folder, link):
     assert (folder.root / "old.txt").read_bytes() == b"old"
 
 
+def test_empty_folders_give_way_to_a_file(folder):
+    finish(folder, "a", {"new.txt": b"old", "other.txt": b"old"})
+    (folder.root / "new.txt").unlink()
+    (folder.root / "new.txt/in/it").mkdir(parents=True)
+    finish(folder, "a", {"new.txt": b"new", "other.txt": b"new"})
+    assert published(folder) == {"new.txt": b"new", "other.txt": b"new"}
+
+
 def test_an_output_of_an_asset_that_is_not_done_is_free(folder):
     staging = stage(folder, "first", {"x.txt": b"of the first"})
     publish(folder, "first", "first", staging, inspected_outputs(staging))

@@ -35,6 +35,8 @@ ALLOWED = {
     "display": {"display", "planning", "shared", "errors"},
     # What a run has left, and a look at the data: in a process of its own.
     "report": {"report", "shared", "errors"},
+    # Whether results are what they were, and what a run would find today.
+    "verification": {"verification", "planning", "sources", "shared", "errors"},
     "archives": {"archives", "shared", "errors"},
     "conversion": {"conversion", "pipeline", "shared", "errors"},
     # For authors' tests: it plans as a run does, and leaves the rest to real runs.

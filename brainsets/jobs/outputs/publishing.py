@@ -151,6 +151,11 @@ def _move(source: str, target: str) -> None:
     except FileNotFoundError:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.rename(source, target)
+    except IsADirectoryError:
+        # Of folders alone, or it would have been refused before.
+        for folder, _, _ in os.walk(target, topdown=False):
+            os.rmdir(folder)
+        os.rename(source, target)
 
 
 def _check_emptied(

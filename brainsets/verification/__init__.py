@@ -1,0 +1,1 @@
+"""Whether what was prepared still is what it was, and what would differ today."""
