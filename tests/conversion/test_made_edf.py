@@ -197,6 +197,30 @@ def test_truncated_file_keeps_its_whole_records_and_says_so(tmp_path):
     assert "the last 15 bytes are no whole data record" in note
 
 
+@pytest.mark.parametrize(
+    "times, onsets, count",
+    [([0, 1, 2], [0, 1.5, 3], 0), ([0, 1, 2], [-0.5, 3.1], 2), ([0, 9, 10], [5, 9], 1)],
+)
+def test_annotations_out_of_the_recorded_time_are_kept_and_told(
+    tmp_path, times, onsets, count
+):
+    signal = MadeSignal("EEG Cz", ramp(3, 10))
+    notes = [(onset, None, "x") for onset in onsets]
+    path = edf(tmp_path, signal, times=times, annotations=notes, continuous=False)
+    recording = read_edf(path, id="x")
+    assert recording.parts[-1].timestamps.tolist() == onsets
+    note = recording.inventory.items[-1].note
+    assert note == f"{count} of {len(onsets)} are not in the time that was recorded" * (
+        count > 0
+    )
+
+
+def test_signals_without_samples_are_no_recording(tmp_path):
+    path = edf(tmp_path, MadeSignal("EEG Cz", np.zeros((3, 0), dtype=int)))
+    with pytest.raises(SkipAsset, match="its signals hold no samples"):
+        read_edf(path, id="x")
+
+
 def test_records_of_a_file_that_was_not_closed_are_counted(tmp_path):
     path = edf(tmp_path, MadeSignal("EEG Cz", ramp(3, 10)), promised=-1)
     recording = read_edf(path, id="x")

@@ -1,6 +1,7 @@
 """Made WFDB records: converted as they were made, or refused with a reason."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,94 +13,37 @@ from brainsets.conversion.checking import problems
 from brainsets.conversion.wfdb import add_annotations, files_of, look, read_wfdb
 from brainsets.conversion.writing import write_recording
 from brainsets.pipeline import SkipAsset
+from tests.helpers.made_wfdb import BITS, MadeSignal, write_record
 
-BITS = {
-    "16": 16,
-    "24": 24,
-    "32": 32,
-    "61": 16,
-    "80": 8,
-    "160": 16,
-    "212": 12,
-    "310": 10,
-    "311": 10,
-}
-
-
-def encode(form, numbers):
-    """Return numbers as the specification stores them, one by one."""
-    found = bytearray()
-    if form in ("16", "24", "32"):
-        for number in numbers:
-            found += number.to_bytes(int(form) // 8, "little", signed=True)
-    elif form == "61":
-        for number in numbers:
-            found += number.to_bytes(2, "big", signed=True)
-    elif form == "80":
-        found += bytes(number + 128 for number in numbers)
-    elif form == "160":
-        for number in numbers:
-            found += (number + 32768).to_bytes(2, "little")
-    elif form == "212":
-        for first, second in zip(numbers[::2], [*numbers[1::2], 0]):
-            one, two = first & 0xFFF, second & 0xFFF
-            found += bytes([one & 0xFF, one >> 8 | two >> 8 << 4, two & 0xFF])
-    else:
-        padded = [*numbers, 0, 0]
-        for at in range(0, len(numbers), 3):
-            a, b, c = (number & 0x3FF for number in padded[at : at + 3])
-            if form == "311":
-                word = a | b << 10 | c << 20
-            else:
-                low = a << 1 | (c & 0x1F) << 11
-                word = low | (b << 1 | c >> 5 << 11) << 16
-            found += word.to_bytes(4, "little")
-    return bytes(found)
-
-
-def write_record(folder, name, signals, frames, rate=100, skews=None):
-    """Write a record; `signals` are (label, form, samples, unit, stored numbers)."""
-    lines = [f"{name} {len(signals)} {rate} {frames}"]
-    for number, form in enumerate(dict.fromkeys(s[1] for s in signals)):
-        own = [s for s in signals if s[1] == form]
-        stored = []
-        for frame in range(frames):
-            for _, _, samples, _, numbers in own:
-                stored += numbers[frame * samples : (frame + 1) * samples]
-        (folder / f"{name}_{number}.dat").write_bytes(encode(form, stored))
-        for label, _, samples, unit, numbers in own:
-            first = numbers[0] if numbers else 0
-            skew = (skews or {}).get(label, 0)
-            lines.append(
-                f"{name}_{number}.dat {form}x{samples}:{skew} 200(3)/{unit} 12 0 "
-                f"{first} {sum(numbers) % 65536} 0 {label}"
-            )
-    (folder / f"{name}.hea").write_text("\n".join(lines) + "\n")
+pytest.importorskip("soundfile", reason="some formats are compressed by FLAC")
 
 
 @st.composite
-def made_signals(draw, frames, labels):
+def made_signals(draw, frames, labels, samples=4):
     signals = []
+    compressed = draw(st.integers(1, samples))
     for label in labels:
         form = draw(st.sampled_from([*BITS]))
-        samples = draw(st.integers(1, 4))
+        # Channels of one FLAC stream have one rate.
+        count = compressed if form[0] == "5" else draw(st.integers(1, samples))
         top = 2 ** (BITS[form] - 1)
-        seed = draw(st.integers(0, 2**31))
         # The lowest number stands for what is not known.
         low = -top if draw(st.booleans()) else 1 - top
-        random = np.random.default_rng(seed)
-        numbers = random.integers(low, top, frames * samples).tolist()
-        unit = draw(st.sampled_from(["mV", "mmHg", "uV"]))
-        signals.append((label, form, samples, unit, numbers))
+        random = np.random.default_rng(draw(st.integers(0, 2**31)))
+        numbers = random.integers(low, top, frames * count).tolist()
+        signals.append(
+            MadeSignal(
+                label,
+                form,
+                count,
+                draw(st.sampled_from(["mV", "mmHg", "uV"])),
+                numbers,
+                draw(st.sampled_from(["200(3)", "1.5", "-50(-7)", "0", "1e3"])),
+                draw(st.integers(-99, 99)),
+                draw(st.integers(0, 2)) if samples > 1 else 0,
+            )
+        )
     return signals
-
-
-def expected(signal):
-    label, form, _, unit, numbers = signal
-    scale = {"mV": 1e-3, "uV": 1e-6}.get(unit, 1)
-    values = (np.array(numbers, dtype=np.float64) - 3) / 200 * scale
-    values[np.array(numbers) == -(2 ** (BITS[form] - 1))] = np.nan
-    return values
 
 
 def found_channels(recording):
@@ -122,7 +66,7 @@ def test_made_record_is_converted_as_it_was_made(data):
     signals = data.draw(made_signals(frames, [f"s{n}" for n in range(count)]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_record(folder, "a", signals, frames)
+        write_record(folder, "a", signals, frames, offset=data.draw(st.integers(0, 9)))
         recording = read_wfdb(folder / "a.hea", id="x")
         found = found_channels(recording)
         recording.brainset = {"id": "b"}
@@ -130,9 +74,12 @@ def test_made_record_is_converted_as_it_was_made(data):
         assert problems(folder / "x.h5") == []
         assert len(look(folder / "a.hea")) == count
     for signal in signals:
-        part, values = found[signal[0]]
-        assert part.sampling_rate == 100 * signal[2]
-        assert np.allclose(values, expected(signal), rtol=2e-7, equal_nan=True)
+        part, values = found[signal.label]
+        assert part.sampling_rate == 100 * signal.samples
+        assert np.allclose(values, signal.values(), rtol=2e-7, equal_nan=True)
+    notes = " ".join(item.note for item in recording.inventory.items)
+    assert "checksum" not in notes
+    assert ("its gain is not known" in notes) == any(s.gain == "0" for s in signals)
 
 
 @settings(max_examples=50, deadline=None)
@@ -153,16 +100,13 @@ def test_segments_are_where_they_were(data):
                 at += 5
             some = data.draw(st.lists(st.sampled_from(labels), min_size=1, unique=True))
             signals = [
-                (label, form, 1, kinds[label], numbers)
-                for label, form, _, _, numbers in data.draw(
-                    made_signals(length * 4, some)
-                )
+                replace(signal, unit=kinds[signal.label])
+                for signal in data.draw(made_signals(length, some, samples=1))
             ]
-            signals = [(*s[:4], s[4][:length]) for s in signals]
             write_record(folder, f"p{number}", signals, length)
             lines.append(f"p{number} {length}")
             for signal in signals:
-                truth.setdefault(signal[0], []).append((at, expected(signal)))
+                truth.setdefault(signal.label, []).append((at, signal.values()))
             at += length
         head = f"a/{len(lines)} 3 100 {at}"
         (folder / "a.hea").write_text("\n".join([head, *lines]))
@@ -207,9 +151,8 @@ def test_broken_record_is_refused_with_a_reason(data):
 
 
 def test_skewed_signal_is_moved_back(tmp_path):
-    numbers = [*range(10)]
-    signals = [("s0", "16", 1, "mV", numbers), ("s1", "16", 1, "mV", numbers)]
-    write_record(tmp_path, "a", signals, 10, skews={"s1": 2})
+    one = MadeSignal("s0", "16", 1, "mV", [*range(10)])
+    write_record(tmp_path, "a", [one, replace(one, label="s1", skew=2)], 10)
     found = found_channels(read_wfdb(tmp_path / "a.hea", id="x"))
     values = found["s1"][1] * 200e3 + 3
     assert np.round(values[:8]).tolist() == [*range(2, 10)]
@@ -235,8 +178,48 @@ def test_what_cannot_be_read_is_said(tmp_path, text, words):
     assert words in str(skipped.value)
 
 
+def test_other_checksum_is_told(tmp_path):
+    signals = [MadeSignal(f"s{n}", "212", 1, "mV", [n, 2, 3]) for n in range(2)]
+    write_record(tmp_path, "a", signals, 3)
+    path = tmp_path / "a_0.dat"
+    path.write_bytes(b"\x07" + path.read_bytes()[1:])
+    items = read_wfdb(tmp_path / "a.hea", id="x").inventory.items
+    assert [item.note for item in items] == [
+        *("", "doubt: the checksum of its samples is 12 in a.hea, which says 5", "")
+    ]
+
+
+def test_differences_go_on_from_what_the_header_says(tmp_path):
+    # As the programs of PhysioNet read it: also the first one is a difference.
+    signal = MadeSignal("s", "8", 1, "mmHg", [5, -2, 0], "1", first=100)
+    write_record(tmp_path, "a", [signal], 3)
+    [(_, values)] = found_channels(read_wfdb(tmp_path / "a.hea", id="x")).values()
+    assert values.tolist() == [105, 103, 103]
+
+
+def test_text_of_a_header_is_utf_8_or_latin_1(tmp_path):
+    write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
+    path = tmp_path / "a.hea"
+    for form in ("utf-8", "latin-1"):
+        path.write_bytes(path.read_bytes() + "# \xe9t\xe9\n".encode(form))
+        comments = read_wfdb(path, id="x").session["comments"]
+        assert comments == "\xe9t\xe9"
+        write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
+
+
+def test_annotations_out_of_the_recorded_time_are_kept_and_told(tmp_path):
+    write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
+    words = [1 << 10 | 1, 1 << 10 | 900, 0]
+    (tmp_path / "a.atr").write_bytes(b"".join(w.to_bytes(2, "little") for w in words))
+    recording = read_wfdb(tmp_path / "a.hea", id="x")
+    add_annotations(recording, [tmp_path / "a.atr"])
+    assert recording.parts[-1].timestamps.tolist() == [0.01, 9.01]
+    note = recording.inventory.items[-1].note
+    assert note == "1 of 2 are not in the time that was recorded"
+
+
 def test_unknown_format_is_refused(tmp_path):
-    write_record(tmp_path, "a", [("s", "16", 1, "mV", [1, 2])], 2)
+    write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
     path = tmp_path / "a.hea"
     path.write_text(path.read_text().replace("16x1", "999x1"))
     with pytest.raises(SkipAsset, match="in the format 999, which cannot be read"):
@@ -253,7 +236,7 @@ def test_files_outside_are_not_named(tmp_path):
 def test_any_file_is_annotations_or_left_out(content):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_record(folder, "a", [("s", "16", 1, "mV", [1, 2])], 2)
+        write_record(folder, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
         (folder / "a.atr").write_bytes(content)
         recording = read_wfdb(folder / "a.hea", id="x")
         add_annotations(recording, [folder / "a.atr"])
@@ -279,7 +262,7 @@ def test_own_codes_and_resolution_are_kept(tmp_path):
     )
     content = b"".join(word(22, 0) + aux(text) for text in texts)
     content += word(42, 500) + word(62, 2) + aux("left") + word(1, 250) + word(0, 0)
-    write_record(tmp_path, "a", [("s", "16", 1, "mV", [1, 2])], 2)
+    write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
     (tmp_path / "a.sz").write_bytes(content)
     recording = read_wfdb(tmp_path / "a.hea", id="x")
     rename = {"annotations_sz": "seizures"}

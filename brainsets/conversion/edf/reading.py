@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from brainsets.conversion.biosignals.channels import channel_types, unique_ids
-from brainsets.conversion.biosignals.doubts import doubt_of
+from brainsets.conversion.biosignals.doubts import doubt_of, outside
 from brainsets.conversion.biosignals.groups import Group, grouped
 from brainsets.conversion.biosignals.units import si_unit
 from brainsets.conversion.domains import union
@@ -125,7 +125,10 @@ class _Reader:
             domain = self._annotated()
         if others:
             name = other_names["annotations"]
-            parts.append(self.annotations.samples(name, domain))
+            samples = self.annotations.samples(name, domain)
+            parts.append(samples)
+            doubt = outside(samples.timestamps, domain)
+            self.annotations.notes += [doubt] if doubt else []
         return Recording(
             id,
             {},
@@ -185,7 +188,7 @@ class _Reader:
 
     def _why_nothing(self) -> str:
         header = self.header
-        if not header.records:
+        if not header.records and header.record_bytes:
             note = header.notes[0] if header.notes else "its header promises none"
             return f"it holds no data records: {note}"
         if header.record_s <= 0 and any(not s.is_annotations for s in header.signals):

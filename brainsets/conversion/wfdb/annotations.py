@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from brainsets.conversion.biosignals.doubts import outside
 from brainsets.conversion.names import snake_case
 from brainsets.conversion.parts import Recording, Samples, Signal
 from brainsets.conversion.text import ascii_column
+from brainsets.conversion.wfdb.header import decoded
 
 __all__ = ["Annotation", "add_annotations", "part_name", "read_annotations"]
 
@@ -119,16 +121,9 @@ def _parsed(content: bytes) -> Iterator[Annotation]:
             if 2 * at + value > len(content):
                 raise ValueError("it ends within a note")
             text = content[2 * at : 2 * at + value]
-            last.note = _decoded(text)
+            last.note = decoded(text).rstrip("\0")
             at += (value + 1) // 2
     raise ValueError("it has no end")
-
-
-def _decoded(text: bytes) -> str:
-    try:
-        return text.decode("utf-8").rstrip("\0")
-    except UnicodeDecodeError:
-        return text.decode("latin-1").rstrip("\0")
 
 
 def _signed(value: int) -> int:
@@ -187,12 +182,14 @@ def add_annotations(
         while name in taken:
             name += "_2"
         taken.add(name)
-        recording.parts = [
-            *recording.parts,
-            _samples(name, found, hertz, own, recording),
-        ]
+        part = _samples(name, found, hertz, own, recording)
+        recording.parts = [*recording.parts, part]
         inventory.take(
-            path.name, "WFDB annotations", taken_as=name, shape=(len(found),)
+            path.name,
+            "WFDB annotations",
+            taken_as=name,
+            shape=(len(found),),
+            note=outside(part.timestamps, recording.domain),
         )
 
 

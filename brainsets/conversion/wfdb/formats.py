@@ -5,8 +5,10 @@ See https://wfdb.io/spec/signal-files.html.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -154,7 +156,9 @@ _DECODE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _flac(path: Path, channels: int):  # type: ignore[no-untyped-def]
+@contextmanager
+def _flac(path: Path, channels: int) -> Iterator[Any]:
+    """Open a file; what goes wrong with it while it is open is said as well."""
     try:
         import soundfile
     except ImportError:
@@ -163,22 +167,21 @@ def _flac(path: Path, channels: int):  # type: ignore[no-untyped-def]
             "needed"
         ) from None
     try:
-        file = soundfile.SoundFile(path)
+        with soundfile.SoundFile(path) as file:
+            if file.channels == channels:
+                yield file
+                return
+            text = f"it has {file.channels} channels instead of {channels}"
     except soundfile.LibsndfileError as error:
         text = str(error)
-    else:
-        if file.channels == channels:
-            return file
-        file.close()
-        text = f"it has {file.channels} channels instead of {channels}"
     raise SkipAsset(f"{path.name} cannot be read as FLAC: {text}")
 
 
 def _unpacked(
     path: Path, form: str, first: int, last: int, channels: int
 ) -> np.ndarray:
+    begin, end = first // channels, -(-last // channels)
     with _flac(path, channels) as file:
-        begin, end = first // channels, -(-last // channels)
         file.seek(begin)
         numbers = file.read(end - begin, dtype="int32", always_2d=True)
     if len(numbers) < end - begin:

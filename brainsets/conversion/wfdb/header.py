@@ -10,7 +10,7 @@ from pathlib import Path
 
 from brainsets.pipeline import SkipAsset
 
-__all__ = ["GAP", "RecordHeader", "SignalLine", "read_header"]
+__all__ = ["GAP", "RecordHeader", "SignalLine", "decoded", "read_header"]
 
 GAP = "~"
 """Stands for a segment, or a signal, that is not there."""
@@ -18,7 +18,7 @@ GAP = "~"
 _DEFAULT_HZ = 250.0
 _DEFAULT_GAIN = 200.0
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
-_GAIN = re.compile(r"([^(/]+)(?:\((-?\d+)\))?(?:/(\S+))?")
+_GAIN = re.compile(r"([^(/]+)(?:\((-?\d+)\))?(?:/(\S*))?")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SignalLine:
     gain: float
     baseline: int
     unit: str
-    first: int | None
+    first: int
     checksum: int | None
     label: str
     is_calibrated: bool
@@ -58,6 +58,14 @@ class RecordHeader:
     comments: list[str] = field(default_factory=list)
 
 
+def decoded(content: bytes) -> str:
+    """Return text in UTF-8, or else in Latin-1."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
 def read_header(path: Path) -> RecordHeader:
     """Read a header.
 
@@ -68,7 +76,7 @@ def read_header(path: Path) -> RecordHeader:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        text = decoded(path.read_bytes()).removeprefix("\ufeff")
     except FileNotFoundError:
         text = ""
     comments, lines = [], []
@@ -141,7 +149,7 @@ def _signal(line: str) -> SignalLine:
         gain if is_calibrated else _DEFAULT_GAIN,
         baseline,
         unit,
-        numbers[2] if len(numbers) > 2 else None,
+        numbers[2] if len(numbers) > 2 else zero,
         numbers[3] if len(numbers) > 3 else None,
         words[8].strip() if len(words) > 8 else "",
         is_calibrated,

@@ -8,7 +8,7 @@ from typing import Any
 from brainsets.conversion.biosignals.channels import channel_types, unique_ids
 from brainsets.conversion.biosignals.units import si_unit
 from brainsets.conversion.wfdb.header import read_header
-from brainsets.conversion.wfdb.reading import channels_of
+from brainsets.conversion.wfdb.segments import channels_of
 
 __all__ = ["look"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,31 +23,10 @@ from brainsets.conversion.wfdb.header import (
     SignalLine,
     read_header,
 )
-from brainsets.conversion.wfdb.signals import Frames
+from brainsets.conversion.wfdb.segments import Channel, Piece, pieces_of
 from brainsets.pipeline import SkipAsset
 
-__all__ = ["Channel", "annotation_rate", "channels_of", "files_of", "read_wfdb"]
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A signal of a record, or of its segments: its label, and how it is there."""
-
-    label: str
-    line: SignalLine
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A segment: its first frame in the record, and its signals by channel."""
-
-    first: int
-    frames: Frames
-    numbers: Mapping[int, int]
-
-    @property
-    def count(self) -> int:
-        return self.frames.count
+__all__ = ["annotation_rate", "files_of", "read_wfdb"]
 
 
 def files_of(path: Path) -> list[str]:
@@ -102,7 +80,7 @@ def read_wfdb(
     """
     header = read_header(Path(path))
     files_of(header.path)
-    channels, pieces = _pieces(header)
+    channels, pieces = pieces_of(header)
     pieces = [piece for piece in pieces if piece.numbers and piece.count]
     if not pieces:
         raise SkipAsset("it holds no samples: no signals, or none of any length")
@@ -131,32 +109,6 @@ def read_wfdb(
     )
 
 
-def channels_of(header: RecordHeader) -> list[Channel]:
-    """Return the channels of a record, from its own header or those of its segments."""
-    lines = list(header.signals)
-    for name, length in header.segments:
-        if name != GAP:
-            segment = read_header(header.path.parent / f"{name}.hea")
-            lines = segment.signals
-            if length == 0:
-                lines = _of_layout(header, lines)
-            break
-    labels = [line.label or line.file for line in lines]
-    return [Channel(name, line) for name, line in zip(labels, lines)]
-
-
-def _of_layout(header: RecordHeader, lines: list[SignalLine]) -> list[SignalLine]:
-    """Return the signals of a layout, as the first segment that has them says."""
-    found: dict[str, SignalLine] = {}
-    for name, length in header.segments:
-        if name != GAP and length:
-            path = header.path.parent / f"{name}.hea"
-            if path.is_file():
-                for line in read_header(path).signals:
-                    found.setdefault(line.label, line)
-    return [found.get(line.label, line) for line in lines]
-
-
 def _kinds(channels: list[Channel]) -> tuple[list[str], list[tuple[str, float]]]:
     units = [si_unit(channel.line.unit) for channel in channels]
     labels = [channel.label for channel in channels]
@@ -164,83 +116,12 @@ def _kinds(channels: list[Channel]) -> tuple[list[str], list[tuple[str, float]]]
     return types, units
 
 
-def _pieces(header: RecordHeader) -> tuple[list[Channel], list[_Piece]]:
-    _check_segments(header)
-    channels = channels_of(header)
-    if not header.segments:
-        frames = Frames(header)
-        return channels, [_Piece(0, frames, {n: n for n in range(len(channels))})]
-    places: dict[str, int] = {}
-    for number, channel in enumerate(channels):
-        places.setdefault(channel.label, number)
-    has_layout = header.segments[0][1] == 0
-    found = []
-    first = 0
-    for name, length in header.segments:
-        if name != GAP and length:
-            segment = read_header(header.path.parent / f"{name}.hea")
-            if segment.segments:
-                raise SkipAsset(f"its segment {name} has segments itself")
-            numbers = _matched(segment, channels, places if has_layout else None)
-            piece = _Piece(first, Frames(segment), numbers)
-            if segment.rate != header.rate or piece.count != length:
-                raise SkipAsset(
-                    f"its segment {name} has {piece.count} frames at {segment.rate:g} "
-                    f"Hz, and not {length} at {header.rate:g} Hz"
-                )
-            found.append(piece)
-        first += length
-    return channels, found
-
-
-def _check_segments(header: RecordHeader) -> None:
-    missing = [
-        name
-        for name, _ in header.segments
-        if name != GAP and not (header.path.parent / f"{name}.hea").is_file()
-    ]
-    if missing:
-        raise SkipAsset(
-            f"{len(missing)} of its {len(header.segments)} segments are missing, the "
-            f"first is {missing[0]}"
-        )
-
-
-def _matched(
-    segment: RecordHeader, channels: list[Channel], places: Mapping[str, int] | None
-) -> dict[int, int]:
-    """Return which channels of the record are which signals of a segment."""
-    if places is None:
-        if len(segment.signals) != len(channels):
-            raise SkipAsset(
-                f"{segment.path.name} has {len(segment.signals)} signals, and not the "
-                f"{len(channels)} of the first segment"
-            )
-        numbers = {n: n for n in range(len(channels))}
-    else:
-        unknown = [s.label for s in segment.signals if s.label not in places]
-        if unknown:
-            raise SkipAsset(
-                f"{segment.path.name} has the signal {unknown[0]!r}, which the layout "
-                "of its record lacks"
-            )
-        numbers = {places[s.label]: n for n, s in enumerate(segment.signals)}
-    for channel, number in numbers.items():
-        ours, line = channels[channel].line, segment.signals[number]
-        if (ours.samples, ours.unit) != (line.samples, line.unit):
-            raise SkipAsset(
-                f"{segment.path.name} has the signal {line.label!r} in another unit or "
-                "at another rate than other segments"
-            )
-    return {c: n for c, n in numbers.items() if segment.signals[n].file != GAP}
-
-
 class _Reader:
     def __init__(
         self,
         header: RecordHeader,
         channels: list[Channel],
-        pieces: list[_Piece],
+        pieces: list[Piece],
         scales: list[float],
     ) -> None:
         self.header = header
@@ -294,7 +175,7 @@ class _Reader:
             segments=segments if len(segments) > 1 else None,
         )
 
-    def _read(self, piece: _Piece, group: Group, i: int, j: int) -> np.ndarray:
+    def _read(self, piece: Piece, group: Group, i: int, j: int) -> np.ndarray:
         """Return the samples ``i:j`` of a piece, nan for channels that it lacks."""
         samples = self.channels[group.numbers[0]].line.samples
         first, last = i // samples, -(-j // samples)
@@ -318,7 +199,7 @@ def _inventory(
     channels: list[Channel],
     units: list[tuple[str, float]],
     groups: list[Group],
-    pieces: list[_Piece],
+    pieces: list[Piece],
 ) -> Inventory:
     inventory = Inventory()
     gaps = sum(name == GAP for name, _ in header.segments)
@@ -331,17 +212,19 @@ def _inventory(
     )
     ids = unique_ids([channel.label for channel in channels])
     taken = {number: group for group in groups for number in group.numbers}
+    doubts = _other_sums(pieces)
     for number, channel in enumerate(channels):
         line = channel.line
         count = sum(p.count for p in pieces if number in p.numbers) * line.samples
         facts: dict[str, Any] = {"shape": (count,), "dtype": f"format {line.form}"}
         if number in taken:
             group = taken[number]
+            notes = _notes(channel, ids[number], group, *units[number])
             inventory.take(
                 ids[number],
                 "WFDB signal",
                 taken_as=group.name,
-                note=_note(channel, ids[number], group, *units[number]),
+                note="; ".join(notes + doubts.get(number, [])),
                 **facts,
             )
         else:
@@ -349,7 +232,27 @@ def _inventory(
     return inventory
 
 
-def _note(channel: Channel, id: str, group: Group, unit: str, scale: float) -> str:
+def _other_sums(pieces: list[Piece]) -> dict[int, list[str]]:
+    """Return doubts about channels whose samples are not those of their checksums."""
+    found: dict[int, list[str]] = {}
+    for piece in pieces:
+        sums = piece.frames.other_sums()
+        for channel, number in piece.numbers.items():
+            if number in sums:
+                there, said = sums[number]
+                name = piece.frames.header.path.name
+                text = f"{there} in {name}, which says {said}"
+                found.setdefault(channel, []).append(text)
+    first = "doubt: the checksum of its samples is "
+    return {
+        channel: [first + text + f", and differs in {len(more)} more" * bool(more)]
+        for channel, (text, *more) in found.items()
+    }
+
+
+def _notes(
+    channel: Channel, id: str, group: Group, unit: str, scale: float
+) -> list[str]:
     line = channel.line
     notes = []
     if id != channel.label:
@@ -360,4 +263,4 @@ def _note(channel: Channel, id: str, group: Group, unit: str, scale: float) -> s
     notes += [doubt] if doubt else []
     if line.skew:
         notes.append(f"stored {line.skew} frames late, and moved back by that")
-    return "; ".join(notes)
+    return notes

@@ -14,6 +14,8 @@ from brainsets.pipeline import SkipAsset
 
 __all__ = ["Frames"]
 
+_BLOCK_SAMPLES = 1 << 20
+
 
 @dataclass(frozen=True)
 class _File:
@@ -46,6 +48,7 @@ class Frames:
     def __init__(self, header: RecordHeader) -> None:
         self.header = header
         self._files: dict[int, _File] = {}
+        self._summed: dict[Path, np.ndarray] = {}
         for name in dict.fromkeys(signal.file for signal in header.signals):
             if name == GAP:
                 continue
@@ -102,58 +105,83 @@ class Frames:
                 found.update(self._of_file(file, same, first + skew, last + skew))
         return [found[n] for n in numbers]
 
+    def other_sums(self) -> dict[int, tuple[int, int]]:
+        """Return signals whose samples have another sum than the header says.
+
+        Returns
+        -------
+        dict
+            By the signal's number: the sum, modulo 2**16, and what the header says.
+        """
+        sums = dict.fromkeys(self._files, 0)
+        for file in {*self._files.values()}:
+            step = max(1, _BLOCK_SAMPLES // sum(file.samples))
+            for first in range(0, self.count, step):
+                last = min(self.count, first + step)
+                found = self._stored(file, list(file.numbers), first, last)
+                for number, raw in found.items():
+                    sums[number] += int(raw.sum(dtype=np.int64))
+        lines = self.header.signals
+        return {
+            number: (total % 2**16, said % 2**16)
+            for number, total in sums.items()
+            if (said := lines[number].checksum) is not None and (total - said) % 2**16
+        }
+
     def _of_file(
         self, file: _File, numbers: list[int], first: int, last: int
     ) -> dict[int, np.ndarray]:
-        end = max(first, min(last, self.count))
-        total = sum(file.samples)
-        if file.form == "8":
-            content = self._sums(file)[first * total : end * total]
-        else:
-            content = stored(
-                file.path,
-                file.form,
-                file.offset,
-                first * total,
-                end * total,
-                len(file.numbers),
-            )
+        # A skewed signal ends earlier than others.
+        begin, end = min(first, self.count), min(last, self.count)
         found = {}
-        if file.is_flac:
-            # Each signal is a channel, whose samples follow each other.
-            by_channel = content.reshape(-1, len(file.numbers))
-        else:
-            by_frame = content.reshape(-1, total)
-        begins = np.cumsum([0, *file.samples])
-        for number in numbers:
-            at = file.numbers.index(number)
-            if file.is_flac:
-                raw = by_channel[:, at]
-            else:
-                raw = by_frame[:, begins[at] : begins[at + 1]].reshape(-1)
+        for number, raw in self._stored(file, numbers, begin, end).items():
             line = self.header.signals[number]
             values = np.full((last - first) * line.samples, np.nan)
             values[: len(raw)] = _scaled(raw, line)
             found[number] = values
         return found
 
+    def _stored(
+        self, file: _File, numbers: list[int], first: int, last: int
+    ) -> dict[int, np.ndarray]:
+        """Return the stored numbers of signals of one file."""
+        total, channels = sum(file.samples), len(file.numbers)
+        i, j = first * total, last * total
+        if file.form == "8":
+            content = self._sums(file)[i:j]
+        else:
+            content = stored(file.path, file.form, file.offset, i, j, channels)
+        places = [file.numbers.index(number) for number in numbers]
+        if file.is_flac:
+            # Each signal is a channel, whose samples follow each other.
+            by_channel = content.reshape(-1, channels)
+            return {n: by_channel[:, at] for n, at in zip(numbers, places)}
+        by_frame = content.reshape(-1, total)
+        begins = np.cumsum([0, *file.samples])
+        return {
+            n: by_frame[:, begins[at] : begins[at + 1]].reshape(-1)
+            for n, at in zip(numbers, places)
+        }
+
     def _sums(self, file: _File) -> np.ndarray:
         """Return all numbers of a file that holds differences."""
+        if file.path in self._summed:
+            return self._summed[file.path]
         total = sum(file.samples)
         size = self.count * total
         steps = stored(file.path, "8", file.offset, 0, size, len(file.numbers))
         by_frame = steps.reshape(-1, total)
-        numbers: np.ndarray = np.empty(by_frame.shape, dtype=np.int64)
+        numbers: np.ndarray = np.empty(by_frame.shape, dtype=np.int32)
         begin = 0
         for number, samples in zip(file.numbers, file.samples):
-            first = self.header.signals[number].first or 0
             part: np.ndarray = by_frame[:, begin : begin + samples].reshape(-1)
-            part = part.astype(np.int64)
-            # What the first difference is from.
-            sums = first + np.cumsum(part) - (part[0] if len(part) else 0)
+            # The header says what the first difference is from.
+            sums = self.header.signals[number].first + np.cumsum(part)
             numbers[:, begin : begin + samples] = sums.reshape(-1, samples)
             begin += samples
-        return numbers.reshape(-1)
+        # Each block of it needs all that is before.
+        self._summed[file.path] = numbers.reshape(-1)
+        return self._summed[file.path]
 
 
 def _scaled(raw: np.ndarray, line: SignalLine) -> np.ndarray:
