@@ -20,7 +20,7 @@ IN_EVERY_ENVIRONMENT = {"pandas", "h5py", "numpy"}
 FOR_REPORTS = {"jinja2", "markupsafe", "numpy", "h5py", "matplotlib", "PIL"}
 FOR_PIPELINES = {
     "archives": {"requests", "urllib3"},
-    "conversion": {"numpy", "h5py", "temporaldata", "hdf5plugin", "soundfile"},
+    "conversion": {"numpy", "h5py", "temporaldata", "hdf5plugin", "mne", "soundfile"},
 }
 # From the side that imports to the parts of this package that it may import.
 ALLOWED = {

@@ -1,0 +1,100 @@
+"""Open a file of continuous signals by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from brainsets.conversion.raw.files import RawFile
+from brainsets.pipeline import SkipAsset
+
+__all__ = ["FORMATS", "check_content", "open_raw"]
+
+FORMATS = {
+    ".edf": "edf",
+    ".bdf": "edf",
+    ".rec": "edf",
+    ".vhdr": "BrainVision",
+    ".set": "EEGLAB",
+    ".fif": "FIF",
+    ".ds": "CTF",
+    ".sqd": "KIT",
+    ".con": "KIT",
+    "": "BTi",
+}
+"""Which reader takes files, or folders, with which ending."""
+
+# What a version control system leaves in place of a large file.
+_POINTERS = {
+    b"version https://git-lfs": "a pointer of Git LFS",
+    b"/annex/objects": "a pointer of git-annex",
+    b".git/annex/objects": "a pointer of git-annex",
+}
+_POINTER_BYTES = 4096
+
+
+def open_raw(path: Path) -> RawFile:
+    """Open a file, or a folder that is one recording; its samples are read later.
+
+    EDF and BDF files keep the rate of each signal; other formats are read by MNE.
+
+    Parameters
+    ----------
+    path : Path
+        ``.edf``, ``.bdf``, ``.vhdr``, ``.set``, ``.fif``, ``.sqd``, ``.con``, a folder
+        ``.ds`` of CTF, or one of BTi, beside the other files of the recording.
+
+    Raises
+    ------
+    SkipAsset
+        It is none of these, is damaged, cut or empty, or lacks one of its files.
+    """
+    path = Path(path)
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(suffix for suffix in FORMATS if suffix)
+        raise SkipAsset(f"{path.name} is in no format that is read: {known}")
+    if not path.exists():
+        raise SkipAsset(f"{path.name} is not there")
+    if path.is_file():
+        check_content(path)
+    return _reader(kind)(path)
+
+
+def _reader(kind: str) -> Callable[[Path], RawFile]:
+    if kind == "edf":
+        from brainsets.conversion.raw.edf_files import open_edf
+
+        return open_edf
+    from brainsets.conversion.raw import mne_files
+
+    readers: dict[str, Callable[[Path], RawFile]] = {
+        "BrainVision": mne_files.open_brainvision,
+        "EEGLAB": mne_files.open_eeglab,
+        "FIF": mne_files.open_fif,
+        "CTF": mne_files.open_ctf,
+        "KIT": mne_files.open_kit,
+        "BTi": mne_files.open_bti,
+    }
+    return readers[kind]
+
+
+def check_content(path: Path) -> None:
+    """Check that a file is there, and is neither empty nor a pointer to another.
+
+    Raises
+    ------
+    SkipAsset
+        It is not so.
+    """
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(_POINTER_BYTES)
+    except FileNotFoundError:
+        raise SkipAsset(f"{path.name}, which belongs to it, is not there") from None
+    if not begin:
+        raise SkipAsset(f"{path.name} is empty")
+    if len(begin) < _POINTER_BYTES:
+        for sign, what in _POINTERS.items():
+            if sign in begin[:512]:
+                raise SkipAsset(f"{path.name} is {what}, and not the file itself")
