@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from brainsets.conversion.biosignals.units import si_unit
-from brainsets.conversion.raw.opening import check_content
+from brainsets.conversion.raw.contents import check_content
 from brainsets.pipeline import SkipAsset
 
 __all__ = [

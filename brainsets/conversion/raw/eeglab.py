@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brainsets.conversion.raw.opening import check_content
+from brainsets.conversion.raw.contents import check_content
 from brainsets.pipeline import SkipAsset
 
 __all__ = ["MAX_BYTES", "check_eeglab"]

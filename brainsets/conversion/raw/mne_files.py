@@ -13,10 +13,10 @@ from brainsets.conversion.raw.brainvision import (
     read_brainvision_header,
     renamed_header,
 )
+from brainsets.conversion.raw.contents import check_content
 from brainsets.conversion.raw.eeglab import check_eeglab
 from brainsets.conversion.raw.files import RawFile
 from brainsets.conversion.raw.mne_content import raw_file
-from brainsets.conversion.raw.opening import check_content
 from brainsets.pipeline import SkipAsset
 
 __all__ = [

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from brainsets.conversion.raw.contents import check_content
 from brainsets.conversion.raw.files import RawFile
 from brainsets.pipeline import SkipAsset
 
-__all__ = ["FORMATS", "check_content", "open_raw"]
+__all__ = ["FORMATS", "open_raw"]
 
 FORMATS = {
     ".edf": "edf",
@@ -23,14 +24,6 @@ FORMATS = {
     "": "BTi",
 }
 """Which reader takes files, or folders, with which ending."""
-
-# What a version control system leaves in place of a large file.
-_POINTERS = {
-    b"version https://git-lfs": "a pointer of Git LFS",
-    b"/annex/objects": "a pointer of git-annex",
-    b".git/annex/objects": "a pointer of git-annex",
-}
-_POINTER_BYTES = 4096
 
 
 def open_raw(path: Path) -> RawFile:
@@ -77,24 +70,3 @@ def _reader(kind: str) -> Callable[[Path], RawFile]:
         "BTi": mne_files.open_bti,
     }
     return readers[kind]
-
-
-def check_content(path: Path) -> None:
-    """Check that a file is there, and is neither empty nor a pointer to another.
-
-    Raises
-    ------
-    SkipAsset
-        It is not so.
-    """
-    try:
-        with open(path, "rb") as file:
-            begin = file.read(_POINTER_BYTES)
-    except FileNotFoundError:
-        raise SkipAsset(f"{path.name}, which belongs to it, is not there") from None
-    if not begin:
-        raise SkipAsset(f"{path.name} is empty")
-    if len(begin) < _POINTER_BYTES:
-        for sign, what in _POINTERS.items():
-            if sign in begin[:512]:
-                raise SkipAsset(f"{path.name} is {what}, and not the file itself")
