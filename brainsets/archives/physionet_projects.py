@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,6 +24,10 @@ from brainsets.errors import DownloadError
 __all__ = ["Found", "Project", "recordings", "subject_of"]
 
 _SIGNALS = (".edf", ".bdf", ".rec")
+_ENDINGS = [*_SIGNALS, *(ending.upper() for ending in _SIGNALS)]
+# The folder of the project, as a record.
+_EVERYTHING = "."
+_SEGMENT = re.compile(r"(.+)_(\d{3,}|layout)", re.DOTALL)
 # What lies beside recordings and holds neither signals nor annotations.
 _OTHERS = frozenset(
     "csv doc docx gif htm html jpeg jpg json m md mp4 pdf png ps py svg tsv txt wav "
@@ -83,7 +87,7 @@ class Project:
     def listing(
         self, version: str, folder: Path, stale: Callable[[str], object]
     ) -> Listing:
-        """Return what a version lists; all its recordings if it has no RECORDS.
+        """Return what a version lists; all that it has if it has no RECORDS.
 
         Raises
         ------
@@ -110,7 +114,7 @@ class Project:
             )
         if status == 404:
             listing = stored_listing(url, folder)
-            return Listing(signal_files(listing), listing.sha256)
+            return Listing([_EVERYTHING], listing.sha256)
         raise DownloadError(text)
 
     def fetch_description(self, version: str, folder: Path) -> dict[str, str]:
@@ -179,46 +183,67 @@ class Found:
     files: dict[str, str]
 
 
-def signal_files(listing: Listing) -> list[str]:
-    """Return the files that are recordings, headers without what follows the dot."""
-    found = [
-        path.removesuffix(".hea")
-        for path in listing.sha256
-        if path.lower().endswith((*_SIGNALS, ".hea"))
-    ]
-    return list(dict.fromkeys(found))
+def recordings(listing: Listing) -> tuple[list[Found], list[str], list[str]]:
+    """Return the recordings of a project, and what is listed or found and is none.
 
-
-def recordings(listing: Listing) -> tuple[list[Found], list[str]]:
-    """Return the recordings of a project, and the records that are of other forms."""
+    Returns
+    -------
+    found : list of Found
+        The recordings.
+    others : list of str
+        Records of other forms.
+    segments : list of str
+        Of folders that are listed as a whole: what are segments of other recordings, by
+        their names, ``a_0001`` of ``a`` or of ``a_layout``.
+    """
     found: dict[str, Found] = {}
-    others = []
+    others: list[str] = []
+    segments: list[str] = []
     for record in listing.records:
         files = listing.files(record)
         inside = [record.removesuffix(".hea")]
         is_folder = not any(_is_of(path, inside[0]) for path in files)
         if is_folder:
-            inside = signal_files(Listing([], files))
+            names = _signal_files(files)
+            inside = [name for name in names if not _is_segment(name, names)]
+            segments += [name for name in names if _is_segment(name, names)]
         kept = [one for name in inside if (one := _found(listing, name)) is not None]
         found.update({one.record: one for one in kept})
         if not kept:
             others.append(record)
-    return list(found.values()), others
+    left = [name for name in dict.fromkeys(segments) if name not in found]
+    return list(found.values()), others, left
+
+
+def _signal_files(paths: Iterable[str]) -> dict[str, None]:
+    """Return the files that are recordings, headers without what follows the dot."""
+    return dict.fromkeys(
+        path.removesuffix(".hea")
+        for path in paths
+        if path.lower().endswith((*_SIGNALS, ".hea"))
+    )
+
+
+def _is_segment(name: str, others: Container[str]) -> bool:
+    part = _SEGMENT.fullmatch(name)
+    return part is not None and (
+        part[1] in others or (part[2] != "layout" and f"{part[1]}_layout" in others)
+    )
 
 
 def _found(listing: Listing, record: str) -> Found | None:
-    named = record if record in listing.sha256 else f"{record}.hea"
-    if named not in listing.sha256:
+    names = [record, f"{record}.hea", *(f"{record}{end}" for end in _ENDINGS)]
+    named = next((name for name in names if name in listing.sha256), None)
+    if named is None:
         return None
     form = "edf" if named.lower().endswith(_SIGNALS) else "wfdb"
     if form == "wfdb" and not named.endswith(".hea"):
         return None
-    files = {
-        path: sha256
-        for path, sha256 in listing.files(record).items()
-        if path == named or PurePosixPath(path).suffix[1:].lower() not in _OTHERS
-    }
-    return Found(record, form, files)
+    files = {named: listing.sha256[named]}
+    for path, sha256 in listing.files(record).items():
+        if PurePosixPath(path).suffix[1:].lower() not in _OTHERS:
+            files.setdefault(path, sha256)
+    return Found(record if form == "wfdb" else named, form, files)
 
 
 def _is_of(path: str, record: str) -> bool:

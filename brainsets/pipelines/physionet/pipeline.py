@@ -128,9 +128,10 @@ class Pipeline(BrainsetPipeline):
         project.fetch_description(version, raw_dir)
         stale: list[str] = []
         listing = project.listing(version, raw_dir, stale.append)
-        found, others = recordings(listing)
+        found, others, segments = recordings(listing)
         tell_of(stale, "are listed in RECORDS and are not in the project: left out")
         tell_of(others, "are neither EDF, BDF nor WFDB: left out")
+        tell_of(segments, "are segments of others by their names: left out as such")
         if not found:
             raise DownloadError(
                 f"version {version} of the project {args.project!r} lists no "
@@ -155,6 +156,12 @@ class Pipeline(BrainsetPipeline):
                 f"none of the {len(found)} recordings of the project {args.project!r} "
                 f"is what --record and --subject ask for; the first one is "
                 f"{found[0].record!r}."
+            )
+        if args.split == "subject" and args.subject_pattern is None:
+            note(
+                f"subjects are guessed from the names of files, {found[0].record!r} is "
+                f"of {subject_of(found[0].record)!r}; if that is wrong, give "
+                "--subject-pattern, or one subject may be on both sides of the split."
             )
         index = pd.Index(list(rows), name="recording_id")
         return pd.DataFrame(list(rows.values()), columns=COLUMNS, index=index)
