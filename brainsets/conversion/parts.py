@@ -84,7 +84,8 @@ class Samples:
 class Table:
     """A table of intervals: `start` and `end` in s, and other columns.
 
-    `times` names those of `columns` that are times of the same clock.
+    `times` names those of `columns` that are times of the same clock; `attributes` are
+    numbers and text that are known of it.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Table:
     end: np.ndarray
     columns: Columns
     times: Sequence[str] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -70,9 +70,9 @@ def write_recording(
                                  reason, note
     ===========================  =======================================================
 
-    Units and other attributes of a Signal or of Samples are attributes of its group,
-    which h5py shows and temporaldata reads past. Text in columns is ASCII, with escapes
-    such as ``\\xe9`` for all other characters.
+    Units and other attributes of a Signal, of Samples or of a Table are attributes of
+    its group, which h5py shows and temporaldata reads past. Text in columns is ASCII,
+    with escapes such as ``\\xe9`` for all other characters.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def write_recording(
                         compression=compression,
                     )
                     _describe(file[part.name], {"unit": part.unit, **part.attributes})
-                elif isinstance(part, Samples):
+                elif isinstance(part, (Samples, Table)):
                     _describe(file[part.name], part.attributes)
         found = problems(partial)
         if found:

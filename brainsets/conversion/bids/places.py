@@ -1,0 +1,109 @@
+"""Positions of a recording's channels, from tables or from the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from brainsets.conversion.bids.names import parse_name
+from brainsets.conversion.bids.sidecars import Described
+from brainsets.conversion.bids.tables.electrodes import Positions, read_electrodes
+from brainsets.conversion.names import snake_case
+from brainsets.conversion.parts import Columns, Rows
+from brainsets.conversion.raw import RawFile
+
+__all__ = ["Places", "read_places"]
+
+Position = tuple[float, float, float]
+_AXES = ("x", "y", "z")
+
+
+@dataclass
+class Places:
+    """Electrodes of each space, and where the channels are.
+
+    `by_path` has the tables by their paths; `chosen` those positions that channels are
+    given, in m, and `source` the space or file that they are of.
+    """
+
+    by_path: dict[str, Positions] = field(default_factory=dict)
+    chosen: Mapping[str, Position] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def parts(self) -> list[Rows]:
+        """The electrodes as parts."""
+        found = [positions.part for positions in self.by_path.values()]
+        return [part for part in found if part is not None]
+
+    def record(self, files: Described, names: Mapping[str, str]) -> None:
+        """Name the parts, and say what became of the tables."""
+        for path, positions in self.by_path.items():
+            if positions.part is None:
+                files.left(path, "placeholder", ["it has no rows", *positions.notes])
+            else:
+                positions.part.name = names[positions.part.name]
+                files.took(path, positions.part.name, positions.notes)
+
+    def columns(self, labels: Sequence[str]) -> Columns:
+        """Return ``x``, ``y`` and ``z`` of channels in m, nan where not known."""
+        if not any(label in self.chosen for label in labels):
+            return {}
+        nothing = (np.nan, np.nan, np.nan)
+        rows = np.array([self.chosen.get(label, nothing) for label in labels])
+        return {axis: rows[:, n] for n, axis in enumerate(_AXES)}
+
+    def attributes(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Return what the positions of channels are of."""
+        return {"positions": self.source} if self.columns(labels) else {}
+
+
+def read_places(files: Described, raw: RawFile) -> Places:
+    """Return the electrodes of all spaces, and the positions of the channels.
+
+    Channels have those of the table that names most of them, the first of several;
+    without one, those that the file itself has.
+    """
+    systems: dict[str, Mapping[str, Any]] = {}
+    for path in files.recording.described_by("coordsystem", ".json"):
+        systems.setdefault(_space(path), {})
+        systems[_space(path)] = {**systems[_space(path)], **files.text_of(path)}
+    places = Places()
+    labels = [channel.label for channel in raw.channels]
+    most = 0
+    for path, table in files.tables("electrodes").items():
+        space = _space(path)
+        name = snake_case(f"electrodes_{space.lower()}") if space else "electrodes"
+        while name in {part.name for part in places.parts}:
+            name += "_"
+        positions = read_electrodes(table, name, systems, space)
+        places.by_path[path] = positions
+        count = sum(label in positions.by_name for label in labels)
+        if count > most:
+            most = count
+            places.chosen = positions.by_name
+            system = space or positions.system
+            places.source = f"{name}: {system}" if system else name
+    if not most:
+        places.chosen = _of_file(raw)
+        places.source = "the file"
+    return places
+
+
+def _of_file(raw: RawFile) -> dict[str, Position]:
+    """Return the positions that the file itself has, by the labels of channels."""
+    found = {}
+    for channel in raw.channels:
+        said = [channel.more.get(axis, np.nan) for axis in _AXES]
+        x, y, z = (float(value) for value in said)
+        if np.isfinite([x, y, z]).all():
+            found[channel.label] = (x, y, z)
+    return found
+
+
+def _space(path: str) -> str:
+    return parse_name(PurePosixPath(path).name).entities.get("space", "")

@@ -1,0 +1,1 @@
+"""The tables of BIDS: what people write into them, and what that means."""

@@ -1,0 +1,171 @@
+"""Channels of a file with what ``channels.tsv`` says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from brainsets.conversion.bids.tables.matching import match
+from brainsets.conversion.bids.tables.text import TextTable, numbers
+from brainsets.conversion.bids.tables.types import signal_type, unit_of
+from brainsets.conversion.parts import Columns
+from brainsets.conversion.raw.files import RawChannel
+
+__all__ = ["Channel", "Channels", "merged"]
+
+_OWN = ["name", "type", "units"]
+_TAKEN = "id label type bids_type unit source_unit source_index x y z".split()
+
+
+@dataclass
+class Channel:
+    """What is known of a channel.
+
+    `factor` brings what the file's reader gives to `unit`; `row` is that of the table,
+    if it has one; `notes` say what is odd about it.
+    """
+
+    type: str
+    bids_type: str
+    unit: str
+    factor: float
+    row: int | None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Channels:
+    """The channels of a file, in its order.
+
+    `columns` has what else the table says, a row for each channel; `unmatched` has the
+    names of rows without a channel.
+    """
+
+    channels: list[Channel]
+    columns: Columns
+    unmatched: list[str]
+    notes: list[str]
+
+
+def merged(raw: Sequence[RawChannel], table: TextTable | None, suffix: str) -> Channels:
+    """Return channels with the types, units and status that a table gives them.
+
+    A unit that the file states is taken, and that of the table where it states none.
+    Without a row, a channel is what the file says it is, or else ``misc``.
+
+    Parameters
+    ----------
+    raw : sequence of RawChannel
+        The channels of the file.
+    table : TextTable, optional
+        ``channels.tsv``.
+    suffix : str
+        Suffix of the recording, ``eeg``.
+    """
+    if table is None:
+        return Channels([_channel(c, None, None, suffix) for c in raw], {}, [], [])
+    notes = list(table.notes)
+    names = table.get("name")
+    rows: dict[int, int] = {}
+    if table.find("name") is None:
+        notes.append("it has no column 'name', so that none of its rows has a channel")
+    else:
+        rows, said = match([c.label for c in raw], [c.id for c in raw], names)
+        notes += said
+    channels = [
+        _channel(channel, table, rows.get(number), suffix)
+        for number, channel in enumerate(raw)
+    ]
+    without = len(raw) - len(rows)
+    if without:
+        notes.append(f"{without} channels of the file have no row in it")
+    unmatched = [name for row, name in enumerate(names) if row not in rows.values()]
+    if unmatched:
+        notes.append(
+            f"{len(unmatched)} of its rows have no channel, as {unmatched[0]!r}"
+        )
+    own = [name for name in map(table.find, _OWN) if name is not None]
+    aligned = TextTable(
+        {
+            name: [texts[rows[n]] if n in rows else "" for n in range(len(raw))]
+            for name, texts in table.columns.items()
+        },
+        len(raw),
+    )
+    columns, said = aligned.as_columns(without=own, taken=_TAKEN)
+    return Channels(channels, columns, unmatched, notes + said)
+
+
+def _channel(
+    raw: RawChannel, table: TextTable | None, row: int | None, suffix: str
+) -> Channel:
+    said = table.get("type")[row] if table is not None and row is not None else ""
+    notes = []
+    kind = signal_type(said) if said else None
+    if said and kind is None:
+        notes.append(f"its type {said!r} is none of BIDS")
+    by_file = _by_file(raw, suffix)
+    if kind is None:
+        kind = by_file or "misc"
+        if table is not None and not said:
+            notes.append("channels.tsv does not say its type")
+    elif by_file == "stim" and kind != "stim":
+        notes.append(f"doubt: the file says that it has triggers, channels.tsv {said}")
+    unit, factor, doubts = _unit(raw, table, row)
+    if kind == "stim":
+        # A trigger in volts is a number all the same.
+        unit, factor = raw.source_unit.strip(), 1 / raw.scale if raw.scale else 1.0
+        doubts = []
+    notes += doubts
+    if table is not None and row is not None:
+        notes += _rate(raw, table, row)
+    return Channel(kind, said, unit, factor, row, notes)
+
+
+def _by_file(raw: RawChannel, suffix: str) -> str:
+    """Return the type that the file says; names of scalp sites say none in iEEG."""
+    kind = _OF_FILES.get(raw.type, raw.type)
+    return "" if suffix == "ieeg" and kind == "eeg" else kind
+
+
+_OF_FILES = {
+    **dict.fromkeys(("seeg", "ecog", "dbs"), "ieeg"),
+    "mag": "meg_mag",
+    "grad": "meg_grad",
+    "ref_meg": "meg_ref",
+}
+
+
+def _unit(
+    raw: RawChannel, table: TextTable | None, row: int | None
+) -> tuple[str, float, list[str]]:
+    """Return a unit, the factor to it, and what contradicts it."""
+    text = (
+        table.get("units", "unit")[row] if table is not None and row is not None else ""
+    )
+    said = unit_of(text)
+    if not raw.source_unit.strip() and not raw.unit:
+        if said is None:
+            return "", 1.0, []
+        unit, scale = said
+        note = f"the file has no unit; {text!r} of channels.tsv is taken"
+        return unit, scale / (raw.scale or 1.0), [note]
+    if said is None:
+        return raw.unit, 1.0, []
+    of_file = unit_of(raw.source_unit) or (raw.unit, raw.scale)
+    if said != of_file:
+        source = raw.source_unit or raw.unit
+        note = f"channels.tsv says {text!r}, the file {source!r}, which is taken"
+        is_other = said[0] != of_file[0]
+        return raw.unit, 1.0, [f"doubt: {note}" if is_other else note]
+    return raw.unit, 1.0, []
+
+
+def _rate(raw: RawChannel, table: TextTable, row: int) -> list[str]:
+    said = float(numbers([table.get("sampling_frequency")[row]])[0][0])
+    if said != said or abs(said - raw.sampling_rate) <= 1e-3 * raw.sampling_rate:
+        return []
+    return [
+        f"channels.tsv says {said:g} Hz, the file {raw.sampling_rate:g} Hz, which is "
+        "taken"
+    ]
