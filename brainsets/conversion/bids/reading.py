@@ -160,7 +160,8 @@ class _Reader:
 
         def read(i: int, j: int) -> np.ndarray:
             values = raw.read(group.numbers, i, j)
-            return values if is_plain else (values * factors).astype(raw.dtype)
+            exact = values if is_plain else values * factors
+            return exact.astype(raw.dtype, copy=False)
 
         texts: dict[str, Any] = {
             "id": [channel.id for channel in ours],
