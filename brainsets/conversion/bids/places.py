@@ -14,7 +14,8 @@ from brainsets.conversion.bids.sidecars import Described
 from brainsets.conversion.bids.tables.electrodes import Positions, read_electrodes
 from brainsets.conversion.names import snake_case
 from brainsets.conversion.parts import Columns, Rows
-from brainsets.conversion.raw import RawFile
+from brainsets.conversion.raw import RawChannel, RawFile
+from brainsets.conversion.text import ascii_column
 
 __all__ = ["Places", "read_places"]
 
@@ -26,8 +27,8 @@ _AXES = ("x", "y", "z")
 class Places:
     """Electrodes of each space, and where the channels are.
 
-    `by_path` has the tables by their paths; `chosen` those positions that channels are
-    given, in m, and `source` the space or file that they are of.
+    `by_path` has the tables by their paths; `chosen` the positions in m that channels
+    are given, by their labels, and `source` the space that these are of.
     """
 
     by_path: dict[str, Positions] = field(default_factory=dict)
@@ -49,17 +50,22 @@ class Places:
                 positions.part.name = names[positions.part.name]
                 files.took(path, positions.part.name, positions.notes)
 
-    def columns(self, labels: Sequence[str]) -> Columns:
-        """Return ``x``, ``y`` and ``z`` of channels in m, nan where not known."""
-        if not any(label in self.chosen for label in labels):
-            return {}
-        nothing = (np.nan, np.nan, np.nan)
-        rows = np.array([self.chosen.get(label, nothing) for label in labels])
-        return {axis: rows[:, n] for n, axis in enumerate(_AXES)}
+    def columns(self, channels: Sequence[RawChannel]) -> Columns:
+        """Return ``x``, ``y`` and ``z`` of channels in m, nan where not known.
 
-    def attributes(self, labels: Sequence[str]) -> dict[str, Any]:
-        """Return what the positions of channels are of."""
-        return {"positions": self.source} if self.columns(labels) else {}
+        ``position_frame`` says the space that they are in.
+        """
+        rows, frames = [], []
+        for channel in channels:
+            place, frame = self.chosen.get(channel.label), self.source
+            if place is None:
+                place, frame = _of_file(channel), str(channel.more.get("frame", ""))
+            rows.append(place or (np.nan, np.nan, np.nan))
+            frames.append(frame if place else "")
+        if not np.isfinite(rows).any():
+            return {}
+        found: Columns = {axis: np.array(rows)[:, n] for n, axis in enumerate(_AXES)}
+        return {**found, "position_frame": ascii_column(frames)[0]}
 
 
 def read_places(files: Described, raw: RawFile) -> Places:
@@ -87,22 +93,14 @@ def read_places(files: Described, raw: RawFile) -> Places:
             most = count
             places.chosen = positions.by_name
             system = space or positions.system
-            places.source = f"{name}: {system}" if system else name
-    if not most:
-        places.chosen = _of_file(raw)
-        places.source = "the file"
+            places.source = system or "unknown"
     return places
 
 
-def _of_file(raw: RawFile) -> dict[str, Position]:
-    """Return the positions that the file itself has, by the labels of channels."""
-    found = {}
-    for channel in raw.channels:
-        said = [channel.more.get(axis, np.nan) for axis in _AXES]
-        x, y, z = (float(value) for value in said)
-        if np.isfinite([x, y, z]).all():
-            found[channel.label] = (x, y, z)
-    return found
+def _of_file(channel: RawChannel) -> Position | None:
+    """Return the position that the file itself has of a channel."""
+    x, y, z = (float(channel.more.get(axis, np.nan)) for axis in _AXES)
+    return (x, y, z) if np.isfinite([x, y, z]).all() else None
 
 
 def _space(path: str) -> str:

@@ -27,7 +27,7 @@ from brainsets.pipeline import SkipAsset
 __all__ = ["read_bids"]
 
 _EVENTS, _ANNOTATIONS = "events", "annotations"
-_AXES = ("x", "y", "z")
+_OF_PLACES = ("x", "y", "z", "frame")
 
 
 def read_bids(
@@ -175,7 +175,7 @@ class _Reader:
         columns["source_index"] = np.array(group.numbers, dtype=np.int64)
         index = np.array(group.numbers)
         columns.update({k: v[index] for k, v in channels.columns.items()})
-        columns.update(places.columns(texts["label"]))
+        columns.update(places.columns(ours))
         columns.update(_more(ours, columns))
         first = ours[0]
         return Signal(
@@ -188,7 +188,6 @@ class _Reader:
             unit=str(ascii_column([group.unit])[0][0]),
             channels=columns,
             segments=list(first.segments) if len(first.segments) > 1 else None,
-            attributes=places.attributes(texts["label"]),
         )
 
     def _annotations(self, name: str, domain: tuple[np.ndarray, np.ndarray]) -> Samples:
@@ -255,7 +254,7 @@ def _more(channels: Sequence[RawChannel], taken: Columns) -> Columns:
     names = dict.fromkeys(name for channel in channels for name in channel.more)
     found: Columns = {}
     for name in names:
-        if name in _AXES:
+        if name in _OF_PLACES:
             continue
         values = [channel.more.get(name) for channel in channels]
         fit = column_name(name, {*found, *taken})

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from brainsets.conversion.bids.tables.matching import match
 from brainsets.conversion.bids.tables.text import TextTable, numbers
 from brainsets.conversion.bids.tables.types import signal_type, unit_of
+from brainsets.conversion.biosignals.channels import channel_types
 from brainsets.conversion.parts import Columns
 from brainsets.conversion.raw.files import RawChannel
 
 __all__ = ["Channel", "Channels", "merged"]
 
+_BODY = {"eeg", "ieeg", "eog", "ecg", "emg"}
 _OWN = ["name", "type", "units"]
-_TAKEN = "id label type bids_type unit source_unit source_index x y z".split()
+_TAKEN = (
+    "id label type bids_type unit source_unit source_index x y z position_frame".split()
+)
 
 
 @dataclass
@@ -51,7 +55,8 @@ def merged(raw: Sequence[RawChannel], table: TextTable | None, suffix: str) -> C
     """Return channels with the types, units and status that a table gives them.
 
     A unit that the file states is taken, and that of the table where it states none.
-    Without a row, a channel is what the file says it is, or else ``misc``.
+    Without a row, a channel is what the file says it is, or else ``misc``; without a
+    table, it is what its label says.
 
     Parameters
     ----------
@@ -63,7 +68,7 @@ def merged(raw: Sequence[RawChannel], table: TextTable | None, suffix: str) -> C
         Suffix of the recording, ``eeg``.
     """
     if table is None:
-        return Channels([_channel(c, None, None, suffix) for c in raw], {}, [], [])
+        return Channels(_by_labels(raw, suffix), {}, [], [])
     notes = list(table.notes)
     names = table.get("name")
     rows: dict[int, int] = {}
@@ -96,10 +101,23 @@ def merged(raw: Sequence[RawChannel], table: TextTable | None, suffix: str) -> C
     return Channels(channels, columns, unmatched, notes + said)
 
 
+def _by_labels(raw: Sequence[RawChannel], suffix: str) -> list[Channel]:
+    """Return channels of which no table says anything."""
+    labels, units = [c.label for c in raw], [c.unit for c in raw]
+    # Depth electrodes may have names of sites on the scalp.
+    told = channel_types(labels, [""] * len(raw) if suffix == "ieeg" else units)
+    channels = []
+    for channel, kind in zip(raw, told):
+        known = _by_file(channel, suffix) or kind
+        unit, factor = _number(channel) if known == "stim" else (channel.unit, 1.0)
+        channels.append(Channel(known, "", unit, factor, None))
+    return channels
+
+
 def _channel(
-    raw: RawChannel, table: TextTable | None, row: int | None, suffix: str
+    raw: RawChannel, table: TextTable, row: int | None, suffix: str
 ) -> Channel:
-    said = table.get("type")[row] if table is not None and row is not None else ""
+    said = "" if row is None else table.get("type")[row]
     notes = []
     kind = signal_type(said) if said else None
     if said and kind is None:
@@ -107,58 +125,57 @@ def _channel(
     by_file = _by_file(raw, suffix)
     if kind is None:
         kind = by_file or "misc"
-        if table is not None and not said:
+        if not said:
             notes.append("channels.tsv does not say its type")
-    elif by_file == "stim" and kind != "stim":
-        notes.append(f"doubt: the file says that it has triggers, channels.tsv {said}")
-    unit, factor, doubts = _unit(raw, table, row)
+    elif kind != "stim" and "stim" in (by_file, *channel_types([raw.label], [""])):
+        notes.append(f"doubt: it seems to have triggers; channels.tsv says {said}")
     if kind == "stim":
-        # A trigger in volts is a number all the same.
-        unit, factor = raw.source_unit.strip(), 1 / raw.scale if raw.scale else 1.0
-        doubts = []
-    notes += doubts
-    if table is not None and row is not None:
-        notes += _rate(raw, table, row)
+        unit, factor = _number(raw)
+    else:
+        unit, factor, said_of_unit = _unit(raw, kind, table, row)
+        notes += said_of_unit
+    notes += [] if row is None else _rate(raw, table, row)
     return Channel(kind, said, unit, factor, row, notes)
+
+
+def _number(raw: RawChannel) -> tuple[str, float]:
+    """Return the unit of a trigger, as the file has it: volts are numbers, too."""
+    if not raw.source_unit or raw.scale in (0.0, 1.0):
+        return raw.unit, 1.0
+    return raw.source_unit.strip(), 1 / raw.scale
 
 
 def _by_file(raw: RawChannel, suffix: str) -> str:
     """Return the type that the file says; names of scalp sites say none in iEEG."""
-    kind = _OF_FILES.get(raw.type, raw.type)
-    return "" if suffix == "ieeg" and kind == "eeg" else kind
-
-
-_OF_FILES = {
-    **dict.fromkeys(("seeg", "ecog", "dbs"), "ieeg"),
-    "mag": "meg_mag",
-    "grad": "meg_grad",
-    "ref_meg": "meg_ref",
-}
+    return "" if suffix == "ieeg" and raw.type == "eeg" else raw.type
 
 
 def _unit(
-    raw: RawChannel, table: TextTable | None, row: int | None
+    raw: RawChannel, kind: str, table: TextTable, row: int | None
 ) -> tuple[str, float, list[str]]:
     """Return a unit, the factor to it, and what contradicts it."""
-    text = (
-        table.get("units", "unit")[row] if table is not None and row is not None else ""
-    )
+    text = "" if row is None else table.get("units", "unit")[row]
     said = unit_of(text)
-    if not raw.source_unit.strip() and not raw.unit:
+    if raw.source_unit.strip():
         if said is None:
-            return "", 1.0, []
-        unit, scale = said
-        note = f"the file has no unit; {text!r} of channels.tsv is taken"
-        return unit, scale / (raw.scale or 1.0), [note]
+            return raw.unit, 1.0, []
+        of_file = unit_of(raw.source_unit) or (raw.unit, raw.scale)
+        if said == of_file:
+            return raw.unit, 1.0, []
+        note = f"channels.tsv says {text!r}, the file {raw.source_unit!r}, which is"
+        doubt = "doubt: " if said[0] != of_file[0] else ""
+        return raw.unit, 1.0, [f"{doubt}{note} taken"]
+    if raw.unit and (kind in _BODY or said is None):
+        # A unit by convention.
+        if said not in (None, (raw.unit, raw.scale)):
+            note = f"doubt: channels.tsv says {text!r}, such files are in other units"
+            return raw.unit, 1.0, [f"{note} by convention, which are taken"]
+        return raw.unit, 1.0, []
     if said is None:
         return raw.unit, 1.0, []
-    of_file = unit_of(raw.source_unit) or (raw.unit, raw.scale)
-    if said != of_file:
-        source = raw.source_unit or raw.unit
-        note = f"channels.tsv says {text!r}, the file {source!r}, which is taken"
-        is_other = said[0] != of_file[0]
-        return raw.unit, 1.0, [f"doubt: {note}" if is_other else note]
-    return raw.unit, 1.0, []
+    unit, scale = said
+    note = f"the file has no unit; {text!r} of channels.tsv is taken"
+    return unit, scale / (raw.scale or 1.0), [note]
 
 
 def _rate(raw: RawChannel, table: TextTable, row: int) -> list[str]:

@@ -38,6 +38,8 @@ _MORE_UNITS = {
     "fT/cm": ("T/m", 1e-13),
     "pT/cm": ("T/m", 1e-10),
     "T/cm": ("T/m", 1e2),
+    **dict.fromkeys(("oC", "\N{DEGREE SIGN}C", "degC", "C", "Celsius"), ("degC", 1.0)),
+    **dict.fromkeys(("microV", "microvolts", "microvolt"), ("V", 1e-6)),
     "rad": ("rad", 1.0),
     "N": ("N", 1.0),
 }
