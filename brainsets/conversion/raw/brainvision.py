@@ -30,7 +30,6 @@ class BrainVisionHeader:
 
     path: Path
     text: str
-    encoding: str
     data: Path
     markers: Path | None
     notes: list[str] = field(default_factory=list)
@@ -55,12 +54,10 @@ def read_brainvision_header(path: Path) -> BrainVisionHeader:
     if b"Brain Vision Data Exchange" not in content[:200].replace(b"BrainVision", b""):
         if b"BrainVision Data Exchange" not in content[:200]:
             raise SkipAsset(f"{path.name} is no header of BrainVision")
-    encoding = "utf-8"
     try:
-        text = content.decode(encoding)
+        text = content.decode()
     except UnicodeDecodeError:
-        encoding = "latin-1"
-        text = content.decode(encoding)
+        text = content.decode("latin-1")
     notes: list[str] = []
     data = _file(path, _value(text, "DataFile"), _DATA, "data", notes)
     if data is None:
@@ -75,7 +72,7 @@ def read_brainvision_header(path: Path) -> BrainVisionHeader:
         markers = None
     elif markers is None and _value(text, "MarkerFile"):
         notes.append(f"its markers, {_value(text, 'MarkerFile')}, are not there")
-    header = BrainVisionHeader(path, text, encoding, data, markers, notes)
+    header = BrainVisionHeader(path, text, data, markers, notes)
     _check_size(header)
     return header
 
@@ -129,22 +126,15 @@ def renamed_header(header: BrainVisionHeader) -> Iterator[Path]:
         line = f"{key}={path}" if path else f";{key}="
         return re.sub(rf"(?im)^[ \t]*{key}[ \t]*=.*?(?=\r?$)", lambda _: line, text)
 
+    text = put(header.text, "DataFile", header.data.absolute())
+    text = put(
+        text, "MarkerFile", header.markers.absolute() if header.markers else None
+    )
+    # Any path can be written in it.
+    text = re.sub(r"(?im)^[ \t]*Codepage[ \t]*=.*?(?=\r?$)", "Codepage=UTF-8", text)
     with TemporaryDirectory(prefix="brainsets-") as folder:
-        text = put(header.text, "DataFile", header.data.absolute())
-        text = put(
-            text, "MarkerFile", header.markers.absolute() if header.markers else None
-        )
         copy = Path(folder) / header.path.name
-        if not str(header.data).isascii() and header.encoding == "latin-1":
-            # The copy's own text cannot hold every path.
-            data = Path(folder) / f"data{header.data.suffix}"
-            data.symlink_to(header.data.absolute())
-            text = put(text, "DataFile", data)
-            if header.markers:
-                markers = Path(folder) / "markers.vmrk"
-                markers.symlink_to(header.markers.absolute())
-                text = put(text, "MarkerFile", markers)
-        copy.write_bytes(text.encode(header.encoding))
+        copy.write_bytes(text.encode())
         yield copy
 
 

@@ -213,10 +213,16 @@ class _Reader:
         return joined
 
     def _samples(self, numbers: Sequence[int], start: int, stop: int) -> np.ndarray:
-        found = self._raw.get_data(
-            picks=list(numbers), start=start, stop=stop, verbose="ERROR"
-        )
-        if found.shape[1] != stop - start:
+        shape = (len(numbers), stop - start)
+        try:
+            found = self._raw.get_data(
+                picks=list(numbers), start=start, stop=stop, verbose="ERROR"
+            )
+        except (RuntimeError, ValueError) as error:
+            raise OSError(
+                f"{self._raw.filenames[0]} cannot be read: {error}"
+            ) from error
+        if found.shape != shape:
             raise OSError(f"{self._raw.filenames[0]} has become shorter.")
         samples: np.ndarray = np.asarray(found).T
         return samples

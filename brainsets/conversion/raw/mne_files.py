@@ -14,7 +14,7 @@ from brainsets.conversion.raw.brainvision import (
     renamed_header,
 )
 from brainsets.conversion.raw.contents import check_content
-from brainsets.conversion.raw.eeglab import check_eeglab
+from brainsets.conversion.raw.eeglab import check_eeglab, files_of_eeglab
 from brainsets.conversion.raw.files import RawFile
 from brainsets.conversion.raw.mne_content import raw_file
 from brainsets.pipeline import SkipAsset
@@ -77,9 +77,13 @@ def open_eeglab(path: Path) -> RawFile:
     import mne
 
     notes: list[str] = []
-    files = check_eeglab(path, notes)
+    check_eeglab(path)
     with _reading(notes):
         raw = mne.io.read_raw_eeglab(path, preload=False, verbose="ERROR")
+    data = Path(str(raw.filenames[0]))
+    files = files_of_eeglab(path, data, (len(raw.ch_names), int(raw.n_times)))
+    if data.name != path.with_suffix(".fdt").name and len(files) > 1:
+        notes.append(f"its samples are in {data.name}")
     units = dict.fromkeys(raw.ch_names, ("", "V", 1e-6))
     return raw_file(
         raw, "EEGLAB", path, files=files, units=units, is_typed=False, notes=notes
