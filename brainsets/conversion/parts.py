@@ -139,3 +139,13 @@ class Recording:
     inventory: Inventory
     splits: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def signals(self) -> list[Signal]:
+        """Its parts with a fixed sampling rate."""
+        return [part for part in self.parts if isinstance(part, Signal)]
+
+    def of_channels(self, column: str) -> list[Any]:
+        """Return a column of the channels of all its signals, one after another."""
+        tables = [signal.channels or {} for signal in self.signals]
+        return [value for table in tables for value in table[column].tolist()]

@@ -1,5 +1,6 @@
 """The motor dataset's files hold what its EDF files hold, taken apart by hand."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def test_motor_eeg_is_what_the_file_holds_in_volts(story, session):
     assert names == [in_ten_ten(edf.signals[n]["label"]) for n in numbers]
     assert {"FCz", "Fp1", "Fpz", "AF7", "T10", "Iz"} < {*names}
     assert {*data.channels.type} == {"eeg"} and {*data.channels.unit} == {"V"}
+
+
+@pytest.mark.parametrize(
+    ("session", "digest"),
+    [("S001R03", "fd6a88f9b62e3337"), ("S001R08", "020ce91a3f4e2504")],
+)
+def test_motor_eeg_stays_as_it_was_bit_for_bit(story, session, digest):
+    signal = story.data(SCHALK, session).eeg.signal
+    # Of what earlier versions wrote, which read with mne.
+    assert hashlib.sha256(signal.tobytes()).hexdigest()[:16] == digest
 
 
 @pytest.mark.parametrize("session", REAL_RUNS)

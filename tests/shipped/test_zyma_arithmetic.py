@@ -1,6 +1,7 @@
 """The arithmetic dataset's files hold what its EDF files hold, taken apart by hand."""
 
 import csv
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -37,6 +38,20 @@ def test_arithmetic_eeg_and_ecg_are_what_the_file_holds_in_volts(story, session)
     assert data.eeg.sampling_rate == data.ecg.sampling_rate == 500
     seconds = 182 if session.endswith("_1") else 62
     assert data.domain.end.tolist() == [seconds] and len(data.ecg) == 500 * seconds
+
+
+@pytest.mark.parametrize(
+    ("session", "part", "digest"),
+    [
+        ("Subject00_1", "eeg", "db348024df4b97b0"),
+        ("Subject00_1", "ecg", "3a8671c83a334135"),
+        ("Subject08_2", "eeg", "2ac086eacb094086"),
+    ],
+)
+def test_arithmetic_signals_stay_as_they_were_bit_for_bit(story, session, part, digest):
+    signal = getattr(story.data(ZYMA, session), part).signal
+    # Of what earlier versions wrote, which read with mne.
+    assert hashlib.sha256(signal.tobytes()).hexdigest()[:16] == digest
 
 
 @pytest.mark.parametrize("session", REAL_EEGMAT)

@@ -1,6 +1,5 @@
 # /// brainset-pipeline
 # dependencies = [
-#   "mne==1.13.2",
 #   "temporaldata==0.1.6",
 #   "requests>=2.28",
 #   "h5py>=3.8",
@@ -48,14 +47,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import h5py
-import mne
 import numpy as np
 import pandas as pd
 from temporaldata import ArrayDict, Data, Interval, RegularTimeSeries
 
 from brainsets.archives.downloads import download_file
-from brainsets.archives.edf import check_edf, read_units
+from brainsets.archives.edf import check_edf
 from brainsets.archives.physionet import file_url, read_listing
+from brainsets.conversion.edf import read_edf
+from brainsets.conversion.parts import Samples
 from brainsets.pipeline import BrainsetPipeline
 
 # In the order of the signals, as the figure of [1]_ numbers them.
@@ -221,21 +221,26 @@ def read_eeg(path: Path) -> tuple[RegularTimeSeries, ArrayDict]:
     RecordingError
         The file is not whole, or has gaps.
     ValueError
-        The channels are not the 64 of this dataset, or not in uV, or hold nothing.
+        The channels are not the 64 of this dataset, not in uV or of several rates, or
+        hold nothing.
     """
     check_edf(path)
-    recording = mne.io.read_raw_edf(path, verbose="error")
+    recording = read_edf(path, id=path.stem)
     known = {name.upper(): name for name in CHANNELS}
     # "Fc5." and "Cz.." in the files are FC5 and Cz.
-    names = [name.rstrip(".").upper() for name in recording.ch_names]
+    names = [label.rstrip(".").upper() for label in recording.of_channels("label")]
     if sorted(names) != sorted(known):
         odd = sorted(set(names) ^ set(known)) or "names that stand twice"
         raise ValueError(f"{path}: not the 64 electrodes of this dataset: {odd}.")
-    units = set(read_units(path)[: len(names)])
+    units = set(recording.of_channels("source_unit"))
     if units != {"uV"}:
         raise ValueError(f"{path}: signals in {sorted(units)} instead of uV.")
+    if len(recording.signals) > 1:
+        rates = [each.sampling_rate for each in recording.signals]
+        raise ValueError(f"{path}: signals of several rates, {rates} Hz.")
 
-    signal = recording.get_data().T
+    [source] = recording.signals
+    signal = source.read(0, source.shape[0])
     filled = np.flatnonzero(signal.any(axis=1))
     if len(filled) == 0:
         raise ValueError(f"{path}: no sample differs from zero.")
@@ -244,7 +249,7 @@ def read_eeg(path: Path) -> tuple[RegularTimeSeries, ArrayDict]:
         print(f"left out: {zeros} samples at the end that are zero in all channels")
     eeg = RegularTimeSeries(
         signal=np.ascontiguousarray(signal[: len(signal) - zeros], dtype=np.float32),
-        sampling_rate=float(recording.info["sfreq"]),
+        sampling_rate=source.sampling_rate,
     )
     channels = ArrayDict(
         id=np.array([known[name] for name in names]),
@@ -272,11 +277,16 @@ def read_trials(path: Path, task: Task, recording_end: float) -> Interval:
     ValueError
         There is no trial, or one whose code means nothing in this task.
     """
-    annotations = mne.read_annotations(path)
-    if len(annotations) == 0:
+    recording = read_edf(path, id=path.stem)
+    annotations = [part for part in recording.parts if isinstance(part, Samples)]
+    if not annotations:
         raise ValueError(f"{path}: no annotations, so no trials.")
-    order = np.argsort(annotations.onset, kind="stable")
-    code = np.array([str(text) for text in annotations.description])[order]
+    # From the first sample, which need not be at a whole second of the header's clock.
+    onset = annotations[0].timestamps - recording.domain[0][0]
+    duration = np.nan_to_num(annotations[0].columns["duration"])
+    order = np.lexsort((duration, onset))
+    onset, duration = onset[order], duration[order]
+    code = annotations[0].columns["description"][order]
     unknown = sorted(set(code.tolist()) - set(task.meaning))
     if unknown:
         raise ValueError(
@@ -284,8 +294,8 @@ def read_trials(path: Path, task: Task, recording_end: float) -> Interval:
             f"which has {sorted(task.meaning)}."
         )
     # Sums of decimals, such as 4.2 + 8.3, would overlap by a billionth of a sample.
-    start = np.round(annotations.onset[order], 6)
-    end = np.round((annotations.onset + annotations.duration)[order], 6)
+    start = np.round(onset, 6)
+    end = np.round(onset + duration, 6)
     latest = np.append(start[1:], recording_end).clip(max=recording_end)
     for number in np.flatnonzero(end > latest):
         print(

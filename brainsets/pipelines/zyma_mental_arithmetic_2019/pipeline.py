@@ -1,6 +1,5 @@
 # /// brainset-pipeline
 # dependencies = [
-#   "mne==1.13.2",
 #   "temporaldata==0.1.6",
 #   "requests>=2.28",
 #   "h5py>=3.8",
@@ -50,14 +49,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import h5py
-import mne
 import numpy as np
 import pandas as pd
 from temporaldata import ArrayDict, Data, Interval, RegularTimeSeries
 
 from brainsets.archives.downloads import download_file
-from brainsets.archives.edf import check_edf, read_units
+from brainsets.archives.edf import check_edf
 from brainsets.archives.physionet import file_url, read_listing
+from brainsets.conversion.edf import read_edf
 from brainsets.pipeline import BrainsetPipeline
 
 SCALP = (
@@ -262,35 +261,41 @@ def read_signals(
     RecordingError
         The file is not whole, or has gaps.
     ValueError
-        The channels are not those of this dataset, or not in uV or mV.
+        The channels are not those of this dataset, not in uV or mV, or of several
+        rates.
     """
     check_edf(path)
-    # Labels are "EEG Fp1" or "ECG ECG"; their first word is taken for the type.
-    recording = mne.io.read_raw_edf(path, infer_types=True, verbose="error")
-    types = dict(zip(recording.ch_names, recording.get_channel_types()))
-    wanted = {**dict.fromkeys(REFERENCE, "eeg"), "ECG": "ecg"}
-    if types != wanted:
-        odd = sorted(set(types.items()) ^ set(wanted.items()))
+    recording = read_edf(path, id=path.stem)
+    labels = recording.of_channels("label")
+    # "EEG Fp1", or "ECG ECG": the first word says what it is.
+    types = {label.partition(" ")[2]: label.partition(" ")[0] for label in labels}
+    wanted = {**dict.fromkeys(REFERENCE, "EEG"), "ECG": "ECG"}
+    if types != wanted or len(labels) != len(wanted):
+        odd = sorted(set(types.items()) ^ set(wanted.items())) or "one stands twice"
         raise ValueError(f"{path}: not the channels of this dataset: {odd}.")
-    units = set(read_units(path)[: len(types)])
-    if not units <= {"uV", "\u00b5V", "mV"}:
+    units = set(recording.of_channels("source_unit"))
+    if not units <= {"uV", "mV"}:
         raise ValueError(f"{path}: signals in {sorted(units)} instead of uV and mV.")
+    signals = {each.name: each for each in recording.signals}
+    if signals.keys() != {"eeg", "ecg"}:
+        raise ValueError(f"{path}: signals of several rates: {sorted(signals)}.")
 
-    def series(names: list[str]) -> RegularTimeSeries:
-        signal = recording.get_data(picks=names).T
+    def series(name: str) -> RegularTimeSeries:
+        signal = signals[name].read(0, signals[name].shape[0])
         return RegularTimeSeries(
             signal=np.ascontiguousarray(signal, dtype=np.float32),
-            sampling_rate=float(recording.info["sfreq"]),
+            sampling_rate=signals[name].sampling_rate,
         )
 
-    names = [name for name in types if types[name] == "eeg"]
+    ids = (signals["eeg"].channels or {})["label"]
+    names = [label.partition(" ")[2] for label in ids.tolist()]
     channels = ArrayDict(
         id=np.array(names),
         type=np.full(len(names), "eeg"),
         unit=np.full(len(names), "V"),
         reference=np.array([REFERENCE[name] for name in names]),
     )
-    return series(names), channels, series(["ECG"])
+    return series("eeg"), channels, series("ecg")
 
 
 def cut_in_time(samples: int, sampling_rate: float) -> list[Interval]:
