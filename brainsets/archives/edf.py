@@ -10,24 +10,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from brainsets.errors import RecordingError
+from brainsets.shared.formats.edf_header import (
+    FIXED_BYTES,
+    SIGNAL_BYTES,
+    field_number,
+    fixed_fields,
+    is_bdf,
+    is_edf,
+    signal_fields,
+)
 
 __all__ = ["check_edf", "read_units"]
 
-_FIXED_BYTES = 256
-# Of each signal, in this order: what the header says of it, and in how many bytes.
-_FIELDS = {
-    "label": 16,
-    "transducer": 80,
-    "unit": 8,
-    "physical minimum": 8,
-    "physical maximum": 8,
-    "digital minimum": 8,
-    "digital maximum": 8,
-    "filters": 80,
-    "number of samples": 8,
-    "reserved": 32,
-}
-_SIGNAL_BYTES = sum(_FIELDS.values())
 # First bytes of files of other formats.
 _OTHERS = {
     b"\x1f\x8b": "compressed by gzip",
@@ -121,35 +115,33 @@ class _Header:
         return self.reserved[:5].upper() in ("EDF+D", "BDF+D")
 
 
-def _read_fields(file: BinaryIO, path: Path) -> tuple[bytes, dict[str, list[str]]]:
+def _read_fields(
+    file: BinaryIO, path: Path
+) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Return the fixed part of a header, and what it says of each signal."""
-    fixed = file.read(_FIXED_BYTES)
-    _refuse_others(fixed, path)
-    signals = _whole(fixed[252:256], path, "number of signals")
-    length = _FIXED_BYTES + max(0, signals) * _SIGNAL_BYTES
-    content = file.read(length - _FIXED_BYTES)
-    if signals < 1 or len(content) < length - _FIXED_BYTES:
+    beginning = file.read(FIXED_BYTES)
+    _refuse_others(beginning, path)
+    fixed = fixed_fields(beginning)
+    signals = _whole(fixed["number of signals"], path, "number of signals")
+    length = FIXED_BYTES + max(0, signals) * SIGNAL_BYTES
+    content = file.read(length - FIXED_BYTES)
+    if signals < 1 or len(content) < length - FIXED_BYTES:
         raise RecordingError(
-            f"{path}: the header promises {signals} signals, and has {_SIGNAL_BYTES} "
-            f"bytes for each after its first {_FIXED_BYTES}, but there are "
-            f"{_FIXED_BYTES + len(content)} bytes in the file."
+            f"{path}: the header promises {signals} signals, and has {SIGNAL_BYTES} "
+            f"bytes for each after its first {FIXED_BYTES}, but there are "
+            f"{FIXED_BYTES + len(content)} bytes in the file."
         )
-    fields, at = {}, 0
-    for name, width in _FIELDS.items():
-        ends = range(at + width, at + width * signals + 1, width)
-        fields[name] = [_text(content[end - width : end]) for end in ends]
-        at = ends[-1]
-    return fixed, fields
+    return fixed, signal_fields(content, signals)
 
 
 def _read_header(file: BinaryIO, path: Path) -> _Header:
     fixed, fields = _read_fields(file, path)
     signals = len(fields["label"])
-    length = _whole(fixed[184:192], path, "length of the header")
-    if length != _FIXED_BYTES + signals * _SIGNAL_BYTES:
+    length = _whole(fixed["length of the header"], path, "length of the header")
+    if length != FIXED_BYTES + signals * SIGNAL_BYTES:
         raise RecordingError(
             f"{path}: the header promises {length} bytes for itself; with its "
-            f"{signals} signals it has {_FIXED_BYTES + signals * _SIGNAL_BYTES}."
+            f"{signals} signals it has {FIXED_BYTES + signals * SIGNAL_BYTES}."
         )
     for name in ("physical minimum", "physical maximum"):
         for number, text in enumerate(fields[name]):
@@ -167,18 +159,20 @@ def _read_header(file: BinaryIO, path: Path) -> _Header:
             f"{path}: the header promises {samples[worst]} samples in each data record "
             f"of {_named(fields, worst)}; a signal has at least one."
         )
-    duration_s = _number(fixed[244:252], path, "duration of a data record")
+    name = "duration of a data record"
+    duration_s = _number(fixed[name], path, name)
     only_notes = all(label.endswith("Annotations") for label in fields["label"])
     if duration_s < 0 or (duration_s == 0 and not only_notes):
         raise RecordingError(
             f"{path}: the header promises data records of {duration_s:g} s, so nobody "
             "knows the rate of its signals."
         )
+    name = "number of data records"
     return _Header(
         size=os.fstat(file.fileno()).st_size,
         length=length,
-        reserved=_text(fixed[192:236]),
-        records=_whole(fixed[236:244], path, "number of data records"),
+        reserved=fixed["reserved"],
+        records=_whole(fixed[name], path, name),
         record_bytes=sum(samples) * (3 if _is_bdf(path) else 2),
         fields=fields,
     )
@@ -189,52 +183,37 @@ def _is_bdf(path: Path) -> bool:
 
 
 def _refuse_others(fixed: bytes, path: Path) -> None:
-    is_bdf = _is_bdf(path)
-    form = "BDF" if is_bdf else "EDF"
-    beginning = fixed[:8]
-    if is_bdf:
-        fits = beginning == b"\xffBIOSEMI"
-    else:
-        fits = beginning.strip(b" \0") == b"0"
-    if fits and len(fixed) == _FIXED_BYTES:
+    form = "BDF" if _is_bdf(path) else "EDF"
+    fits = is_bdf(fixed) if _is_bdf(path) else is_edf(fixed)
+    if fits and len(fixed) == FIXED_BYTES:
         return
     if not fixed:
         there = "the file is empty"
     elif fits:
         there = f"the whole file has {len(fixed)} bytes"
-    elif beginning == b"\xffBIOSEMI":
+    elif is_bdf(fixed):
         there = "it is a BDF file, with 24 bits for each sample"
-    elif beginning.strip(b" \0") == b"0":
+    elif is_edf(fixed):
         there = "it is an EDF file, with 16 bits for each sample"
     elif not fixed.strip(b"\0"):
         there = "it begins with zero bytes alone"
     else:
         start = fixed.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         others = (o for known, o in _OTHERS.items() if start.startswith(known.lower()))
-        there = f"it is {next(others, f'something else, beginning with {beginning!r}')}"
+        there = f"it is {next(others, f'something else, beginning with {fixed[:8]!r}')}"
     raise RecordingError(
-        f"{path}: {form} files begin with a header of {_FIXED_BYTES} bytes or more, "
+        f"{path}: {form} files begin with a header of {FIXED_BYTES} bytes or more, "
         f"but {there}."
     )
-
-
-def _text(content: bytes) -> str:
-    # Not all that write it keep to ASCII, as the form wants.
-    return content.decode("latin-1").strip(" \0")
 
 
 def _named(fields: dict[str, list[str]], number: int) -> str:
     return f"signal {number + 1} ({fields['label'][number]!r})"
 
 
-def _number(field: bytes | str, path: Path, what: str) -> float:
-    text = field if isinstance(field, str) else _text(field)
-    try:
-        # Some machines write numbers as their country does.
-        number = float(text.replace(",", "."))
-    except ValueError:
-        number = math.nan
-    if not (text.isascii() and "_" not in text and math.isfinite(number)):
+def _number(text: str, path: Path, what: str) -> float:
+    number = field_number(text)
+    if not math.isfinite(number):
         raise RecordingError(
             f"{path}: the header says {text!r} where the {what} should be; is this a "
             "whole EDF or BDF file?"
@@ -242,8 +221,8 @@ def _number(field: bytes | str, path: Path, what: str) -> float:
     return number
 
 
-def _whole(field: bytes | str, path: Path, what: str) -> int:
-    number = _number(field, path, what)
+def _whole(text: str, path: Path, what: str) -> int:
+    number = _number(text, path, what)
     if number != int(number):
         raise RecordingError(
             f"{path}: the header says {number:g} where the {what}, a whole number, "

@@ -14,25 +14,22 @@ from datetime import datetime
 from pathlib import Path
 
 from brainsets.pipeline import SkipAsset
+from brainsets.shared.formats.edf_header import (
+    FIXED_BYTES,
+    SIGNAL_BYTES,
+    field_number,
+    fixed_fields,
+    is_bdf,
+    is_edf,
+    signal_fields,
+)
 
 __all__ = ["ANNOTATIONS", "Header", "SignalHeader", "read_header"]
 
+_ENDS = ("minimum", "maximum")
+
 ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
 
-_FIXED = 256
-_FIELDS = {
-    "label": 16,
-    "transducer": 80,
-    "unit": 8,
-    "physical_min": 8,
-    "physical_max": 8,
-    "digital_min": 8,
-    "digital_max": 8,
-    "prefilter": 80,
-    "samples": 8,
-    "reserved": 32,
-}
-_PER_SIGNAL = sum(_FIELDS.values())
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 
 
@@ -95,71 +92,60 @@ def read_header(path: Path) -> Header:
     """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        fixed = file.read(_FIXED)
-        is_bdf = fixed[:8] == b"\xffBIOSEMI"
+        beginning = file.read(FIXED_BYTES)
         if not size:
             raise SkipAsset("the file is empty")
-        if len(fixed) < _FIXED or not (is_bdf or fixed[:8].strip(b" \0") == b"0"):
+        if len(beginning) < FIXED_BYTES or not (is_bdf(beginning) or is_edf(beginning)):
             raise SkipAsset(
-                f"it is no EDF or BDF file: it begins with {fixed[:8]!r}, and has "
+                f"it is no EDF or BDF file: it begins with {beginning[:8]!r}, and has "
                 f"{size} bytes"
             )
-        count = _whole(fixed[252:256], "number of signals")
+        fixed = fixed_fields(beginning)
+        count = _whole(fixed["number of signals"], "number of signals")
         if count < 1:
             raise SkipAsset(f"its header says that it has {count} signals")
-        rest = file.read(count * _PER_SIGNAL)
-    if len(rest) < count * _PER_SIGNAL:
+        rest = file.read(count * SIGNAL_BYTES)
+    length = FIXED_BYTES + count * SIGNAL_BYTES
+    if len(rest) < count * SIGNAL_BYTES:
         raise SkipAsset(
-            f"its header is cut: {count} signals need {count * _PER_SIGNAL + _FIXED} "
-            f"bytes, and the file has {size}"
+            f"its header is cut: {count} signals need {length} bytes, and the file has "
+            f"{size}"
         )
-    fields = _split(rest, count)
-    width = 3 if is_bdf else 2
-    signals = _signals(fields, width)
+    kind, width = ("BDF", 3) if is_bdf(beginning) else ("EDF", 2)
+    signals = _signals(signal_fields(rest, count), width)
     record_bytes = sum(signal.samples for signal in signals) * width
     notes: list[str] = []
-    length = _FIXED + count * _PER_SIGNAL
-    if _text(fixed[184:192]) != str(length):
-        said = _text(fixed[184:192])
+    said = fixed["length of the header"]
+    if said != str(length):
         notes.append(f"the header says that it has {said!r} bytes; it has {length}")
-    promised = _whole(fixed[236:244], "number of data records")
-    plus = _text(fixed[192:197])
-    kind = "BDF" if is_bdf else "EDF"
+    name = "number of data records"
+    promised = _whole(fixed[name], name)
+    name = "duration of a data record"
+    plus = fixed["reserved"][:5]
     return Header(
         path=Path(path),
         # Some BDF files say that they are EDF+.
-        form=kind + plus[3:5] if plus in ("EDF+C", "EDF+D", "BDF+C", "BDF+D") else kind,
+        form=kind + plus[3:] if plus in ("EDF+C", "EDF+D", "BDF+C", "BDF+D") else kind,
         sample_bytes=width,
         bytes=length,
         records=_records(promised, size - length, record_bytes, notes),
         record_bytes=record_bytes,
-        record_s=_number(fixed[244:252], "duration of a data record"),
+        record_s=_number(fixed[name], name),
         signals=signals,
-        patient=_text(fixed[8:88]),
-        recording=_text(fixed[88:168]),
-        start=_start(
-            _text(fixed[88:168]), _text(fixed[168:176]), _text(fixed[176:184])
-        ),
+        patient=fixed["patient"],
+        recording=fixed["recording"],
+        start=_start(fixed["recording"], fixed["date"], fixed["time"]),
         notes=notes,
     )
 
 
-def _split(rest: bytes, count: int) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = [{} for _ in range(count)]
-    at = 0
-    for name, width in _FIELDS.items():
-        for one in found:
-            one[name] = _text(rest[at : at + width])
-            at += width
-    return found
-
-
-def _signals(fields: list[dict[str, str]], width: int) -> list[SignalHeader]:
+def _signals(fields: dict[str, list[str]], width: int) -> list[SignalHeader]:
     found = []
     offset = 0
-    for number, one in enumerate(fields, start=1):
+    for number, texts in enumerate(zip(*fields.values()), start=1):
+        one = dict(zip(fields, texts))
         what = f"samples of signal {number} ({one['label']!r}) in a record"
-        samples = _whole(one["samples"], f"number of {what}")
+        samples = _whole(one["number of samples"], f"number of {what}")
         if samples < 0:
             raise SkipAsset(f"its header says that there are {samples} {what}")
         gain, zero, largest, is_scaled, doubt = _scale(one)
@@ -168,7 +154,7 @@ def _signals(fields: list[dict[str, str]], width: int) -> list[SignalHeader]:
                 one["label"],
                 one["transducer"],
                 one["unit"],
-                one["prefilter"],
+                one["filters"],
                 samples,
                 offset,
                 gain,
@@ -183,13 +169,13 @@ def _signals(fields: list[dict[str, str]], width: int) -> list[SignalHeader]:
 
 
 def _scale(one: dict[str, str]) -> tuple[float, float, float, bool, str]:
-    names = ("physical_min", "physical_max", "digital_min", "digital_max")
-    values = [_float(one[name]) for name in names]
+    ends = [f"{kind} {end}" for kind in ("physical", "digital") for end in _ENDS]
+    values = [field_number(one[name]) for name in ends]
     low, high, digital_low, digital_high = values
     doubt = ""
     if not all(map(math.isfinite, values)):
-        odd = next(n for n, v in zip(names, values) if not math.isfinite(v))
-        doubt = f"the header says {one[odd]!r} for its {odd.replace('_', ' ')}"
+        odd = next(n for n, v in zip(ends, values) if not math.isfinite(v))
+        doubt = f"the header says {one[odd]!r} for its {odd}"
     elif digital_low == digital_high:
         doubt = "the header gives the same digital minimum and maximum"
     elif low == high:
@@ -248,27 +234,15 @@ def _start(recording: str, date: str, time: str) -> datetime | None:
         return None
 
 
-def _text(content: bytes) -> str:
-    return content.decode("latin-1").strip(" \0")
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text.replace(",", ".")) if text.isascii() else math.nan
-    except ValueError:
-        return math.nan
-
-
-def _number(field: bytes | str, what: str) -> float:
-    text = field if isinstance(field, str) else _text(field)
-    number = _float(text)
+def _number(text: str, what: str) -> float:
+    number = field_number(text)
     if not math.isfinite(number):
         raise SkipAsset(f"its header is damaged: it says {text!r} where the {what} is")
     return number
 
 
-def _whole(field: bytes | str, what: str) -> int:
-    number = _number(field, what)
+def _whole(text: str, what: str) -> int:
+    number = _number(text, what)
     if number != int(number):
         raise SkipAsset(f"its header is damaged: the {what} is {number:g}")
     return int(number)

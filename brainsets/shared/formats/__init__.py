@@ -1,0 +1,1 @@
+"""File formats that more than one part of the package reads."""
