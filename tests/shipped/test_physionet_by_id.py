@@ -8,7 +8,7 @@ from temporaldata import Data
 
 from brainsets.conversion.checking import problems
 from tests.helpers.archive_server import ArchiveServer
-from tests.helpers.physionet_projects import publish, put
+from tests.helpers.physionet_projects import lists, publish, put
 from tests.helpers.workspace import SHARED_DATA
 
 RUNS = [f"S001/S001R0{number}.edf" for number in (3, 4, 5)]
@@ -78,6 +78,66 @@ def test_project_is_prepared_and_stays_at_its_version(server, workspace, archive
     assert data.brainset.doi == "10.13026/x"
     assert (data.subject.id, data.session.source_path) == ("S001", RUNS[2])
     assert data.train_domain.end[-1] < data.test_domain.start[0]
+
+
+def test_parts_of_a_record_come_whole_or_it_fails_and_says_which(
+    server, workspace, archive
+):
+    records = ["wfdb/100", "wfdb/100_3chan", "wfdb/a103l", "zoo/v102s"]
+    put(archive, "mixed", "2.0", records)
+    publish(archive, "mixed", ["2.0"])
+    files = "files/mixed/2.0"
+    server.answer(f"{files}/wfdb/100.hea", 503, times=2)
+    server.cut(f"{files}/wfdb/100.dat", after=500_000, times=3)
+    server.flip(f"{files}/wfdb/100_3chan.dat", at=1000)
+    server.answer(f"{files}/wfdb/a103l.mat", 404)
+    server.answer(f"{files}/zoo/v102s.dat", 503)
+    brainset = "physionet_mixed"
+    run = workspace.run([entry(server, "mixed")], cores=2)
+    assert run.returncode == 1 and "Traceback" not in run.stdout, run.stdout
+    found = states(workspace, brainset)
+    assert found.pop("100") == "DONE" and {*found.values()} == {"FAILED"}
+    logs = workspace.folder(brainset)
+    texts = {id: logs.log("download_asset", id).read_text() for id in found}
+    assert "sha256" in texts["100_3chan"].lower().replace("-", "")
+    assert "100_3chan.dat" in texts["100_3chan"]
+    assert "404" in texts["a103l"] and "a103l.mat" in texts["a103l"]
+    assert "503" in texts["v102s"] and "v102s.dat" in texts["v102s"]
+    server.mend()
+    server.forget()
+    run = workspace.run([entry(server, "mixed")], cores=2)
+    assert run.returncode == 0, run.stdout
+    assert {*states(workspace, brainset).values()} == {"DONE"}
+    asked = {path.rpartition("/")[2] for path in server.asked}
+    assert "100.dat" not in asked and {"a103l.mat", "v102s.dat"} < asked
+
+
+def test_project_without_records_is_all_that_it_has(server, workspace, archive):
+    target = put(archive, "mixed", "2.0", None)
+    publish(archive, "mixed", ["2.0"])
+    settings = [entry(server, "mixed", "--split", "subject")]
+    run = workspace.run(settings, "--until", "write_manifest")
+    assert run.returncode == 0, run.stdout
+    text = " ".join(run.stdout.split())
+    assert "are segments of others by their names" in text
+    assert "subjects are guessed from the names of files" in text
+    [manifest] = workspace.raw_dir.parent.rglob("manifest.tsv")
+    rows = manifest.read_text().splitlines()
+    headers = [p.stem for p in target.rglob("*.hea")]
+    signals = [p for p in target.rglob("*.*df")]
+    segments = [h for h in headers if h[-5:-1] == "_000" and h != "3000003_0003"]
+    assert len(rows) == 1 + len(headers) + len(signals) - len(segments)
+
+
+def test_records_can_be_folders(server, workspace, archive):
+    target = put(archive, "mixed", "2.0", ["motor/", "zoo/v102s"])
+    (target / "motor/RECORDS").write_text("S001R03.edf\nS001R99.edf\n")
+    lists(target)
+    publish(archive, "mixed", ["2.0"])
+    run = workspace.run([entry(server, "mixed")], cores=2)
+    assert run.returncode == 0, run.stdout
+    assert "the first is 'motor/S001R99.edf'" in " ".join(run.stdout.split())
+    assert states(workspace, "physionet_mixed") == {"S001R03": "DONE", "v102s": "DONE"}
 
 
 @pytest.mark.parametrize(
