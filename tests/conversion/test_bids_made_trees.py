@@ -1,0 +1,368 @@
+"""Made BIDS trees: what mne-bids writes, and tables that contradict their files."""
+
+import shutil
+import warnings
+
+import edfio
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brainsets.conversion.bids.layout import layout_of
+from brainsets.conversion.bids.looking import look
+from brainsets.conversion.bids.reading import read_bids
+from brainsets.conversion.checking import problems
+from brainsets.conversion.parts import Samples, Signal, Table
+from brainsets.conversion.writing import write_recording
+from brainsets.errors import SettingsError
+from brainsets.pipeline import SkipAsset
+
+OF_MNE = {"mag": "meg_mag", "grad": "meg_grad", "ref_meg": "meg_ref"}
+SOURCES = [
+    "zoo/meg/test_ctf_comp_raw.fif",
+    "zoo/meg/sample-eeg-ant-raw.fif",
+    "zoo/meg/exported4D_linux_raw.fif",
+    "zoo/meg/kit/test.sqd",
+    "edf/test.edf",
+    "edf/test.bdf",
+    "brainvision/test.vhdr",
+]
+
+
+def only(root):
+    files = (str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+    [one] = layout_of(files).recordings
+    return one
+
+
+def signals_of(recording):
+    return [part for part in recording.parts if isinstance(part, Signal)]
+
+
+def values_of(recording):
+    """Return the samples and the type of each channel by its label."""
+    found = {}
+    for signal in signals_of(recording):
+        values = signal.read(0, signal.shape[0])
+        for column, label in enumerate(signal.channels["label"].tolist()):
+            found[label] = (values[:, column], signal.channels["type"][column])
+    return found
+
+
+def check_written(recording, path):
+    recording.brainset = {"id": "b"}
+    write_recording(recording, path)
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_mne_bids_writes_is_what_is_read(source, shared_data, tmp_path):
+    mne = pytest.importorskip("mne")
+    mne_bids = pytest.importorskip("mne_bids")
+    mne.set_log_level("ERROR")
+    root = tmp_path / "tree"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        raw = mne.io.read_raw(shared_data / source)
+        raw.info["line_freq"] = 50
+        kind = "meg" if "meg" in raw else "eeg"
+        where = mne_bids.BIDSPath(
+            subject="01", session="a", task="x", run="1", root=root, datatype=kind
+        )
+        mne_bids.write_raw_bids(raw, where, verbose=False)
+        theirs = mne_bids.read_raw_bids(where, verbose=False)
+    one = only(root)
+    recording = read_bids(root, one, id="x")
+    check_written(recording, tmp_path / "x.h5")
+    ours = values_of(recording)
+    bids_types = {
+        label: signal.channels["bids_type"][n]
+        for signal in signals_of(recording)
+        for n, label in enumerate(signal.channels["label"].tolist())
+    }
+    kinds = dict(zip(theirs.ch_names, theirs.get_channel_types()))
+    # What MNE makes up for KIT is not in the file.
+    assert {*kinds} - {*ours} <= {"STI 014"}
+    assert {*ours} <= {*kinds}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = dict(zip(theirs.ch_names, theirs.get_data()))
+    assert ours
+    for label, (values, type) in ours.items():
+        kind = OF_MNE.get(kinds[label], kinds[label])
+        # MNE takes axial gradiometers, which are in T, for magnetometers.
+        assert type == kind or (bids_types[label], kind) == ("MEGGRADAXIAL", "meg_mag")
+        expected = data[label]
+        if type != "stim":
+            assert values == pytest.approx(expected, rel=1e-5, abs=1e-18)
+        elif np.ptp(expected):
+            # Numbers, which MNE may have scaled as volts.
+            assert np.corrcoef(values, expected)[0, 1] == pytest.approx(1)
+        else:
+            assert not np.ptp(values)
+    parts = {part.name: part for part in recording.parts}
+    said = theirs.annotations
+    if "events" in parts:
+        part = parts["events"]
+        assert isinstance(part, (Table, Samples))
+        starts = part.start if isinstance(part, Table) else part.timestamps
+        assert starts == pytest.approx(
+            np.sort(said.onset - theirs.first_time), abs=1e-3
+        )
+    else:
+        assert not len(said)
+    assert recording.session["run"] == "1"
+    assert recording.session["session_id"] == "a"
+
+
+def test_parts_of_a_fif_file_are_read_as_one(tmp_path):
+    mne = pytest.importorskip("mne")
+    mne.set_log_level("ERROR")
+    values = np.random.default_rng(0).normal(size=(20, 60_000)) * 1e-5
+    raw = mne.io.RawArray(values, mne.create_info(20, 1000.0, "eeg"))
+    folder = tmp_path / "sub-01/meg"
+    folder.mkdir(parents=True)
+    raw.save(folder / "sub-01_task-x_meg.fif", split_size="2MB", split_naming="bids")
+    one = only(tmp_path)
+    assert len(one.files) >= 3
+    recording = read_bids(tmp_path, one, id="x")
+    [signal] = signals_of(recording)
+    assert signal.read(0, 60_000) == pytest.approx(values.T, rel=1e-5)
+    (tmp_path / one.files[1]).unlink()
+    with pytest.raises(SkipAsset, match="part 2 of it is not there"):
+        read_bids(tmp_path, only(tmp_path), id="x")
+
+
+def test_eeglab_beside_its_table(tmp_path):
+    mne = pytest.importorskip("mne")
+    pytest.importorskip("eeglabio")
+    mne.set_log_level("ERROR")
+    values = np.random.default_rng(0).normal(size=(3, 1000)) * 1e-5
+    raw = mne.io.RawArray(values, mne.create_info(["Cz", "EOG1", "X"], 250.0, "eeg"))
+    folder = tmp_path / "sub-01/eeg"
+    folder.mkdir(parents=True)
+    mne.export.export_raw(folder / "sub-01_task-x_eeg.set", raw)
+    (folder / "sub-01_task-x_channels.tsv").write_text(
+        "name\ttype\tunits\nX\tMISC\tg\nCz\tEEG\tuV\nEOG1\tVEOG\tV\n"
+    )
+    recording = read_bids(tmp_path, only(tmp_path), id="x")
+    eeg, eog, misc = signals_of(recording)
+    assert (eeg.name, eog.name, misc.name) == ("eeg", "eog", "misc")
+    assert eeg.read(0, 1000)[:, 0] == pytest.approx(values[0], rel=1e-5)
+    # By convention such files are in microvolts; what the table says of it is a doubt.
+    assert eog.read(0, 1000)[:, 0] == pytest.approx(values[1], rel=1e-5)
+    assert misc.unit == "g"
+    assert misc.read(0, 1000)[:, 0] == pytest.approx(values[2] * 1e6, rel=1e-5)
+    notes = {item.path: item.note for item in recording.inventory.items}
+    assert notes["Cz"] == ""
+    assert "by convention" in notes["EOG1"]
+    assert "'g' of channels.tsv is taken" in notes["X"]
+
+
+# Tables that contradict their file
+
+UNITS = {"uV": ("V", 1e-6), "mV": ("V", 1e-3), "": ("", 1.0), "g": ("g", 1.0)}
+TYPES = {
+    "EEG": "eeg",
+    "VEOG": "eog",
+    "ECOG": "ieeg",
+    "MISC": "misc",
+    "ODD": "misc",
+    "TRIG": "stim",
+    "n/a": "misc",
+}
+
+
+@st.composite
+def datasets(draw):
+    count = draw(st.integers(1, 5))
+    labels = draw(
+        st.lists(
+            st.sampled_from(["Cz", "cz", "E1", "E2", "Status", "aux 1", "EEG Fz"]),
+            min_size=count,
+            max_size=count,
+        )
+    )
+    channels = [
+        (label, draw(st.sampled_from([*UNITS])), draw(st.sampled_from([10, 20])))
+        for label in labels
+    ]
+    rows = [
+        (
+            label,
+            draw(st.sampled_from([*TYPES])),
+            draw(st.sampled_from(["uV", "V", "n/a"])),
+        )
+        for label in labels
+        if draw(st.integers(0, 5))
+    ]
+    rows += [(name, "EEG", "uV") for name in draw(st.sets(st.sampled_from("PQ")))]
+    return channels, draw(st.permutations(rows))
+
+
+@settings(max_examples=60, deadline=None)
+@given(datasets())
+def test_channels_are_typed_by_name_and_never_by_chance(tmp_path_factory, made):
+    channels, rows = made
+    root = tmp_path_factory.mktemp("made")
+    folder = root / "sub-01/eeg"
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(1)
+    data = []
+    for _, _, rate in channels:
+        data.append(random.integers(-1000, 1000, 4 * rate).astype(float))
+        data[-1][:2] = [-1000, 1000]
+    edf = edfio.Edf(
+        [
+            edfio.EdfSignal(
+                values,
+                sampling_frequency=rate,
+                label=label,
+                physical_dimension=unit,
+                physical_range=(-1000, 1000),
+                digital_range=(-1000, 1000),
+            )
+            for values, (label, unit, rate) in zip(data, channels)
+        ]
+    )
+    edf.write(folder / "sub-01_task-x_eeg.edf")
+    lines = ["name\ttype\tunits", *("\t".join(row) for row in rows)]
+    table = folder / "sub-01_task-x_channels.tsv"
+    table.write_text("\n".join(lines) + "\n")
+    recording = read_bids(root, only(root), id="x")
+    check_written(recording, root / "x.h5")
+    labels = [label for label, *_ in channels]
+    names = [name for name, *_ in rows]
+    seen = 0
+    for signal in signals_of(recording):
+        values = signal.read(0, signal.shape[0])
+        for column, number in enumerate(signal.channels["source_index"].tolist()):
+            label, unit, rate = channels[number]
+            assert signal.channels["label"][column] == label
+            assert signal.sampling_rate == rate
+            # What exactly one row and one channel are named is sure.
+            is_sure = labels.count(label) == 1 and names.count(label) == 1
+            if is_sure or labels == names:
+                row = number if labels == names else names.index(label)
+                _, said, units = rows[row]
+                assert signal.channels["type"][column] == TYPES[said]
+                expected_unit, scale = UNITS[unit]
+                if TYPES[said] == "stim":
+                    expected_unit, scale = unit, 1.0
+                elif not unit and units != "n/a":
+                    expected_unit, scale = "V", {"uV": 1e-6, "V": 1.0}[units]
+            else:
+                is_like = [n for n in names if n.casefold() == label.casefold()]
+                if not is_like and label != "EEG Fz":
+                    assert signal.channels["type"][column] == "misc"
+                expected_unit, scale = UNITS[unit]
+                if signal.channels["type"][column] == "stim":
+                    expected_unit, scale = unit, 1.0
+                elif not unit and signal.unit == "V":
+                    # Of one of its namesakes.
+                    expected_unit = "V"
+                    scale = 1e-6 if np.abs(values[:, column]).max() < 1 else 1.0
+            assert signal.unit == expected_unit
+            assert values[:, column] == pytest.approx(
+                data[number] * scale, rel=1e-6, abs=1e-12
+            )
+            seen += 1
+    assert seen == len(channels)
+    note = next(i.note for i in recording.inventory.items if "channels.tsv" in i.path)
+    lacking = [name for name in {*names} - {*labels} if name in "PQ"]
+    if lacking:
+        assert "of its rows have no channel" in note
+
+
+def made_tree(root, *, table=None, events=None, labels=("Cz", "Trigger")):
+    folder = root / "sub-01/eeg"
+    folder.mkdir(parents=True)
+    signals = [
+        edfio.EdfSignal(
+            np.arange(400.0) % 7,
+            sampling_frequency=100,
+            label=label,
+            physical_dimension="uV",
+            physical_range=(-1000, 1000),
+        )
+        for label in labels
+    ]
+    edfio.Edf(signals).write(folder / "sub-01_task-x_eeg.edf")
+    if table is not None:
+        (folder / "sub-01_task-x_channels.tsv").write_text(table)
+    if events is not None:
+        (folder / "sub-01_task-x_events.tsv").write_bytes(events)
+    return root
+
+
+def test_without_a_table_labels_say_the_types(tmp_path):
+    recording = read_bids(made_tree(tmp_path), only(tmp_path), id="x")
+    assert [signal.name for signal in signals_of(recording)] == ["eeg", "stim"]
+
+
+def test_trigger_typed_as_eeg_is_doubted(tmp_path):
+    table = "name\ttype\tunits\nCz\tEEG\tuV\nTrigger\tEEG\tuV\n"
+    recording = read_bids(made_tree(tmp_path, table=table), only(tmp_path), id="x")
+    notes = {item.path: item.note for item in recording.inventory.items}
+    assert "seems to have triggers" in notes["Trigger"]
+    assert notes["Cz"] == ""
+
+
+def test_broken_tables_are_in_the_inventory_and_stop_nothing(tmp_path):
+    root = made_tree(tmp_path, table="", events=b"\0\1")
+    (root / "task-x_eeg.json").write_text("{")
+    (root / "participants.tsv").write_text("version https://git-lfs.github.com/spec")
+    recording = read_bids(root, only(root), id="x")
+    check_written(recording, root / "x.h5")
+    left = {item.path.rpartition("_")[2]: item for item in recording.inventory.left_out}
+    assert left["channels.tsv"].reason == "unreadable"
+    assert left["channels.tsv"].note == "it is empty"
+    assert left["events.tsv"].note == "it holds no text"
+    assert "no JSON" in left["eeg.json"].note
+    assert "placeholder" in left["participants.tsv"].note
+    assert recording.subject == {"id": "01", "species": "homo sapiens"}
+
+
+def test_latin_1_events_with_comma_decimals(tmp_path):
+    events = "onset\tduration\ttrial_type\n0,5\t1\tgrün\n2,5\tn/a\tblau\n"
+    root = made_tree(tmp_path, events=events.encode("latin-1"))
+    recording = read_bids(root, only(root), id="x")
+    check_written(recording, root / "x.h5")
+    with h5py.File(root / "x.h5") as file:
+        assert file["events/start"][:].tolist() == [0.5, 2.5]
+        assert file["events/end"][:].tolist() == [1.5, 2.5]
+        assert file["events/trial_type"][:].tolist() == [b"gr\\xfcn", b"blau"]
+    [item] = [i for i in recording.inventory.items if i.path.endswith("_events.tsv")]
+    assert "Latin-1" in item.note
+    assert "decimal points" in item.note
+
+
+def test_unknown_name_to_change_is_a_sentence(tmp_path):
+    made_tree(tmp_path)
+    with pytest.raises(SettingsError, match="is named 'nothing'"):
+        read_bids(tmp_path, only(tmp_path), id="x", rename={"nothing": "x"})
+
+
+def test_looking_reads_types_as_converting_does(tmp_path):
+    table = "name\ttype\tunits\nCz\tVEOG\tuV\n"
+    root = made_tree(tmp_path, table=table, events=b"onset\n1\n")
+    rows = look(root, only(root))
+    assert [(row["path"], row["kind"]) for row in rows[:2]] == [
+        ("Cz", "eog"),
+        ("Trigger", "misc"),
+    ]
+    assert [row["shape"] for row in rows] == [[400], [400], [1]]
+
+
+def test_files_that_are_not_there_are_said(tmp_path):
+    made_tree(tmp_path, table="name\ttype\tunits\n")
+    one = only(tmp_path)
+    (tmp_path / one.sidecars[0]).unlink()
+    recording = read_bids(tmp_path, one, id="x")
+    [item] = [i for i in recording.inventory.items if "channels" in i.path]
+    assert (item.reason, item.note) == ("unreadable", "it is not there")
+    shutil.rmtree(tmp_path / "sub-01")
+    with pytest.raises(SkipAsset):
+        read_bids(tmp_path, one, id="x")
