@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["Checksum", "dandi_etag", "part_size"]
+__all__ = ["Checksum", "dandi_etag", "multipart_etag", "part_size"]
 
 _READ_BYTES = 1 << 20
 _PART_BYTES = 64 << 20
@@ -19,7 +19,7 @@ class Checksum:
     Parameters
     ----------
     kind : str
-        ``SHA-256`` or ``dandi-etag``.
+        ``SHA-256``, ``MD5`` or ``dandi-etag``.
     value : str
         As `found_in` writes it: in lower case.
     """
@@ -31,7 +31,11 @@ class Checksum:
         """Return the checksum of this kind that an open file has."""
         if self.kind == "dandi-etag":
             return dandi_etag(file)
-        found = hashlib.sha256()
+        found = (
+            hashlib.md5(usedforsecurity=False)
+            if self.kind == "MD5"
+            else hashlib.sha256()
+        )
         file.seek(0)
         while chunk := file.read(_READ_BYTES):
             found.update(chunk)
@@ -60,7 +64,11 @@ def dandi_etag(file: BinaryIO) -> str:
     parts, and their number.
     """
     file.seek(0, os.SEEK_END)
-    per_part = part_size(file.tell())
+    return multipart_etag(file, part_size(file.tell()))
+
+
+def multipart_etag(file: BinaryIO, per_part: int) -> str:
+    """Return the ETag that S3 gives a file that was uploaded in parts of one size."""
     file.seek(0)
     all_parts, count = hashlib.md5(usedforsecurity=False), 0
     while True:

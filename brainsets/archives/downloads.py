@@ -42,6 +42,7 @@ def download_file(
     *,
     sha256: str | None = None,
     dandi_etag: str | None = None,
+    md5: str | None = None,
     size: int | None = None,
     headers: Mapping[str, str] | None = None,
     again: bool = False,
@@ -82,6 +83,8 @@ def download_file(
     dandi_etag : str, optional
         Its checksum as DANDI makes it at once, `brainsets.archives.checksums`. It
         counts where `sha256` is not known.
+    md5 : str, optional
+        Its MD5 as 32 hexadecimal digits, as S3 has it; counts where neither is known.
     size : int, optional
         Its length in bytes. A file at `path` that has another one is fetched anew.
     headers : mapping, optional
@@ -110,7 +113,7 @@ def download_file(
     """
     report = report or (lambda status: None)
     path = Path(path)
-    checksum, size = _checksum(url, sha256, dandi_etag), _length(url, size)
+    checksum, size = _checksum(url, sha256, dandi_etag, md5), _length(url, size)
     if "\0" in str(path):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
     if path.is_dir() and not path.is_symlink():
@@ -147,7 +150,9 @@ def download_file(
     return path
 
 
-def _checksum(url: str, sha256: Any, dandi_etag: Any) -> Checksum | None:
+def _checksum(
+    url: str, sha256: Any, dandi_etag: Any, md5: Any = None
+) -> Checksum | None:
     if sha256 is not None:
         checksum, pattern = Checksum("SHA-256", sha256), "[0-9a-fA-F]{64}"
         form = "64 hexadecimal digits"
@@ -157,6 +162,9 @@ def _checksum(url: str, sha256: Any, dandi_etag: Any) -> Checksum | None:
             "[0-9a-f]{32}-[0-9]{1,5}",
         )
         form = "32 hexadecimal digits and a number"
+    elif md5 is not None:
+        checksum, pattern = Checksum("MD5", md5), "[0-9a-fA-F]{32}"
+        form = "32 hexadecimal digits"
     else:
         return None
     if not isinstance(checksum.value, str) or not re.fullmatch(pattern, checksum.value):
@@ -200,11 +208,12 @@ def is_whole(
     *,
     sha256: str | None = None,
     dandi_etag: str | None = None,
+    md5: str | None = None,
     size: int | None = None,
 ) -> bool:
     """Whether `download_file` would leave what is at `path` as it is."""
     url = str(path)
-    checksum = _checksum(url, sha256, dandi_etag)
+    checksum = _checksum(url, sha256, dandi_etag, md5)
     return _is_there(Path(path), checksum, _length(url, size))
 
 

@@ -53,6 +53,16 @@ ARCHIVES = {
             "000140",
         ),
         Archive(
+            "openneuro",
+            "OpenNeuro",
+            "--dataset",
+            r"ds\d{6}",
+            "'ds' and six digits",
+            r"\d+\.\d+\.\d+",
+            "three numbers, as in 1.0.0",
+            "ds005555",
+        ),
+        Archive(
             "physionet",
             "PhysioNet",
             "--project",

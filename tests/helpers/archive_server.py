@@ -47,7 +47,8 @@ class ArchiveServer(LocalServer):
     ranges : bool
         Whether it knows ``Range``; if not, it always sends whole files.
     etags : bool
-        Whether it names an ETag, the MD5 of the file, and knows ``If-Range``.
+        Whether it names an ETag, the MD5 of the file, and knows ``If-Range`` and
+        ``If-Match``.
     guard : callable, optional
         Is given the address and the headers of each request, and returns the status to
         refuse it with, or None.
@@ -74,6 +75,10 @@ class ArchiveServer(LocalServer):
     def url(self) -> str:
         """The address of the folder, with a slash at the end."""
         return f"http://127.0.0.1:{self.port}/"
+
+    def etag(self, path: str, content: bytes) -> str:
+        """Return the ETag of a file, without quotes."""
+        return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
     @property
     def asked(self) -> Counter:
@@ -144,7 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         named = {}
         if self.owner.etags:
-            named = {"ETag": f'"{hashlib.md5(content).hexdigest()}"'}
+            named = {"ETag": f'"{self.owner.etag(path, bytes(content))}"'}
+            if self.headers.get("If-Match", named["ETag"]) != named["ETag"]:
+                self._send(path, start, 412, {}, b"")
+                return
             if self.headers.get("If-Range", named["ETag"]) != named["ETag"]:
                 start, end = 0, None
         flipped = self.owner._due(self.owner._flipped, path)

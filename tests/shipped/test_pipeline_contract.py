@@ -16,6 +16,7 @@ from brainsets.testing.contents import OutputFile, differences
 from brainsets.testing.trial import Evidence, Failure, Run
 from tests.helpers.archive_server import ArchiveServer
 from tests.helpers.dandi_server import DandiServer
+from tests.helpers.openneuro_server import OpenNeuroServer, put_dataset
 from tests.helpers.physionet_projects import publish, put
 from tests.helpers.workspace import PIPELINES, ROOT, SHARED_DATA
 
@@ -88,6 +89,25 @@ def physionet(request, tmp_path_factory):
 class TestPhysionet(PipelineContract):
     pipeline = "physionet:eegmmidb"
     asset = "S001R04"
+
+
+@pytest.fixture(scope="class")
+def openneuro(request, tmp_path_factory):
+    """OpenNeuro on this machine, with one dataset."""
+    source = SHARED_DATA / "zoo/bids/ieeg_bids"
+    if not source.is_dir():
+        pytest.skip(f"no real recordings: {SHARED_DATA} has no zoo/bids/ieeg_bids")
+    folder = tmp_path_factory.mktemp("openneuro")
+    put_dataset(folder, "ds000103", source)
+    with OpenNeuroServer(folder) as server:
+        server.versions["ds000103"] = ["1.0.0"]
+        request.cls.args = server.arguments
+        yield
+
+
+@pytest.mark.usefixtures("openneuro")
+class TestOpenneuro(PipelineContract):
+    pipeline = "openneuro:ds000103"
 
 
 def test_every_pipeline_that_ships_is_tried():

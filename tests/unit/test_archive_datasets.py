@@ -51,12 +51,19 @@ def test_a_dataset_is_its_archives_pipeline_with_arguments(spec, args):
             "physionet_mimic-iv-demo",
             ["--project", "mimic-iv-demo", "--version", "2.2"],
         ),
+        ("openneuro:ds005555", "openneuro_ds005555", ["--dataset", "ds005555"]),
+        (
+            "openneuro:ds005555@1.1.0",
+            "openneuro_ds005555",
+            ["--dataset", "ds005555", "--version", "1.1.0"],
+        ),
     ],
 )
-def test_a_project_is_the_pipeline_physionet_with_arguments(spec, id, args):
+def test_other_datasets_are_their_archives_pipelines_with_arguments(spec, id, args):
     brainset = find_brainset(spec)
     assert (brainset.id, brainset.args) == (id, args)
-    assert brainset.source.path.parts[-2:] == ("physionet", "pipeline.py")
+    archive = spec.partition(":")[0]
+    assert brainset.source.path.parts[-2:] == (archive, "pipeline.py")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +82,9 @@ def test_a_project_is_the_pipeline_physionet_with_arguments(spec, id, args):
         ("dandi:000140@latest", ["a version of DANDI", "'latest'"]),
         ("dandi:000140@1@2", ["'1@2'"]),
         ("dandi", ["say which one", "dandi:ID[@VERSION]"]),
-        ("dandy:000140", ["torch_brain, brainsets, dandi or physionet"]),
+        ("openneuro:5555", ["'ds' and six digits", "openneuro:ds005555", "'5555'"]),
+        ("openneuro:ds005555@v1", ["a version of OpenNeuro", "three numbers"]),
+        ("dandy:000140", ["torch_brain, brainsets, dandi, openneuro or physionet"]),
     ],
 )
 def test_a_wrong_dataset_is_told_in_one_sentence(spec, words):

@@ -120,7 +120,8 @@ def test_list_has_every_name_and_says_which_ships():
         (f"torch_brain:{FLINT}", "torch_brain 0.2.1 has no pipeline named"),
         (
             f"torchbrain:{PERICH}",
-            "must be torch_brain, brainsets, dandi or physionet, not 'torchbrain'",
+            "must be torch_brain, brainsets, dandi, openneuro or physionet, not "
+            "'torchbrain'",
         ),
         (f"torch_brain==:{PERICH}", "there is no pipeline named"),
         (f"torch_brain==latest:{PERICH}", "give one version, such as 0.2.1"),
