@@ -201,6 +201,7 @@ def test_a_folder_is_one_recording():
         ("sub-01/eeg/sub-01_task-other_channels.tsv", "sidecar"),
         ("README", "documents"),
         ("sub-01/eeg/notes about it.txt", "unknown"),
+        ("sub-01/eeg/sub-01_photo.jpg", "other"),
     ],
 )
 def test_what_is_no_recording_says_why(path, reason):
@@ -260,6 +261,14 @@ def test_texts_are_in_order_and_of_tables_the_nearest_is_there():
 def test_a_name_that_contradicts_its_folder_is_told():
     one = only(["sub-01/eeg/sub-02_task-rest_eeg.edf"])
     assert one.notes == ("its name says sub-02, its folder sub-01",)
+
+
+def test_a_session_that_the_folder_alone_says_is_known():
+    found = recordings(f"sub-1/ses-{s}/eeg/sub-1_task-x_eeg.edf" for s in "ab")
+    assert [dict(one.entities) for one in found] == [
+        {"sub": "1", "ses": s, "task": "x"} for s in "ab"
+    ]
+    assert found[0].notes == ("its name does not say ses-a, as its folder does",)
 
 
 # Made trees, against an inheritance worked out from the words of the standard alone

@@ -1,5 +1,6 @@
 """Made BIDS trees: what mne-bids writes, and tables that contradict their files."""
 
+import json
 import shutil
 import warnings
 
@@ -198,7 +199,7 @@ def datasets(draw):
         for label in labels
         if draw(st.integers(0, 5))
     ]
-    rows += [(name, "EEG", "uV") for name in draw(st.sets(st.sampled_from("PQ")))]
+    rows += [(name, "EEG", "uV") for name in draw(st.sets(st.sampled_from("PQ"), min_size=1))]
     return channels, draw(st.permutations(rows))
 
 
@@ -300,6 +301,81 @@ def made_tree(root, *, table=None, events=None, labels=("Cz", "Trigger")):
 def test_without_a_table_labels_say_the_types(tmp_path):
     recording = read_bids(made_tree(tmp_path), only(tmp_path), id="x")
     assert [signal.name for signal in signals_of(recording)] == ["eeg", "stim"]
+
+
+@pytest.mark.parametrize(
+    "table", ["name\ttype\n", "name\tunits\nCz\tuV\nTrigger\tuV\n"]
+)
+def test_with_a_table_that_says_no_types_labels_do(table, tmp_path):
+    root = made_tree(tmp_path, table=table)
+    recording = read_bids(root, only(root), id="x")
+    assert [signal.name for signal in signals_of(recording)] == ["eeg", "stim"]
+    [item] = [i for i in recording.inventory.items if "channels" in i.path]
+    assert "those that labels say" in item.note
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+KEYS = st.one_of(
+    st.text(max_size=6),
+    st.sampled_from(
+        "file id start Manufacturer SamplingFrequency age Units Levels onset "
+        "EEGCoordinateUnits absolute_start to_hdf5 EEGCoordinateSystem".split()
+    ),
+)
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), max_size=40
+) | st.lists(
+    st.lists(
+        st.sampled_from(
+            "onset duration sample name type x y z n/a 1 2,5 -3 nan 1e999 EEG sub-01 "
+            "participant_id age sex units start Cz \u00b5V".split()
+        ),
+        min_size=1,
+        max_size=5,
+    ).map("\t".join),
+    max_size=6,
+).map("\n".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    tables=st.dictionaries(
+        st.sampled_from(
+            "eeg/sub-01_task-x_channels eeg/sub-01_task-x_events "
+            "eeg/sub-01_electrodes sub-01_scans ../participants".split()
+        ),
+        TEXT,
+        max_size=4,
+    ),
+    texts=st.dictionaries(
+        st.sampled_from(
+            "eeg/sub-01_task-x_eeg eeg/sub-01_coordsystem eeg/sub-01_task-x_events "
+            "../participants".split()
+        ),
+        st.dictionaries(KEYS, JSON, max_size=5) | JSON,
+        max_size=4,
+    ),
+)
+def test_nothing_in_sidecars_stops_a_recording(tmp_path_factory, tables, texts):
+    root = made_tree(tmp_path_factory.mktemp("odd"))
+    for name, text in tables.items():
+        (root / "sub-01" / f"{name}.tsv").write_bytes(text.encode("utf-8", "replace"))
+    for name, content in texts.items():
+        (root / "sub-01" / f"{name}.json").write_text(json.dumps(content))
+    one = only(root)
+    recording = read_bids(root, one, id="x")
+    check_written(recording, root / "x.h5")
+    assert sum(signal.shape[1] for signal in signals_of(recording)) == 2
+    paths = [item.path for item in recording.inventory.items]
+    assert {*one.sidecars} <= {*paths}
+    look(root, one)
 
 
 def test_trigger_typed_as_eeg_is_doubted(tmp_path):

@@ -30,6 +30,7 @@ OTHERS = {
     "no subject": "a recording whose name names no subject",
     "sidecar": "describes none of the recordings",
     "documents": "about the dataset as a whole",
+    "other": "of BIDS, and no recording",
     "unknown": "its name is none of BIDS",
 }
 """Why a file is neither part of a recording nor describes one, each with a sentence."""
@@ -261,13 +262,7 @@ def _recording(
         used += [by_extension[extension]] if extension in by_extension else []
     suffix = name.suffix.partition("-")[0]
     folders = PurePosixPath(path).parts[:-1]
-    for key in ("sub", "ses"):
-        for folder in folders:
-            said = folder.removeprefix(f"{key}-")
-            if said != folder and said != entities.get(key, said):
-                notes.append(
-                    f"its name says {key}-{entities[key]}, its folder {folder}"
-                )
+    entities = _with_folders(entities, folders, notes)
     datatype = folders[-1] if folders and folders[-1] in SUFFIXES else suffix
     files = tuple(file for unit in used for file in units[unit])
     one = BidsRecording(
@@ -280,6 +275,23 @@ def _recording(
         notes=tuple(notes),
     )
     return one, set(used)
+
+
+def _with_folders(
+    entities: dict[str, str], folders: tuple[str, ...], notes: list[str]
+) -> dict[str, str]:
+    """Return entities with the session that folders alone say; note contradictions."""
+    for folder in folders:
+        key, dash, value = folder.partition("-")
+        if not dash or key not in ("sub", "ses"):
+            continue
+        if key not in entities:
+            notes.append(f"its name does not say {folder}, as its folder does")
+            first, *others = entities.items()
+            entities = dict([first, (key, value), *others])
+        elif entities[key] != value:
+            notes.append(f"its name says {key}-{entities[key]}, its folder {folder}")
+    return entities
 
 
 def _missing_parts(parts: list[tuple[str, str]]) -> list[str]:
@@ -309,8 +321,8 @@ def _with_sidecars(one: BidsRecording, sidecars: Sidecars) -> BidsRecording:
 
 
 def _other(path: str, name: Name) -> str:
-    if name.extension in (".tsv.gz", ".tsv") and name.suffix in ("physio", "stim"):
+    if name.suffix in ("physio", "stim", "eyetrack"):
         return "physiology"
     if "/" not in path:
         return "documents"
-    return "unknown"
+    return "other" if name.entities else "unknown"

@@ -20,8 +20,8 @@ def look(root: Path, recording: BidsRecording) -> list[dict[str, Any]]:
     -------
     list of dict
         ``path`` (the channel's id, or the table's path), ``type``, ``shape``,
-        ``dtype``, ``rate`` in Hz, ``unit``, ``bytes`` in memory and ``kind`` of
-        channel.
+        ``dtype``, ``rate`` in Hz, ``unit``, ``bytes`` in memory, ``stored`` (not
+        known) and ``kind`` of channel.
 
     Raises
     ------
@@ -41,6 +41,7 @@ def look(root: Path, recording: BidsRecording) -> list[dict[str, Any]]:
             "rate": channel.sampling_rate or None,
             "unit": ours.unit or None,
             "bytes": channel.samples * raw.dtype.itemsize,
+            "stored": None,
             "kind": ours.type,
         }
         for channel, ours in zip(raw.channels, known)
@@ -63,5 +64,6 @@ def _table_row(path: str, type: str, size: int) -> dict[str, Any]:
         "rate": None,
         "unit": None,
         "bytes": 0,
+        "stored": None,
         "kind": "table",
     }

@@ -16,6 +16,10 @@ from brainsets.conversion.names import snake_case
 __all__ = ["Described", "meanings"]
 
 
+# A disk that fails may recover.
+_NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+
+
 class Described:
     """The tables and texts that apply to a recording.
 
@@ -41,7 +45,7 @@ class Described:
         """Return what one JSON file says; nothing if it cannot be read."""
         try:
             content, why = read_json(self.root / path)
-        except OSError:
+        except _NOT_THERE:
             content, why = {}, "it is not there"
         if why:
             self.left(path, "unreadable", [why])
@@ -53,7 +57,7 @@ class Described:
         for path in self.recording.described_by(suffix, ".tsv"):
             try:
                 found[path] = read_table(self.root / path)
-            except OSError:
+            except _NOT_THERE:
                 self.left(path, "unreadable", ["it is not there"])
             except ValueError as error:
                 self.left(path, "unreadable", [str(error)])

@@ -81,6 +81,12 @@ def merged(raw: Sequence[RawChannel], table: TextTable | None, suffix: str) -> C
         _channel(channel, table, rows.get(number), suffix)
         for number, channel in enumerate(raw)
     ]
+    if not any(table.get("type")):
+        notes.append("it says no types: they are those that labels say")
+        for channel, known in zip(channels, _by_labels(raw, suffix)):
+            channel.type, channel.notes = known.type, []
+            if known.type == "stim":
+                channel.unit, channel.factor = known.unit, known.factor
     without = len(raw) - len(rows)
     if without:
         notes.append(f"{without} channels of the file have no row in it")

@@ -24,6 +24,8 @@ _OLDEST_YEARS = 120
 # By BIDS, whose dates are shifted for anonymity lies before it.
 _SHIFTED = 1925
 _YEAR = re.compile(r"(\d{4})-\d\d-\d\d")
+# What HDF5 holds as a whole number.
+_LARGEST = 2**63 - 1
 _BY_DEFAULT = "homo sapiens"
 
 
@@ -51,6 +53,8 @@ def described(
             value = ", ".join(value)
         elif isinstance(value, (dict, list)):
             value = json.dumps(value)
+        elif isinstance(value, int) and abs(value) > _LARGEST:
+            value = str(value)
         found[names[key]] = value
     return found
 
