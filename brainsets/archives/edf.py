@@ -124,7 +124,9 @@ def _read_fields(
     fixed = fixed_fields(beginning)
     signals = _whole(fixed["number of signals"], path, "number of signals")
     length = FIXED_BYTES + max(0, signals) * SIGNAL_BYTES
-    content = file.read(length - FIXED_BYTES)
+    size = os.fstat(file.fileno()).st_size
+    # Nobody knows how many a damaged header says.
+    content = file.read(min(length, size) - FIXED_BYTES)
     if signals < 1 or len(content) < length - FIXED_BYTES:
         raise RecordingError(
             f"{path}: the header promises {signals} signals, and has {SIGNAL_BYTES} "

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainsets.archives.edf import check_edf
 from brainsets.conversion.biosignals.channels import channel_types, unique_ids
 from brainsets.conversion.biosignals.units import si_unit
 from brainsets.conversion.checking import problems
 from brainsets.conversion.edf import read_edf
 from brainsets.conversion.parts import Samples, Signal
 from brainsets.conversion.writing import write_recording
-from brainsets.errors import SettingsError
+from brainsets.errors import RecordingError, SettingsError
 from brainsets.pipeline import SkipAsset
 from tests.helpers.made_edf import MadeEdf, MadeSignal
 
@@ -213,6 +214,32 @@ def test_annotations_out_of_the_recorded_time_are_kept_and_told(
     assert note == f"{count} of {len(onsets)} are not in the time that was recorded" * (
         count > 0
     )
+
+
+@pytest.mark.parametrize("ends", [("0", "1e300"), ("-1e-35", "1e-35")])
+def test_values_that_float32_does_not_hold_are_float64(tmp_path, ends):
+    made = MadeSignal("Resp", ramp(3, 10), physical=ends)
+    [part] = signals_of(read_edf(edf(tmp_path, made), id="x"))
+    assert part.dtype == np.float64
+    assert np.allclose(part.read(0, 30)[:, 0] / made.values() * 1e6, 1)
+
+
+@pytest.mark.parametrize("count", ["9e9", "1e99", "9999"])
+def test_header_of_more_signals_than_the_file_has_is_refused(tmp_path, count):
+    path = edf(tmp_path, MadeSignal("Resp", ramp(3, 10)))
+    content = path.read_bytes()
+    path.write_bytes(content[:252] + count.ljust(4).encode() + content[256:])
+    with pytest.raises(SkipAsset, match="its header is cut: 9|its header is cut: 1000"):
+        read_edf(path, id="x")
+    with pytest.raises(RecordingError, match="there are 572 bytes in the file"):
+        check_edf(path)
+
+
+@pytest.mark.parametrize("duration", ["5e-324", "1e-9", "3e7", "1e308"])
+def test_records_of_a_duration_that_cannot_be_are_refused(tmp_path, duration):
+    path = edf(tmp_path, MadeSignal("Resp", ramp(3, 10)), record_s=duration)
+    with pytest.raises(SkipAsset, match="3 data records takes .* that cannot be"):
+        read_edf(path, id="x")
 
 
 def test_signals_without_samples_are_no_recording(tmp_path):

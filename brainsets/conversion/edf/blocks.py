@@ -12,6 +12,8 @@ from brainsets.conversion.edf.header import Header, SignalHeader
 __all__ = ["Blocks"]
 
 _CHUNK_BYTES = 8 << 20
+# Of a signal's largest value, so that float32 holds all others.
+_LEAST, _LARGEST = 1e-30, 1e38
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,11 @@ class Blocks:
     def dtype(self) -> np.dtype:
         """float32 where that tells all stored numbers apart, else float64."""
         fits = all(
-            signal.largest < 2**22 * abs(signal.gain) if signal.is_scaled else True
-            for signal in self.signals
+            signal.largest < 2**22 * abs(signal.gain)
+            and _LEAST < signal.largest * scale < _LARGEST
+            if signal.is_scaled
+            else True
+            for signal, scale in zip(self.signals, self.scales)
         )
         is_small = self.header.sample_bytes == 2
         return np.dtype(np.float32 if fits and is_small else np.float64)

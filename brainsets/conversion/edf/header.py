@@ -104,9 +104,10 @@ def read_header(path: Path) -> Header:
         count = _whole(fixed["number of signals"], "number of signals")
         if count < 1:
             raise SkipAsset(f"its header says that it has {count} signals")
-        rest = file.read(count * SIGNAL_BYTES)
-    length = FIXED_BYTES + count * SIGNAL_BYTES
-    if len(rest) < count * SIGNAL_BYTES:
+        length = FIXED_BYTES + count * SIGNAL_BYTES
+        # Nobody knows how many a damaged header says.
+        rest = file.read(length - FIXED_BYTES) if length <= size else b""
+    if len(rest) < length - FIXED_BYTES:
         raise SkipAsset(
             f"its header is cut: {count} signals need {length} bytes, and the file has "
             f"{size}"

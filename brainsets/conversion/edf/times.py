@@ -11,6 +11,7 @@ __all__ = ["record_times", "segments_of"]
 
 # In samples of the signal with the most of them.
 _TOLERANCE = 0.5
+_FASTEST_HZ = 1e7
 _LONGEST_S = 366 * 86_400.0
 
 
@@ -27,11 +28,16 @@ def record_times(header: Header, said: np.ndarray) -> tuple[np.ndarray, list[str
     Raises
     ------
     SkipAsset
-        Records overlap in time, or lie years apart.
+        Records overlap in time, lie years apart, or take a time that cannot be.
     """
     duration, count = header.record_s, header.records
     start = float(said[0]) if np.isfinite(said[0]) else 0.0
     samples = max(s.samples for s in header.signals if not s.is_annotations)
+    if samples > _FASTEST_HZ * duration or duration * count > _LONGEST_S:
+        raise SkipAsset(
+            f"its header says that each of its {count} data records takes {duration:g} "
+            f"s, and has {samples} samples of a signal: that cannot be"
+        )
     tolerance = _TOLERANCE * duration / samples
     if not header.is_discontinuous:
         times = start + np.arange(count) * duration

@@ -191,7 +191,8 @@ class _Reader:
 
 def _is_small(line: SignalLine) -> bool:
     """Whether float32 tells all of its numbers apart."""
-    return line.form not in ("24", "32", "524", "8") and abs(line.baseline) < 2**22
+    has_range = abs(line.baseline) < 2**22 and 1e-25 < abs(line.gain) < 1e25
+    return has_range and line.form not in ("24", "32", "524", "8")
 
 
 def _inventory(
