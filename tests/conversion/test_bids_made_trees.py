@@ -199,7 +199,9 @@ def datasets(draw):
         for label in labels
         if draw(st.integers(0, 5))
     ]
-    rows += [(name, "EEG", "uV") for name in draw(st.sets(st.sampled_from("PQ"), min_size=1))]
+    rows += [
+        (name, "EEG", "uV") for name in draw(st.sets(st.sampled_from("PQ"), min_size=1))
+    ]
     return channels, draw(st.permutations(rows))
 
 

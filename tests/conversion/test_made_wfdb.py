@@ -13,7 +13,7 @@ from brainsets.conversion.checking import problems
 from brainsets.conversion.wfdb import add_annotations, files_of, look, read_wfdb
 from brainsets.conversion.writing import write_recording
 from brainsets.pipeline import SkipAsset
-from tests.helpers.made_wfdb import BITS, MadeSignal, write_record
+from tests.helpers.made_wfdb import BITS, MadeSignal, encode, write_record
 
 pytest.importorskip("soundfile", reason="some formats are compressed by FLAC")
 
@@ -166,6 +166,11 @@ def test_skewed_signal_is_moved_back(tmp_path):
         ("a 1 100 10\n", "is no header of WFDB, or is damaged"),
         ("a x 100\n", "is no header of WFDB"),
         ("a 1 100 10\nb.dat 16\n", "b.dat is missing"),
+        (f"a/1 1 100 10\n{'b' * 300} 5\n", "is not there, or says nothing"),
+        (f"a 1 100 10\n{'b' * 300} 16\n", "b is missing"),
+        ("a 1 1e300 10\nb.dat 16\n", "its rate is 1e300"),
+        ("a/1 1 100 10\nb 5\n", "1 of its 1 segments are missing, the first is b"),
+        ("a 1 100 10\n~ 16\n", "it holds no samples"),
         ("a 1 100 10\n../b.dat 16\n", "which is not beside it"),
         ("a/2 1 100 10\nb 5\nc 5\n", "2 of its 2 segments are missing, the first is b"),
     ],
@@ -216,6 +221,30 @@ def test_annotations_out_of_the_recorded_time_are_kept_and_told(tmp_path):
     assert recording.parts[-1].timestamps.tolist() == [0.01, 9.01]
     note = recording.inventory.items[-1].note
     assert note == "1 of 2 are not in the time that was recorded"
+
+
+def test_signal_that_is_not_there_is_left_out(tmp_path):
+    signals = [MadeSignal(f"s{n}", "16", 1, "mV", [n, 2]) for n in range(2)]
+    write_record(tmp_path, "a", signals, 2)
+    path = tmp_path / "a.hea"
+    lines = path.read_text().splitlines()
+    (tmp_path / "a_0.dat").write_bytes(encode("16", [1, 2]))
+    path.write_text("\n".join([lines[0], lines[1].replace("a_0.dat", "~"), lines[2]]))
+    recording = read_wfdb(path, id="x")
+    assert [*found_channels(recording)] == ["s1"]
+    assert [item.reason for item in recording.inventory.items] == [
+        "",
+        "placeholder",
+        "",
+    ]
+
+
+def test_gap_of_years_is_refused(tmp_path):
+    write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
+    text = "m/3 1 100\na 2\n~ 9999999999\na 2\n"
+    (tmp_path / "m.hea").write_text(text)
+    with pytest.raises(SkipAsset, match="says that it lasts 1157 days"):
+        read_wfdb(tmp_path / "m.hea", id="x")
 
 
 def test_unknown_format_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ GAP = "~"
 """Stands for a segment, or a signal, that is not there."""
 
 _DEFAULT_HZ = 250.0
+_SLOWEST_HZ, _FASTEST_HZ = 1e-6, 1e7
 _DEFAULT_GAIN = 200.0
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
 _GAIN = re.compile(r"([^(/]+)(?:\((-?\d+)\))?(?:/(\S*))?")
@@ -75,10 +77,9 @@ def read_header(path: Path) -> RecordHeader:
         It is not there, is no header, or was cut.
     """
     path = Path(path)
-    try:
-        text = decoded(path.read_bytes()).removeprefix("\ufeff")
-    except FileNotFoundError:
-        text = ""
+    # Headers name others, in whatever way.
+    content = path.read_bytes() if os.path.isfile(path) else b""
+    text = decoded(content).removeprefix("\ufeff")
     comments, lines = [], []
     for line in text.splitlines():
         if line.lstrip().startswith("#"):
@@ -101,7 +102,7 @@ def _parsed(path: Path, lines: list[str], comments: list[str]) -> RecordHeader:
         raise ValueError("it has no name")
     signals = int(words[1])
     rate = float(words[2].split("/")[0]) if len(words) > 2 else _DEFAULT_HZ
-    if not (math.isfinite(rate) and rate > 0):
+    if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
         raise ValueError(f"its rate is {words[2]}")
     frames = int(words[3]) if len(words) > 3 else 0
     following = lines[1:]

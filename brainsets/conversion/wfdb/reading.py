@@ -28,6 +28,8 @@ from brainsets.pipeline import SkipAsset
 
 __all__ = ["annotation_rate", "files_of", "read_wfdb"]
 
+_LONGEST_S = 366 * 86_400.0
+
 
 def files_of(path: Path) -> list[str]:
     """Return the names of the files that a header names: signals, or segments' headers.
@@ -84,6 +86,10 @@ def read_wfdb(
     pieces = [piece for piece in pieces if piece.numbers and piece.count]
     if not pieces:
         raise SkipAsset("it holds no samples: no signals, or none of any length")
+    frames = max(piece.first + piece.count for piece in pieces)
+    if frames > _LONGEST_S * header.rate:
+        days = frames / header.rate / 86_400
+        raise SkipAsset(f"its header says that it lasts {days:.0f} days")
     types, units = _kinds(channels)
     rates = [channel.line.samples * header.rate for channel in channels]
     groups, _ = grouped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ def _of_layout(header: RecordHeader, lines: list[SignalLine]) -> list[SignalLine
     for name, length in header.segments:
         if name != GAP and length:
             path = header.path.parent / f"{name}.hea"
-            if path.is_file():
+            if os.path.isfile(path):
                 for line in read_header(path).signals:
                     found.setdefault(line.label, line)
     return [found.get(line.label, line) for line in lines]
@@ -76,7 +77,8 @@ def pieces_of(header: RecordHeader) -> tuple[list[Channel], list[Piece]]:
     channels = channels_of(header)
     if not header.segments:
         frames = Frames(header)
-        return channels, [Piece(0, frames, {n: n for n in range(len(channels))})]
+        there = [n for n, line in enumerate(header.signals) if line.file != GAP]
+        return channels, [Piece(0, frames, {n: n for n in there})]
     places: dict[str, int] = {}
     for number, channel in enumerate(channels):
         places.setdefault(channel.label, number)
@@ -104,7 +106,7 @@ def _check_segments(header: RecordHeader) -> None:
     missing = [
         name
         for name, _ in header.segments
-        if name != GAP and not (header.path.parent / f"{name}.hea").is_file()
+        if name != GAP and not os.path.isfile(header.path.parent / f"{name}.hea")
     ]
     if missing:
         raise SkipAsset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,7 +65,7 @@ class Frames:
                 f"{name} is in the format {' and '.join(sorted(forms))}, which cannot "
                 "be read"
             )
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise SkipAsset(f"its signal file {name} is missing")
         samples = tuple(signal.samples for _, signal in lines)
         offset = lines[0][1].offset
