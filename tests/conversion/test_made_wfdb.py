@@ -194,6 +194,27 @@ def test_other_checksum_is_told(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "form, samples, size",
+    [
+        *(("212", n, size) for n, size in ((7, 11), (7, 12), (8, 12))),
+        *(("310", n, size) for n, size in ((7, 10), (7, 11), (7, 12), (8, 12))),
+        *(("311", n, size) for n, size in ((7, 10), (7, 11), (8, 11), (8, 12))),
+    ],
+)
+def test_last_bytes_of_a_file_need_not_be_there_if_no_sample_is_in_them(
+    tmp_path, form, samples, size
+):
+    signal = MadeSignal("s", form, 1, "mmHg", [*range(-3, samples - 3)], "1")
+    write_record(tmp_path, "a", [signal], samples)
+    path = tmp_path / "a_0.dat"
+    content = path.read_bytes()
+    assert len(content) >= size
+    path.write_bytes(content[:size])
+    [(_, values)] = found_channels(read_wfdb(tmp_path / "a.hea", id="x")).values()
+    assert values.tolist() == [*range(-3, samples - 3)]
+
+
 def test_differences_go_on_from_what_the_header_says(tmp_path):
     # As the programs of PhysioNet read it: also the first one is a difference.
     signal = MadeSignal("s", "8", 1, "mmHg", [5, -2, 0], "1", first=100)

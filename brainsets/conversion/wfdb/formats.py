@@ -29,6 +29,14 @@ _UNITS = {
     "310": (3, 4),
     "311": (3, 4),
 }
+# How many samples are in the bytes of a unit that is cut.
+_IN_CUT_UNIT = {
+    ("212", 2): 1,
+    ("310", 2): 1,
+    ("310", 3): 1,
+    ("311", 2): 1,
+    ("311", 3): 2,
+}
 # Compressed by FLAC, with so many bits.
 _FLAC = {"508": 8, "516": 16, "524": 24}
 FORMATS = frozenset({*_UNITS, *_FLAC})
@@ -60,7 +68,7 @@ def count(path: Path, form: str, offset: int, channels: int) -> int:
     there = max(0, path.stat().st_size - offset)
     whole, rest = divmod(there, size)
     # A last unit may be cut where its samples end.
-    more = {("212", 2): 1, ("310", 2): 1, ("311", 2): 1}.get((form, rest), 0)
+    more = _IN_CUT_UNIT.get((form, rest), 0)
     return whole * samples + more
 
 
