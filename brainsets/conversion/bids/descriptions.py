@@ -52,7 +52,7 @@ def session_of(files: Described, of_file: Mapping[str, Any]) -> dict[str, Any]:
         files.took(each, "session", [])
     of_text = described({k: v for k, v in text.items() if k not in _OF_DEVICE})
     entities = {k: v for k, v in recording.entities.items() if k != "sub"}
-    names = attribute_names(entities, {"id"})
+    names = attribute_names(entities)
     names.update({"ses": "session_id"} if "ses" in entities else {})
     found = {
         **of_file,

@@ -31,7 +31,7 @@ _BY_DEFAULT = "homo sapiens"
 
 def attribute_names(texts: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     """Return names that a description can have, for names of columns or of JSON."""
-    used = {*taken, *RESERVED_PARTS}
+    used = {"id", *taken, *RESERVED_PARTS}
     found = {}
     for text in texts:
         name = column_name(snake_case(text), used)
@@ -162,7 +162,7 @@ def _with_date(
     row: dict[str, str], notes: list[str]
 ) -> tuple[dict[str, str], list[str]]:
     date = _pop(row, "acq_time")
-    names = attribute_names(row, {"id", "recording_date"})
+    names = attribute_names(row, {"recording_date"})
     found = {names[key]: value for key, value in row.items() if value}
     if date:
         found["recording_date"] = date
