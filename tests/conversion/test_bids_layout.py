@@ -367,6 +367,16 @@ def test_sidecars_are_those_that_the_standard_says(tree):
         ).keys() == {*expected}
 
 
+@settings(max_examples=100, deadline=None)
+@given(tree=trees())
+def test_a_recording_is_known_again_by_its_own_files(tree):
+    for one in recordings(tree[1]):
+        [again] = recordings([*one.files, *one.sidecars])
+        assert (again.path, again.files) == (one.path, one.files)
+        assert again.sidecars == one.sidecars
+        assert again.entities == one.entities
+
+
 @settings(max_examples=40, deadline=None)
 @given(tree=trees())
 def test_recordings_are_those_that_mne_bids_finds(tree, tmp_path_factory):

@@ -162,6 +162,62 @@ def test_eeglab_beside_its_table(tmp_path):
     assert "'g' of channels.tsv is taken" in notes["X"]
 
 
+def test_header_that_names_the_file_of_another_run_is_not_followed(tmp_path):
+    pybv = pytest.importorskip("pybv")
+    folder = tmp_path / "sub-01/eeg"
+    for run, scale in (("1", 1e-6), ("2", 5e-6)):
+        pybv.write_brainvision(
+            data=np.tile(np.arange(100.0), (2, 1)) * scale,
+            sfreq=100,
+            ch_names=["Cz", "Pz"],
+            fname_base=f"sub-01_task-x_run-{run}_eeg",
+            folder_out=folder,
+            unit="uV",
+        )
+    header = folder / "sub-01_task-x_run-2_eeg.vhdr"
+    header.write_text(header.read_text().replace("run-2", "run-1"))
+    files = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")]
+    _, second = layout_of(files).recordings
+    recording = read_bids(tmp_path, second, id="x")
+    [signal] = signals_of(recording)
+    assert signal.read(0, 100)[:, 0] == pytest.approx(np.arange(100.0) * 5e-6)
+    assert "of its own name, is taken" in recording.inventory.items[0].note
+
+
+def test_samples_of_another_recording_are_not_taken(tmp_path):
+    mne = pytest.importorskip("mne")
+    scipy_io = pytest.importorskip("scipy.io")
+    mne.set_log_level("ERROR")
+    folder = tmp_path / "sub-01/eeg"
+    folder.mkdir(parents=True)
+    values = np.arange(200, dtype="<f4").reshape(100, 2)
+    for run in ("1", "2"):
+        (folder / f"sub-01_task-x_run-{run}_eeg.fdt").write_bytes(values.tobytes())
+        places = np.array([("Cz",), ("Pz",)], dtype=[("labels", object)])
+        content = {
+            "nbchan": 2.0,
+            "srate": 100.0,
+            "pnts": 100.0,
+            "trials": 1.0,
+            "data": "sub-01_task-x_run-1_eeg.fdt",
+            "chanlocs": places,
+            "event": [],
+            "setname": "",
+        }
+        scipy_io.savemat(folder / f"sub-01_task-x_run-{run}_eeg.set", {"EEG": content})
+    files = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")]
+    first, second = layout_of(files).recordings
+    [signal] = signals_of(read_bids(tmp_path, first, id="x"))
+    assert signal.read(0, 100) == pytest.approx(values * 1e-6)
+    with pytest.raises(SkipAsset, match="run-1_eeg.fdt, which is no file of this"):
+        read_bids(tmp_path, second, id="x")
+    # Where it alone is there, its own file is taken.
+    for path in first.files:
+        (tmp_path / path).unlink()
+    [signal] = signals_of(read_bids(tmp_path, second, id="x"))
+    assert signal.shape == (100, 2)
+
+
 # Tables that contradict their file
 
 UNITS = {"uV": ("V", 1e-6), "mV": ("V", 1e-3), "": ("", 1.0), "g": ("g", 1.0)}

@@ -73,7 +73,20 @@ def read_bids(
     if lacking:
         raise SkipAsset(lacking[0])
     raw = open_raw(root / recording.path)
+    _check_files(root, recording, raw)
     return _Reader(root, recording, raw).recording(id, dict(rename or {}))
+
+
+def _check_files(root: Path, recording: BidsRecording, raw: RawFile) -> None:
+    """Refuse samples of another recording, which a header of an old name may name."""
+    if raw.path.is_dir():
+        return
+    own = {(root / path).resolve() for path in recording.files}
+    for path in raw.files:
+        if path.resolve() not in own:
+            raise SkipAsset(
+                f"its header names {path.name}, which is no file of this recording"
+            )
 
 
 class _Reader:

@@ -85,19 +85,22 @@ def _value(text: str, key: str) -> str:
 def _file(
     path: Path, said: str, suffixes: tuple[str, ...], what: str, notes: list[str]
 ) -> Path | None:
-    """Return the file that a header names, or that has the header's own name."""
+    """Return the file that has the header's own name, or else the one it names.
+
+    Who renames files forgets what is in them, and a name may have become another's.
+    """
     said = said.replace("$b", path.stem)
     # Names may be those of another system, with folders that were there.
     name = said.replace("\\", "/").rpartition("/")[2]
     named = path.parent / name if name else None
     own = [path.with_suffix(suffix) for suffix in suffixes]
     found = next((each for each in own if each.is_file()), None)
-    if named is not None and named.is_file():
+    if named is not None and named.is_file() and found is None:
         return named
-    if found is not None and said:
+    if found is not None and name and name != found.name:
         notes.append(
-            f"its header names {said!r} as its {what} file, which is not there; "
-            f"{found.name}, of its own name, is taken"
+            f"its header names {said!r} as its {what} file; {found.name}, of its own "
+            "name, is taken"
         )
     return found
 
