@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -90,9 +91,11 @@ def made_files(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(made=made_files())
-def test_made_file_is_converted_as_it_was_made(made):
-    with tempfile.TemporaryDirectory() as folder:
+@given(made=made_files(), at_once=st.sampled_from([1, 50, 8 << 20]))
+def test_made_file_is_converted_as_it_was_made(made, at_once):
+    # Also of records that are read in pieces.
+    small = patch("brainsets.conversion.edf.blocks._CHUNK_BYTES", at_once)
+    with tempfile.TemporaryDirectory() as folder, small:
         path = Path(folder) / "a.edf"
         made.write(path)
         recording = read_edf(path, id="x")

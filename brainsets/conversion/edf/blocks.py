@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -60,46 +61,73 @@ class Blocks:
         OSError
             The file is not there any more, or has become shorter.
         """
-        per_record = self.signals[0].samples
         shape = (max(0, j - i), len(self.signals))
         found: np.ndarray = np.empty(shape, dtype=self.dtype)
         with open(self.header.path, "rb", buffering=0) as file:
             for begin, end in self._pieces(i, j):
-                record, first = divmod(begin, per_record)
-                last = -(-end // per_record)
-                stored = self._records(file, record, last)
-                for column, signal in enumerate(self.signals):
-                    values = self._signal(stored, signal)[first : first + end - begin]
+                columns = self._stored(file, begin, end)
+                for column, (signal, values) in enumerate(zip(self.signals, columns)):
                     scaled = values * signal.gain + signal.zero
                     found[begin - i : end - i, column] = scaled * self.scales[column]
         return found
 
+    @property
+    def _has_large_records(self) -> bool:
+        return self.header.record_bytes > _CHUNK_BYTES
+
     def _pieces(self, i: int, j: int) -> Iterator[tuple[int, int]]:
-        """Cut a range at records, so that few are in memory at once."""
-        per_record = self.signals[0].samples
-        step = max(1, _CHUNK_BYTES // self.header.record_bytes) * per_record
+        """Cut a range, so that little is in memory at once: at records, or in one."""
+        header, per_record = self.header, self.signals[0].samples
+        row_bytes = len(self.signals) * header.sample_bytes
+        step = max(1, _CHUNK_BYTES // row_bytes)
+        records = max(1, _CHUNK_BYTES // header.record_bytes)
         while i < j:
-            end = min(j, (i // per_record) * per_record + step)
+            end = (i // per_record + records) * per_record
+            end = min(j, end, i + step) if self._has_large_records else min(j, end)
             yield i, end
             i = end
 
-    def _records(self, file, first: int, last: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def _stored(self, file: BinaryIO, begin: int, end: int) -> Iterator[np.ndarray]:
+        """Give the stored numbers of each signal."""
+        record, first = divmod(begin, self.signals[0].samples)
+        if not self._has_large_records:
+            last = -(-end // self.signals[0].samples)
+            stored = self._records(file, record, last)
+            for signal in self.signals:
+                yield self._signal(stored, signal)[first : first + end - begin]
+            return
         header = self.header
-        content = bytearray((last - first) * header.record_bytes)
+        width = header.sample_bytes
+        for signal in self.signals:
+            place = record * header.record_bytes + signal.offset + first * width
+            content = self._bytes(file, header.bytes + place, (end - begin) * width)
+            yield self._numbers(content)
+
+    def _records(self, file: BinaryIO, first: int, last: int) -> np.ndarray:
+        size = self.header.record_bytes
+        place = self.header.bytes + first * size
+        return self._bytes(file, place, (last - first) * size).reshape(-1, size)
+
+    def _bytes(self, file: BinaryIO, place: int, count: int) -> np.ndarray:
+        content = bytearray(count)
         view = memoryview(content)
-        file.seek(header.bytes + first * header.record_bytes)
+        file.seek(place)
         while len(view):
-            count = file.readinto(view)
-            if not count:
-                raise OSError(f"{header.path} has become shorter while it was read.")
-            view = view[count:]
-        stored: np.ndarray = np.frombuffer(content, dtype=np.uint8)
-        return stored.reshape(last - first, header.record_bytes)
+            read = file.readinto(view)  # type: ignore[attr-defined]
+            if not read:
+                raise OSError(
+                    f"{self.header.path} has become shorter while it was read."
+                )
+            view = view[read:]
+        found: np.ndarray = np.frombuffer(content, dtype=np.uint8)
+        return found
 
     def _signal(self, stored: np.ndarray, signal: SignalHeader) -> np.ndarray:
         """Return the stored numbers of one signal."""
         size = signal.samples * self.header.sample_bytes
-        part = stored[:, signal.offset : signal.offset + size]
+        return self._numbers(stored[:, signal.offset : signal.offset + size])
+
+    def _numbers(self, part: np.ndarray) -> np.ndarray:
         numbers: np.ndarray
         if self.header.sample_bytes == 2:
             numbers = np.ascontiguousarray(part).view("<i2").reshape(-1)
