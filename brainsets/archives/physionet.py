@@ -17,7 +17,7 @@ from brainsets.archives.downloads import download_file
 from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
 
-__all__ = ["Listing", "file_url", "read_listing", "stored_listing"]
+__all__ = ["Listing", "file_url", "header_names", "read_listing", "stored_listing"]
 
 _CHECKSUMS = "SHA256SUMS.txt"
 _RECORDS = "RECORDS"
@@ -71,7 +71,7 @@ class Listing:
             )
         if header is not None:
             folder = PurePosixPath(record).parent
-            for name in _header_names(header):
+            for name in header_names(header):
                 path = str(folder / name)
                 parts = [
                     p for p in [path, *self._by_stem.get(path, ())] if self._has(p)
@@ -262,10 +262,15 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _header_names(path: Path) -> list[str]:
+def header_names(path: Path) -> list[str]:
     """Return the files that a header of WFDB names, or its segments.
 
     Its form is in https://wfdb.io/spec/header-files.html.
+
+    Raises
+    ------
+    DownloadError
+        It is no such header.
     """
     lines = [
         line.split()

@@ -10,14 +10,20 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from brainsets.archives.downloads import download_file
-from brainsets.archives.physionet import Listing, read_listing, stored_listing
+from brainsets.archives.physionet import (
+    Listing,
+    file_url,
+    header_names,
+    read_listing,
+    stored_listing,
+)
 from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
 
@@ -27,7 +33,7 @@ _SIGNALS = (".edf", ".bdf", ".rec")
 _ENDINGS = [*_SIGNALS, *(ending.upper() for ending in _SIGNALS)]
 # The folder of the project, as a record.
 _EVERYTHING = "."
-_SEGMENT = re.compile(r"(.+)_(\d{3,}|layout)", re.DOTALL)
+_SEGMENT = re.compile(r"(.+)_\d+", re.DOTALL)
 # What lies beside recordings and holds neither signals nor annotations.
 _OTHERS = frozenset(
     "csv doc docx gif htm html jpeg jpg json m md mp4 pdf png ps py svg tsv txt wav "
@@ -117,6 +123,28 @@ class Project:
             return Listing([_EVERYTHING], listing.sha256)
         raise DownloadError(text)
 
+    def named_by(
+        self, record: str, version: str, listing: Listing, folder: Path
+    ) -> list[str]:
+        """Return what the header of a WFDB record names: its files or segments.
+
+        Of a header that is damaged that is nothing: its recording will say so.
+
+        Raises
+        ------
+        DownloadError
+            It cannot be had.
+        """
+        name = f"{record}.hea"
+        if name not in listing.sha256:
+            return []
+        url, sha256 = file_url(self.files_url(version), name), listing.sha256[name]
+        path = download_file(url, folder / name, sha256=sha256, report=self.report)
+        try:
+            return header_names(path)
+        except DownloadError:
+            return []
+
     def fetch_description(self, version: str, folder: Path) -> dict[str, str]:
         """Return what a version says of itself, and keep it in a folder.
 
@@ -183,8 +211,18 @@ class Found:
     files: dict[str, str]
 
 
-def recordings(listing: Listing) -> tuple[list[Found], list[str], list[str]]:
+def recordings(
+    listing: Listing, named_by: Callable[[str], Iterable[str]]
+) -> tuple[list[Found], list[str], list[str]]:
     """Return the recordings of a project, and what is listed or found and is none.
+
+    Parameters
+    ----------
+    listing : Listing
+        What the project lists.
+    named_by : callable
+        Gives what the header of a record names. It is asked of those whose names others
+        begin with.
 
     Returns
     -------
@@ -193,8 +231,8 @@ def recordings(listing: Listing) -> tuple[list[Found], list[str], list[str]]:
     others : list of str
         Records of other forms.
     segments : list of str
-        Of folders that are listed as a whole: what are segments of other recordings, by
-        their names, ``a_0001`` of ``a`` or of ``a_layout``.
+        Of folders that are listed as a whole: what are segments of other recordings, as
+        their headers say, or by their names, ``a_0001`` of ``a_layout``.
     """
     found: dict[str, Found] = {}
     others: list[str] = []
@@ -205,8 +243,9 @@ def recordings(listing: Listing) -> tuple[list[Found], list[str], list[str]]:
         is_folder = not any(_is_of(path, inside[0]) for path in files)
         if is_folder:
             names = _signal_files(files)
-            inside = [name for name in names if not _is_segment(name, names)]
-            segments += [name for name in names if _is_segment(name, names)]
+            parts = _segments(names, named_by)
+            inside = [name for name in names if name not in parts]
+            segments += parts
         kept = [one for name in inside if (one := _found(listing, name)) is not None]
         found.update({one.record: one for one in kept})
         if not kept:
@@ -224,11 +263,21 @@ def _signal_files(paths: Iterable[str]) -> dict[str, None]:
     )
 
 
-def _is_segment(name: str, others: Container[str]) -> bool:
-    part = _SEGMENT.fullmatch(name)
-    return part is not None and (
-        part[1] in others or (part[2] != "layout" and f"{part[1]}_layout" in others)
-    )
+def _segments(
+    names: Mapping[str, None], named_by: Callable[[str], Iterable[str]]
+) -> dict[str, None]:
+    """Return those of some records that are segments of others."""
+    found: set[str] = set()
+    ordered = sorted(names)
+    for name, following in zip(ordered, ordered[1:]):
+        if following.startswith(name):
+            folder = PurePosixPath(name).parent
+            found |= {str(folder / each) for each in named_by(name)}
+    for name in names:
+        part = _SEGMENT.fullmatch(name)
+        if part is not None and f"{part[1]}_layout" in names:
+            found.add(name)
+    return {name: None for name in names if name in found}
 
 
 def _found(listing: Listing, record: str) -> Found | None:

@@ -8,9 +8,9 @@ from brainsets.archives.physionet import Listing
 from brainsets.archives.physionet_projects import recordings, subject_of
 
 
-def found(records, files):
+def found(records, files, named=None):
     listing = Listing(records, {path: f"sum of {path}" for path in files.split()})
-    kept, others, segments = recordings(listing)
+    kept, others, segments = recordings(listing, (named or {}).__getitem__)
     for one in kept:
         assert one.files == {path: f"sum of {path}" for path in one.files}
     return {(one.record, one.form): [*one.files] for one in kept}, others, segments
@@ -47,15 +47,17 @@ def test_records_are_found_however_they_are_named(records, files, expected):
 
 @pytest.mark.parametrize("folder", ["a", "."])
 def test_segments_are_no_recordings_beside_what_they_are_of(folder):
-    names = "m m_0001 m_layout 32_layout 32_0001 other_0001 chb_03"
+    names = "m m01 m02 32_layout 32_0001 other_0001 chb chb_03"
     files = " ".join(f"a/{name}.hea" for name in names.split())
-    kept, _, segments = found([folder], files)
+    # Headers of these alone are asked for: others go on after their names.
+    named = {"a/m": ["m01", "m02"], "a/chb": ["chb.dat"]}
+    kept, _, segments = found([folder], files, named)
     assert {record for record, _ in kept} == {
-        *("a/m", "a/32_layout", "a/other_0001", "a/chb_03")
+        *("a/m", "a/32_layout", "a/other_0001", "a/chb", "a/chb_03")
     }
-    assert segments == ["a/m_0001", "a/m_layout", "a/32_0001"]
+    assert segments == ["a/m01", "a/m02", "a/32_0001"]
     # What the project lists itself is a recording of it.
-    kept, _, segments = found(["a/m", "a/m_0001"], files)
+    kept, _, segments = found(["a/m", "a/m01"], files)
     assert len(kept) == 2 and segments == []
 
 

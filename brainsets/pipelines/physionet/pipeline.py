@@ -128,10 +128,12 @@ class Pipeline(BrainsetPipeline):
         project.fetch_description(version, raw_dir)
         stale: list[str] = []
         listing = project.listing(version, raw_dir, stale.append)
-        found, others, segments = recordings(listing)
+        found, others, segments = recordings(
+            listing, lambda record: project.named_by(record, version, listing, raw_dir)
+        )
         tell_of(stale, "are listed in RECORDS and are not in the project: left out")
         tell_of(others, "are neither EDF, BDF nor WFDB: left out")
-        tell_of(segments, "are segments of others by their names: left out as such")
+        tell_of(segments, "are segments of others: left out as such")
         if not found:
             raise DownloadError(
                 f"version {version} of the project {args.project!r} lists no "
