@@ -473,6 +473,48 @@ def test_latin_1_events_with_comma_decimals(tmp_path):
     assert "decimal points" in item.note
 
 
+def test_what_json_says_and_the_file_does_not_is_told(tmp_path):
+    root = made_tree(tmp_path, events=b"onset\tgo\n1\tx\n")
+    (root / "task-x_eeg.json").write_text(
+        json.dumps(
+            {
+                "SamplingFrequency": 500,
+                "RecordingDuration": 60,
+                "RecordingType": "epoched",
+                "Manufacturer": "Some",
+                "TaskName": "x",
+            }
+        )
+    )
+    (root / "task-x_events.json").write_text(
+        json.dumps(
+            {
+                "onset": {"Units": "ms"},
+                "go": {"Levels": {"x": "a cross"}, "Description": "what is shown"},
+            }
+        )
+    )
+    recording = read_bids(root, only(root), id="x")
+    check_written(recording, root / "x.h5")
+    notes = {item.path: item.note for item in recording.inventory.items}
+    said = notes["task-x_eeg.json"]
+    assert "500 Hz, the file 100 Hz" in said
+    assert "60 s, the file lasts 4 s" in said
+    assert "epoched" in said
+    assert "onsets are in ms" in notes["sub-01/eeg/sub-01_task-x_events.tsv"]
+    assert recording.device == {"id": "Some", "manufacturer": "Some"}
+    with h5py.File(root / "x.h5") as file:
+        attributes = dict(file["events"].attrs)
+    assert attributes["go_description"] == "what is shown"
+    assert json.loads(attributes["go_levels"]) == {"x": "a cross"}
+    (root / "task-x_eeg.json").write_text(
+        json.dumps({"SamplingFrequency": 100, "RecordingDuration": 4.0})
+    )
+    recording = read_bids(root, only(root), id="x")
+    [item] = [i for i in recording.inventory.items if i.path == "task-x_eeg.json"]
+    assert (item.note, item.taken_as) == ("", "session")
+
+
 def test_unknown_name_to_change_is_a_sentence(tmp_path):
     made_tree(tmp_path)
     with pytest.raises(SettingsError, match="is named 'nothing'"):

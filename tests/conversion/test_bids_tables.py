@@ -229,6 +229,13 @@ def test_rows_of_one_onset_can_be_intervals():
     assert found.part.columns["v"].tolist() == [1, 0, 2]
 
 
+def test_rows_of_one_onset_stay_in_their_order():
+    count = 200
+    onsets = [5, *[n // 50 for n in range(count - 1)]]
+    found = events(made_table(onset=onsets, n=range(count)))
+    assert found.part.columns["n"].tolist() == [*range(1, count), 0]
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

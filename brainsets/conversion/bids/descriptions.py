@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,7 +15,7 @@ from brainsets.conversion.bids.tables.people import (
     subject_row,
 )
 
-__all__ = ["device_of", "session_of", "subject_of"]
+__all__ = ["contradictions", "device_of", "session_of", "subject_of"]
 
 # What a JSON file says of the equipment; all else is of the session.
 _OF_DEVICE = (
@@ -75,3 +75,42 @@ def device_of(files: Described, of_file: Mapping[str, Any]) -> dict[str, Any]:
     maker = [said.get(n) for n in ("manufacturer", "manufacturers_model_name")]
     name = " ".join(str(each) for each in maker if each)
     return {**of_file, **said, **({"id": name} if name else {})}
+
+
+def contradictions(
+    text: Mapping[str, Any], rates: Collection[float], duration: float
+) -> list[str]:
+    """Return what a recording's JSON says that its file does not.
+
+    Parameters
+    ----------
+    text : mapping
+        What ``eeg.json`` says.
+    rates : collection of float
+        Sampling rates of the file, in Hz.
+    duration : float
+        How long the file's samples last, in s, gaps included.
+    """
+    notes = []
+    rate = _number(text.get("SamplingFrequency"))
+    lasts = _number(text.get("RecordingDuration"))
+    if rate is not None and all(abs(rate - each) > 1e-3 * each for each in rates):
+        notes.append(
+            f"it says {rate:g} Hz, the file {', '.join(f'{r:g}' for r in rates)} Hz, "
+            "which is taken"
+        )
+    if lasts is not None and abs(lasts - duration) > max(1.0, 0.01 * duration):
+        notes.append(f"doubt: it says {lasts:g} s, the file lasts {duration:g} s")
+    kind = text.get("RecordingType")
+    if isinstance(kind, str) and kind.strip().lower() in ("epoched", "discontinuous"):
+        notes.append(f"doubt: it says {kind}; times are those of the file")
+    return notes
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None

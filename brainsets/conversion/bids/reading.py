@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from brainsets.conversion.bids.descriptions import device_of, session_of, subject_of
+from brainsets.conversion.bids.descriptions import (
+    contradictions,
+    device_of,
+    session_of,
+    subject_of,
+)
 from brainsets.conversion.bids.layout import BidsRecording
 from brainsets.conversion.bids.places import Places, read_places
 from brainsets.conversion.bids.sidecars import Described, meanings
@@ -27,6 +32,9 @@ from brainsets.pipeline import SkipAsset
 __all__ = ["read_bids"]
 
 _EVENTS, _ANNOTATIONS = "events", "annotations"
+# Hz; no recording has more.
+_FASTEST = 1e9
+_SECONDS = ("s", "sec", "second", "seconds", "Seconds")
 _OF_PLACES = ("x", "y", "z", "frame")
 
 
@@ -126,7 +134,11 @@ class _Reader:
         parts: list[Part] = [self._signal(group, places) for group in groups]
         if events.part is not None:
             events.part.name = names[_EVENTS]
-            events.part.attributes = meanings(files.text("events"), events.columns)
+            said = meanings(files.text("events"), events.columns)
+            events.part.attributes = said
+            if said.get("onset_units", "s") not in _SECONDS:
+                note = f"doubt: its JSON says that onsets are in {said['onset_units']}"
+                events.notes.append(note)
             files.took(path, names[_EVENTS], events.notes)
             parts.append(events.part)
         else:
@@ -135,6 +147,7 @@ class _Reader:
             parts.append(self._annotations(names[_ANNOTATIONS], domain))
         places.record(files, names)
         parts += places.parts
+        self._compare(domain)
         subject = subject_of(files, raw.subject)
         session = session_of(files, raw.session)
         device = device_of(files, raw.device)
@@ -159,10 +172,20 @@ class _Reader:
         rates = {self.raw.channels[number].sampling_rate for number in self.numbers}
         said = self.files.text(self.of_dataset.suffix).get("SamplingFrequency")
         rate = rates.pop() if len(rates) == 1 else None
-        if rate is None and isinstance(said, (int, float)) and said > 0:
+        if rate is None and isinstance(said, (int, float)) and 0 < said < _FASTEST:
             rate = float(said)
         first, last = float(domain[0][0]), float(domain[1][-1])
         return path, read_events(table, _EVENTS, rate=rate, first=first, last=last)
+
+    def _compare(self, domain: tuple[np.ndarray, np.ndarray]) -> None:
+        """Note what the recording's own JSON says that its file does not."""
+        suffix = self.of_dataset.suffix
+        rates = {self.raw.channels[number].sampling_rate for number in self.numbers}
+        duration = float(domain[1][-1] - domain[0][0])
+        for path in self.of_dataset.described_by(suffix, ".json")[-1:]:
+            text = self.files.text(suffix)
+            notes = contradictions(text, sorted(rates), duration)
+            self.files.took(path, "session", notes)
 
     def _signal(self, group: Group, places: Places) -> Signal:
         raw, channels = self.raw, self.channels

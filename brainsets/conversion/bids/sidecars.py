@@ -98,17 +98,19 @@ class Described:
 def meanings(content: Mapping[str, Any], columns: Iterable[str]) -> dict[str, str]:
     """Return what a JSON file says of columns, as attributes of their part.
 
-    ``<column>_description`` is text, ``<column>_levels`` says what each value means.
+    ``<column>_description`` and ``<column>_units`` are text, ``<column>_levels`` says
+    what each value means.
     """
     found = {}
     for name in columns:
         said = content.get(name)
         if not isinstance(said, Mapping):
             continue
-        text, levels = said.get("Description"), said.get("Levels")
-        clean = snake_case(name)
-        if isinstance(text, str) and text.strip():
-            found[f"{clean}_description"] = text.strip()
+        clean, levels = snake_case(name), said.get("Levels")
+        for key in ("Description", "Units"):
+            text = said.get(key)
+            if isinstance(text, str) and text.strip() not in ("", "n/a"):
+                found[f"{clean}_{key.lower()}"] = text.strip()
         if isinstance(levels, Mapping) and levels:
             found[f"{clean}_levels"] = json.dumps(levels)
     return found
