@@ -12,9 +12,9 @@ from brainsets.commands import (
     listing,
     report,
     status,
-    verify,
 )
 from brainsets.commands.exit_status import exit_status
+from brainsets.commands.results import check, verify
 from brainsets.commands.runs import look, prepare
 from brainsets.errors import SettingsError
 from brainsets.shared.version import VERSION
@@ -23,7 +23,7 @@ __all__ = ["main"]
 
 
 _COMMANDS = (
-    *(prepare, look, status, verify, report, listing, init, config, completion),
+    *(prepare, look, status, check, verify, report, listing, init, config, completion),
 )
 
 

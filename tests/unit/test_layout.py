@@ -13,7 +13,7 @@ FLOORS = (
     ("errors", "pipeline", "shared"),
     ("archives", "conversion", "report", "sources", "supervision"),
     ("jobs", "planning"),
-    ("display", "testing", "verification", "warm"),
+    ("display", "testing", "training", "verification", "warm"),
     ("commands",),
     ("__main__", "runner"),
 )

@@ -1,0 +1,1 @@
+"""Commands about what was prepared: whether it is whole, and fit to train on."""

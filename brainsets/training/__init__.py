@@ -1,0 +1,1 @@
+"""Whether what was prepared can be trained on."""
