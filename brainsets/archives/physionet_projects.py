@@ -1,8 +1,8 @@
 """Projects of PhysioNet by their names: versions, what they say, and their recordings.
 
 Addresses are those of https://physionet.org: files are below
-``files/NAME/VERSION/``, and its programming interface, as the package ``physionet``
-of the same people asks it, is below ``api/v1/``.
+``files/NAME/VERSION/``, and its programming interface, as its program
+(https://github.com/MIT-LCP/physionet-build, ``export``) has it, is below ``api/v1/``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,7 @@ from brainsets.archives.physionet import (
 )
 from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
+from brainsets.shared.files import read_object, write_atomically
 
 __all__ = ["Found", "Project", "recordings", "subject_of"]
 
@@ -71,24 +73,29 @@ class Project:
         DownloadError
             There is no such project, or the archive cannot be asked.
         """
-        try:
-            answer = self._json(f"projects/{quote(self.name)}/versions/")
-        except DownloadError as error:
-            if error.status == 404:
-                raise DownloadError(
-                    f"PhysioNet has no project {self.name!r}; its name is the last "
-                    "word of its address, as in https://physionet.org/content/eegmat/."
-                ) from None
-            raise
-        records = answer if isinstance(answer, list) else []
-        found = [one.get("version") for one in records if isinstance(one, dict)]
+        found = [one.get("version") for one in self._versions]
         versions = [v for v in found if isinstance(v, str) and _parts(v)]
         if not versions:
             raise DownloadError(
-                f"PhysioNet names no version of the project {self.name!r}; give one, "
-                f"as in physionet:{self.name}@1.0.0."
+                f"PhysioNet has no project {self.name!r}, or no version of it; its "
+                "name is the last word of its address, as in "
+                "https://physionet.org/content/eegmat/."
             )
         return sorted(dict.fromkeys(versions), key=_parts)
+
+    @cached_property
+    def _versions(self) -> list[dict[str, Any]]:
+        """What is said of each version; of a project that is not there, nothing."""
+        try:
+            answer = self._json(f"projects/{quote(self.name)}/versions/")
+        except DownloadError as error:
+            if error.status != 404:
+                raise
+            answer = []
+        # In pages, as the same program may be set up.
+        records = answer.get("results") if isinstance(answer, dict) else answer
+        found = records if isinstance(records, list) else []
+        return [one for one in found if isinstance(one, dict)]
 
     def listing(
         self, version: str, folder: Path, stale: Callable[[str], object]
@@ -145,25 +152,29 @@ class Project:
         except DownloadError:
             return []
 
-    def fetch_description(self, version: str, folder: Path) -> dict[str, str]:
+    def fetch_description(
+        self, version: str, folder: Path, *, again: bool = False
+    ) -> dict[str, str]:
         """Return what a version says of itself, and keep it in a folder.
 
-        What cannot be had is left out: files are checked without it.
+        What cannot be had is left out: files are checked without it. The archive is
+        asked once, and not by each job, as it answers few questions an hour.
+
+        Parameters
+        ----------
+        version : str
+            The version.
+        folder : Path
+            Where it is kept.
+        again : bool, optional
+            Whether to ask once more for what could not be had.
         """
         path = folder / f"project_{self.name}_{version}.json"
-        try:
-            answer = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            try:
-                answer = self._json(f"projects/{quote(self.name)}/versions/{version}/")
-            except DownloadError as error:
-                if self.report is not None:
-                    self.report(f"no description of the project: {error}")
-                answer = {}
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(json.dumps(answer), encoding="utf-8")
-        said = answer if isinstance(answer, dict) else {}
+        said = read_object(path)
+        if said is None or (again and not said):
+            said = self._description(version)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, json.dumps(said).encode())
         terms = said.get("license")
         found = {
             "source": f"https://physionet.org/content/{self.name}/{version}/",
@@ -175,6 +186,19 @@ class Project:
             "citation": said.get("citation"),
         }
         return {key: v for key, v in found.items() if isinstance(v, str) and v}
+
+    def _description(self, version: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        try:
+            said = self._json(f"projects/{quote(self.name)}/versions/{version}/")
+            found.update(said if isinstance(said, dict) else {})
+            # How to cite it is said in the list of versions alone.
+            of_list = [one for one in self._versions if one.get("version") == version]
+            found.setdefault("citation", of_list[0].get("citation") if of_list else "")
+        except DownloadError as error:
+            if self.report is not None:
+                self.report(f"no description of the project: {error}")
+        return found
 
     def _known_versions(self) -> str:
         try:

@@ -22,7 +22,8 @@ def publish(root: Path, name: str, versions: list[str]) -> None:
     folder = root / "api/v1/projects" / name / "versions"
     folder.mkdir(parents=True, exist_ok=True)
     records = [{"slug": name, "title": "Title", "version": v} for v in versions]
-    (folder / "index.json").write_text(json.dumps(records))
+    cited = [{**record, "citation": f"A. {record['version']}"} for record in records]
+    (folder / "index.json").write_text(json.dumps(cited))
     for record in records:
         (folder / record["version"]).mkdir(exist_ok=True)
         said = {**record, "license": {"name": "ODC-By"}, "doi": "10.13026/x"}

@@ -76,6 +76,7 @@ def test_project_is_prepared_and_stays_at_its_version(server, workspace, archive
     assert data.eeg.signal.shape == (20000, 64)
     assert data.brainset.origin_version == "1.0.0"
     assert data.brainset.doi == "10.13026/x"
+    assert data.brainset.citation == "A. 1.0.0"
     assert (data.subject.id, data.session.source_path) == ("S001", RUNS[2])
     assert data.train_domain.end[-1] < data.test_domain.start[0]
 

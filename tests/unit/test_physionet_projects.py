@@ -1,11 +1,16 @@
 """Which recordings a project of PhysioNet has, and of whom."""
 
+import json
+
 import pytest
 
 pytest.importorskip("requests", reason="PhysioNet is asked with requests")
 
 from brainsets.archives.physionet import Listing
-from brainsets.archives.physionet_projects import recordings, subject_of
+from brainsets.archives.physionet_projects import Project, recordings, subject_of
+from brainsets.errors import DownloadError
+from tests.helpers.archive_server import ArchiveServer
+from tests.helpers.physionet_projects import publish
 
 
 def found(records, files, named=None):
@@ -75,3 +80,55 @@ def test_segments_are_no_recordings_beside_what_they_are_of(folder):
 )
 def test_subject_is_guessed_from_the_name(record, subject):
     assert subject_of(record) == subject
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    (tmp_path / "archive").mkdir()
+    with ArchiveServer(tmp_path / "archive") as server:
+        yield server
+
+
+@pytest.mark.parametrize("answer", ["[]", "{}", '{"results": []}', "[1]", None])
+def test_project_that_is_not_there_is_told(server, answer):
+    if answer is not None:
+        folder = server.folder / "api/v1/projects/x/versions"
+        folder.mkdir(parents=True)
+        (folder / "index.json").write_text(answer)
+    with pytest.raises(DownloadError, match="PhysioNet has no project 'x'"):
+        Project("x", server.url).versions()
+
+
+def test_versions_are_in_their_order_in_pages_too(server):
+    publish(server.folder, "x", ["1.10.0", "1.9", "2.0.0-odd"])
+    assert Project("x", server.url).versions() == ["1.9", "1.10.0"]
+    path = server.folder / "api/v1/projects/x/versions/index.json"
+    path.write_text(json.dumps({"results": json.loads(path.read_text())}))
+    assert Project("x", server.url).versions() == ["1.9", "1.10.0"]
+
+
+def test_archive_is_asked_for_a_description_once(server, tmp_path):
+    publish(server.folder, "x", ["1.0"])
+    # Few questions an hour are answered to those who have not signed in.
+    server.answer("api/v1/projects/x/versions/1.0/", 429, Retry_After="3000")
+    reports = []
+    project = Project("x", server.url, reports.append)
+    said = project.fetch_description("1.0", tmp_path)
+    assert said == {
+        "source": "https://physionet.org/content/x/1.0/",
+        "origin_version": "1.0",
+        "project": "x",
+    }
+    assert "no description of the project" in reports[-1]
+    assert "asks to come back in 3000 s" in reports[-1]
+    server.mend()
+    server.forget()
+    assert project.fetch_description("1.0", tmp_path) == said
+    assert server.requests == []
+    said = project.fetch_description("1.0", tmp_path, again=True)
+    assert (said["description"], said["doi"]) == ("Title", "10.13026/x")
+    assert (said["license"], said["citation"]) == ("ODC-By", "A. 1.0")
+    assert len(server.requests) == 2
+    assert project.fetch_description("1.0", tmp_path, again=True) == said
+    assert len(server.requests) == 2

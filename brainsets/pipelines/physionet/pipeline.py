@@ -125,7 +125,7 @@ class Pipeline(BrainsetPipeline):
             earlier=earlier_version(cls.earlier_manifest, "project", args.project),
             newest=lambda: project.versions()[-1],
         )
-        project.fetch_description(version, raw_dir)
+        project.fetch_description(version, raw_dir, again=True)
         stale: list[str] = []
         listing = project.listing(version, raw_dir, stale.append)
         found, others, segments = recordings(
