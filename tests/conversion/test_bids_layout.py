@@ -220,6 +220,13 @@ def test_a_recording_in_two_formats_is_one():
     assert layout.others[f"{EEG}_eeg.set"] == "another format"
 
 
+def test_endings_that_differ_in_capitals_are_not_lost():
+    layout = layout_of([f"{EEG}_eeg.edf", f"{EEG}_eeg.EDF"])
+    [one] = layout.recordings
+    assert {*one.files, *layout.others} == {f"{EEG}_eeg.edf", f"{EEG}_eeg.EDF"}
+    assert [*layout.others.values()] == ["another format"]
+
+
 def test_positions_in_several_spaces_all_apply():
     folder = "sub-01/ieeg/sub-01"
     paths = [f"{folder}_{space}electrodes.tsv" for space in ("", "space-a_")]

@@ -131,6 +131,18 @@ def test_parts_of_a_fif_file_are_read_as_one(tmp_path):
     recording = read_bids(tmp_path, one, id="x")
     [signal] = signals_of(recording)
     assert signal.read(0, 60_000) == pytest.approx(values.T, rel=1e-5)
+    # A file beside it that none of its parts leads to.
+    shutil.copy(tmp_path / one.files[-1], folder / "sub-01_task-x_split-09_meg.fif")
+    for n in range(len(one.files) + 1, 9):
+        shutil.copy(
+            tmp_path / one.files[-1], folder / f"sub-01_task-x_split-0{n}_meg.fif"
+        )
+    recording = read_bids(tmp_path, only(tmp_path), id="x")
+    [signal] = signals_of(recording)
+    assert signal.shape == (60_000, 20)
+    reasons = {i.path[-11:]: i.reason for i in recording.inventory.left_out}
+    assert reasons["-09_meg.fif"] == "broken"
+    assert reasons["-02_meg.fif"] == "container"
     (tmp_path / one.files[1]).unlink()
     with pytest.raises(SkipAsset, match="part 2 of it is not there"):
         read_bids(tmp_path, only(tmp_path), id="x")
@@ -434,6 +446,26 @@ def test_nothing_in_sidecars_stops_a_recording(tmp_path_factory, tables, texts):
     paths = [item.path for item in recording.inventory.items]
     assert {*one.sidecars} <= {*paths}
     look(root, one)
+
+
+def test_positions_go_by_the_names_of_tables(tmp_path):
+    table = "name\ttype\tunits\nFz\tEEG\tuV\nCz\tEEG\tuV\nX\tMISC\tuV\n"
+    root = made_tree(tmp_path, table=table, labels=("EEG Fz", "Cz", "X"))
+    (root / "sub-01/eeg/sub-01_electrodes.tsv").write_text(
+        "name\tx\ty\tz\nREF\t1\t1\t1\nCz\t10\t20\t30\nFz\t1\t2\t3\nX\tn/a\t1\t2\n"
+    )
+    (root / "sub-01/eeg/sub-01_coordsystem.json").write_text(
+        json.dumps({"EEGCoordinateSystem": "CTF", "EEGCoordinateUnits": "mm"})
+    )
+    recording = read_bids(root, only(root), id="x")
+    eeg, misc = signals_of(recording)
+    assert eeg.channels["label"].tolist() == ["EEG Fz", "Cz"]
+    assert eeg.channels["x"] == pytest.approx([0.001, 0.01])
+    assert eeg.channels["z"] == pytest.approx([0.003, 0.03])
+    assert eeg.channels["position_frame"].tolist() == ["CTF", "CTF"]
+    assert "x" not in misc.channels
+    [electrodes] = [part for part in recording.parts if part.name == "electrodes"]
+    assert electrodes.columns["id"].tolist() == ["REF", "Cz", "Fz", "X"]
 
 
 def test_trigger_typed_as_eeg_is_doubted(tmp_path):

@@ -201,7 +201,10 @@ def _found(
             stem = str(path.parent / _stem(_without_split(name), suffix))
             splits.setdefault(stem, []).append((number, unit))
         else:
-            by_stem.setdefault(str(path.parent / name.stem), {})[name.extension] = unit
+            same = by_stem.setdefault(str(path.parent / name.stem), {})
+            if same.setdefault(name.extension, unit) != unit:
+                # Endings that differ in capitals alone.
+                others.update(dict.fromkeys(units[unit], "another format"))
     for stem, parts in splits.items():
         first = min(parts, key=_number)[1]
         by_stem.setdefault(stem, {})[".fif"] = first

@@ -14,7 +14,7 @@ from brainsets.conversion.bids.sidecars import Described
 from brainsets.conversion.bids.tables.electrodes import Positions, read_electrodes
 from brainsets.conversion.names import snake_case
 from brainsets.conversion.parts import Columns, Rows
-from brainsets.conversion.raw import RawChannel, RawFile
+from brainsets.conversion.raw import RawChannel
 from brainsets.conversion.text import ascii_column
 
 __all__ = ["Places", "read_places"]
@@ -28,7 +28,7 @@ class Places:
     """Electrodes of each space, and where the channels are.
 
     `by_path` has the tables by their paths; `chosen` the positions in m that channels
-    are given, by their labels, and `source` the space that these are of.
+    are given, by their names, and `source` the space that these are of.
     """
 
     by_path: dict[str, Positions] = field(default_factory=dict)
@@ -50,14 +50,15 @@ class Places:
                 positions.part.name = names[positions.part.name]
                 files.took(path, positions.part.name, positions.notes)
 
-    def columns(self, channels: Sequence[RawChannel]) -> Columns:
+    def columns(self, channels: Sequence[RawChannel], names: Sequence[str]) -> Columns:
         """Return ``x``, ``y`` and ``z`` of channels in m, nan where not known.
 
-        ``position_frame`` says the space that they are in.
+        ``position_frame`` says the space that they are in. `names` are those that
+        tables have for the channels.
         """
         rows, frames = [], []
-        for channel in channels:
-            place, frame = self.chosen.get(channel.label), self.source
+        for channel, name in zip(channels, names):
+            place, frame = self.chosen.get(name), self.source
             if place is None:
                 place, frame = _of_file(channel), str(channel.more.get("frame", ""))
             rows.append(place or (np.nan, np.nan, np.nan))
@@ -68,7 +69,7 @@ class Places:
         return {**found, "position_frame": ascii_column(frames)[0]}
 
 
-def read_places(files: Described, raw: RawFile) -> Places:
+def read_places(files: Described, names: Sequence[str]) -> Places:
     """Return the electrodes of all spaces, and the positions of the channels.
 
     Channels have those of the table that names most of them, the first of several;
@@ -79,7 +80,6 @@ def read_places(files: Described, raw: RawFile) -> Places:
         systems.setdefault(_space(path), {})
         systems[_space(path)] = {**systems[_space(path)], **files.text_of(path)}
     places = Places()
-    labels = [channel.label for channel in raw.channels]
     most = 0
     for path, table in files.tables("electrodes").items():
         space = _space(path)
@@ -88,7 +88,7 @@ def read_places(files: Described, raw: RawFile) -> Places:
             name += "_"
         positions = read_electrodes(table, name, systems, space)
         places.by_path[path] = positions
-        count = sum(label in positions.by_name for label in labels)
+        count = sum(each in positions.by_name for each in names)
         if count > most:
             most = count
             places.chosen = positions.by_name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ class _Reader:
 
     def recording(self, id: str, rename: Mapping[str, str]) -> Recording:
         raw, files = self.raw, self.files
-        places = read_places(files, raw)
+        places = read_places(files, self.channels.names)
         domain = self._domain()
         path, events = self._events(domain)
         others = [_EVENTS] if events.part is not None else []
@@ -191,6 +191,7 @@ class _Reader:
         raw, channels = self.raw, self.channels
         ours = [raw.channels[number] for number in group.numbers]
         known = [channels.channels[number] for number in group.numbers]
+        names = [channels.names[number] for number in group.numbers]
         factors = np.array([channel.factor for channel in known])
         is_plain = bool((factors == 1).all())
 
@@ -211,7 +212,7 @@ class _Reader:
         columns["source_index"] = np.array(group.numbers, dtype=np.int64)
         index = np.array(group.numbers)
         columns.update({k: v[index] for k, v in channels.columns.items()})
-        columns.update(places.columns(ours))
+        columns.update(places.columns(ours, names))
         columns.update(_more(ours, columns))
         first = ours[0]
         return Signal(
@@ -248,8 +249,14 @@ class _Reader:
         inventory.take(
             self.of_dataset.path, raw.format, taken_as="session", note="; ".join(notes)
         )
+        read = {path.name for path in raw.files}
         for path in self.of_dataset.files:
-            if path != self.of_dataset.path:
+            if path == self.of_dataset.path:
+                continue
+            if raw.format == "FIF" and PurePosixPath(path).name not in read:
+                note = "the files before it do not lead to it"
+                inventory.leave(path, f"{raw.format} file", "broken", note=note)
+            else:
                 inventory.leave(path, f"{raw.format} file", "container")
         taken = {number: group for group in groups for number in group.numbers}
         for number, channel in enumerate(raw.channels):

@@ -41,13 +41,13 @@ class Channel:
 class Channels:
     """The channels of a file, in its order.
 
-    `columns` has what else the table says, a row for each channel; `unmatched` has the
-    names of rows without a channel.
+    `names` are those that tables have for them, or else their labels; `columns` has
+    what else the table says, a row for each channel.
     """
 
     channels: list[Channel]
+    names: list[str]
     columns: Columns
-    unmatched: list[str]
     notes: list[str]
 
 
@@ -68,7 +68,7 @@ def merged(raw: Sequence[RawChannel], table: TextTable | None, suffix: str) -> C
         Suffix of the recording, ``eeg``.
     """
     if table is None:
-        return Channels(_by_labels(raw, suffix), {}, [], [])
+        return Channels(_by_labels(raw, suffix), [c.label for c in raw], {}, [])
     notes = list(table.notes)
     names = table.get("name")
     rows: dict[int, int] = {}
@@ -104,7 +104,8 @@ def merged(raw: Sequence[RawChannel], table: TextTable | None, suffix: str) -> C
         len(raw),
     )
     columns, said = aligned.as_columns(without=own, taken=_TAKEN)
-    return Channels(channels, columns, unmatched, notes + said)
+    own_names = [names[rows[n]] if n in rows else c.label for n, c in enumerate(raw)]
+    return Channels(channels, own_names, columns, notes + said)
 
 
 def _by_labels(raw: Sequence[RawChannel], suffix: str) -> list[Channel]:
