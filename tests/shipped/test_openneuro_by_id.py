@@ -116,13 +116,31 @@ def test_a_changed_table_makes_its_recordings_anew(server, workspace):
     # A newer version is told, and not taken until it is named.
     server.versions["ds000102"] = ["1.0.0", "1.1.0"]
     run = workspace.run([entry(server, "ds000102")], *again, cores=2)
-    assert run.returncode == 1
+    assert run.returncode == 1, run.stdout
     assert "was listed at version 1.0.0 before" in run.stdout.replace("\n", " ")
     assert "name openneuro:ds000102@1.1.0" in run.stdout.replace("\n", " ")
     assert states(workspace, brainset) == {TINY: "DONE"}
     run = workspace.run([entry(server, "ds000102@1.1.0")], cores=2)
     assert run.returncode == 0, run.stdout
     assert opened(path).brainset.origin_version == "1.1.0"
+
+
+def test_a_bucket_that_is_behind_is_not_taken_for_the_newest(server, workspace):
+    root = put_dataset(server.folder, "ds000103", SHARED_DATA / TREES["ds000103"])
+    said = root / "dataset_description.json"
+    doi = "doi:10.18112/openneuro.ds000103.v1.0.0"
+    said.write_text(json.dumps({**json.loads(said.read_text()), "DatasetDOI": doi}))
+    server.versions["ds000103"] = ["1.0.0", "1.1.0"]
+    run = workspace.run([entry(server, "ds000103")], cores=2)
+    text = run.stdout.replace("\n", " ")
+    assert run.returncode == 0, text
+    assert "is 1.1.0, but OpenNeuro's bucket still has the files of 1.0.0" in text
+    [path] = (workspace.processed_dir / "openneuro_ds000103").glob("*.h5")
+    assert opened(path).brainset.origin_version == "1.0.0"
+    run = workspace.run([entry(server, "ds000103@1.1.0")], cores=2)
+    assert run.returncode == 1
+    assert "one version alone, which is 1.0.0" in run.stdout.replace("\n", " ")
+    assert opened(path).brainset.origin_version == "1.0.0"
 
 
 def test_events_are_those_of_the_table(server, workspace):
@@ -170,7 +188,7 @@ def test_recordings_without_data_are_skipped_with_the_reason(
     "spec, words",
     [
         ("ds000999", "OpenNeuro has no dataset 'ds000999'"),
-        ("ds000101@0.1.0", "has the files of the newest version alone, which is 1.0.0"),
+        ("ds000101@0.1.0", "has the files of one version alone, which is 1.0.0"),
         ("ds000101 --task nothing", "is what --subject, --session, --task"),
         ("ds000110", "has no EEG, iEEG, MEG or EMG recordings"),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from brainsets.archives.openneuro import OpenNeuro, StoredFile, fetch_file, stored_files
 from brainsets.archives.openneuro.bucket import is_there
-from brainsets.archives.openneuro.datasets import description
+from brainsets.archives.openneuro.datasets import description, version_of_doi
 from brainsets.errors import DownloadError
 from tests.helpers.openneuro_server import OpenNeuroServer
 
@@ -169,6 +169,20 @@ def test_wrong_bytes_are_no_file(server, tmp_path):
     with pytest.raises(DownloadError, match="the MD5 of what the server sends"):
         fetch_file(file, "ds000001", tmp_path / "raw", server.url)
     assert not (tmp_path / "raw" / file.path).exists()
+
+
+@pytest.mark.parametrize(
+    "doi, version",
+    [
+        ("doi:10.18112/openneuro.ds005555.v1.2.0", "1.2.0"),
+        ("10.18112/OpenNeuro.ds005555.v1.2.10 ", "1.2.10"),
+        ("10.18112/openneuro.ds005555", None),
+        ("10.1038/s41597-022-01647-1", None),
+        ("", None),
+    ],
+)
+def test_the_version_is_in_the_doi(doi, version):
+    assert version_of_doi(doi) == version
 
 
 def test_what_a_dataset_says_of_itself(tmp_path):

@@ -4,6 +4,7 @@ Its fields are in https://docs.openneuro.org/api.html.
 """
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from brainsets.archives.responses import PermanentError, TransientError, raise_f
 from brainsets.archives.transfer import shown
 from brainsets.errors import DownloadError
 
-__all__ = ["API", "OpenNeuro", "description"]
+__all__ = ["API", "OpenNeuro", "description", "version_of_doi"]
 
 API = "https://openneuro.org/crn/graphql"
 """Its address."""
@@ -155,3 +156,9 @@ def description(path: Path, dataset: str, version: str) -> dict[str, str]:
             if isinstance(said.get(key), str) and said[key].strip():
                 found[name] = said[key].strip()
     return {key: value for key, value in found.items() if value}
+
+
+def version_of_doi(doi: str) -> str | None:
+    """Return the version in a DOI of OpenNeuro; None if it is another one."""
+    found = re.search(r"openneuro\.ds\d+\.v(\d+\.\d+\.\d+)\s*$", doi, re.IGNORECASE)
+    return found[1] if found else None

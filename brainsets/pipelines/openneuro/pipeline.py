@@ -31,9 +31,9 @@ import pandas as pd
 
 from brainsets.archives.openneuro import OpenNeuro, StoredFile, fetch_file, stored_files
 from brainsets.archives.openneuro.bucket import BUCKET
-from brainsets.archives.openneuro.datasets import API, description
+from brainsets.archives.openneuro.datasets import API, description, version_of_doi
 from brainsets.archives.recording_ids import is_like, recording_ids
-from brainsets.archives.versions import chosen_version, earlier_version, note
+from brainsets.archives.versions import earlier_version, note
 from brainsets.conversion.arguments import (
     add_choice_argument,
     add_rename_argument,
@@ -120,11 +120,13 @@ class Pipeline(BrainsetPipeline):
                 "the pipeline openneuro prepares any dataset; say which one: "
                 "openneuro:ID, as in openneuro:ds005555, or --dataset ds005555."
             )
-        version = version_to_take(cls.earlier_manifest, args)
+        newest = OpenNeuro(args.api_url, report=print).versions(args.dataset)[-1]
         stored = {
             file.path: file
             for file in stored_files(args.dataset, args.base_url, report=print)
         }
+        version = version_in_bucket(newest, stored, raw_dir, args)
+        check_version(version, cls.earlier_manifest, args)
         found = layout_of(stored)
         tell_of_others(found)
         if not found.recordings:
@@ -218,37 +220,48 @@ class Pipeline(BrainsetPipeline):
         return look(folder, recording_of(row))
 
 
-def version_to_take(manifest: Path | None, args: Namespace) -> str:
-    """Return the version that is listed now, which is the newest.
+def version_in_bucket(
+    newest: str, stored: dict[str, StoredFile], raw_dir: Path, args: Namespace
+) -> str:
+    """Return the version whose files the bucket has: the newest, or one before it.
+
+    OpenNeuro writes the version into the dataset's DOI; its bucket may be behind.
+    """
+    said = None
+    if DESCRIPTION in stored:
+        file = stored[DESCRIPTION]
+        path = fetch_file(file, args.dataset, raw_dir, args.base_url, report=print)
+        said = version_of_doi(description(path, args.dataset, newest).get("doi", ""))
+    if said is None or said == newest:
+        return newest
+    note(
+        f"the newest version of {args.dataset} is {newest}, but OpenNeuro's bucket "
+        f"still has the files of {said}, as they say themselves."
+    )
+    return said
+
+
+def check_version(there: str, manifest: Path | None, args: Namespace) -> None:
+    """Check that the version whose files there are is the one to take.
 
     Raises
     ------
     SettingsError
         Another one is asked for, or was listed before.
     """
-    archive = OpenNeuro(args.api_url, report=print)
-    newest = archive.versions(args.dataset)[-1]
     spec = f"openneuro:{args.dataset}"
-    version = chosen_version(
-        f"dataset {args.dataset}",
-        spec,
-        asked=args.version,
-        earlier=earlier_version(manifest, "dataset", args.dataset),
-        newest=lambda: newest,
-        tell=lambda text: None,
-    )
-    if version == newest:
-        return newest
-    if args.version is not None:
+    earlier = earlier_version(manifest, "dataset", args.dataset)
+    if args.version not in (None, there):
         raise SettingsError(
-            f"{spec}@{args.version}: OpenNeuro's bucket has the files of the newest "
-            f"version alone, which is {newest}; name {spec}@{newest} to take it."
+            f"{spec}@{args.version}: OpenNeuro's bucket has the files of one version "
+            f"alone, which is {there}; name {spec}@{there} to take it."
         )
-    raise SettingsError(
-        f"{spec} was listed at version {version} before, and OpenNeuro's bucket has "
-        f"the files of the newest version alone, which is {newest}. What was prepared "
-        f"stays as it is; name {spec}@{newest} to take the newer one."
-    )
+    if args.version is None and earlier not in (None, there):
+        raise SettingsError(
+            f"{spec} was listed at version {earlier} before, and OpenNeuro's bucket "
+            f"has the files of one version alone, which is {there}. What was prepared "
+            f"stays as it is; name {spec}@{there} to take that one."
+        )
 
 
 def row_of(
