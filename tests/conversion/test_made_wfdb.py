@@ -260,6 +260,16 @@ def test_signal_that_is_not_there_is_left_out(tmp_path):
     ]
 
 
+def test_samples_after_the_last_frame_of_the_header_are_told(tmp_path):
+    write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2, 3])], 3)
+    path = tmp_path / "a.hea"
+    path.write_text(path.read_text().replace("a 1 100 3", "a 1 100 2"))
+    recording = read_wfdb(path, id="x")
+    assert recording.parts[0].shape == (2, 1)
+    note = recording.inventory.items[0].note
+    assert note == "1 frames follow those that the header counts, and are left out"
+
+
 def test_gap_of_years_is_refused(tmp_path):
     write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
     text = "m/3 1 100\na 2\n~ 9999999999\na 2\n"

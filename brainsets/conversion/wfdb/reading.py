@@ -210,12 +210,16 @@ def _inventory(
 ) -> Inventory:
     inventory = Inventory()
     gaps = sum(name == GAP for name, _ in header.segments)
-    note = f"{len(header.segments)} segments, {gaps} of them gaps"
+    notes = [f"{len(header.segments)} segments, {gaps} of them gaps"]
+    if not header.segments:
+        left = max(piece.frames.left_out for piece in pieces)
+        text = f"{left} frames follow those that the header counts, and are left out"
+        notes = [text] if left else []
     inventory.take(
         header.path.name,
         "WFDB header",
         taken_as="session",
-        note=note if header.segments else "",
+        note="; ".join(notes),
     )
     ids = unique_ids([channel.label for channel in channels])
     taken = {number: group for group in groups for number in group.numbers}

@@ -83,15 +83,24 @@ class Frames:
         SkipAsset
             The files hold fewer than the header says.
         """
-        there = [file.frames() for file in {*self._files.values()}]
         said = self.header.frames
         if said is None:
-            return min(there, default=0)
-        if there and min(there) < said:
+            return min(self._lengths, default=0)
+        if self._lengths and min(self._lengths) < said:
             raise SkipAsset(
-                f"its signal files hold {min(there)} frames; its header says {said}"
+                f"its signal files hold {min(self._lengths)} frames; its header says "
+                f"{said}"
             )
         return said
+
+    @property
+    def left_out(self) -> int:
+        """How many frames follow in its files that the header does not count."""
+        return max(0, max(self._lengths, default=0) - self.count)
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        return [file.frames() for file in {*self._files.values()}]
 
     def values(self, numbers: list[int], first: int, last: int) -> list[np.ndarray]:
         """Return the samples of signals in the frames ``first:last``, as they mean.
