@@ -270,6 +270,17 @@ def test_samples_after_the_last_frame_of_the_header_are_told(tmp_path):
     assert note == "1 frames follow those that the header counts, and are left out"
 
 
+def test_comments_are_those_of_the_record_and_of_its_segments(tmp_path):
+    for name, comment in (("a", "32 F x"), ("b", "y")):
+        write_record(tmp_path, name, [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
+        with open(tmp_path / f"{name}.hea", "a") as file:
+            file.write(f"# {comment}\n# both\n")
+    (tmp_path / "m.hea").write_text("m/2 1 100 4\na 2\nb 2\n# all\n")
+    recording = read_wfdb(tmp_path / "m.hea", id="x")
+    assert recording.session["comments"] == "all; 32 F x; both; y"
+    assert recording.subject["sex"] == "F"
+
+
 def test_gap_of_years_is_refused(tmp_path):
     write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
     text = "m/3 1 100\na 2\n~ 9999999999\na 2\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -103,11 +104,13 @@ def read_wfdb(
     reader = _Reader(header, channels, pieces, [scale for _, scale in units])
     starts = np.array([piece.first for piece in pieces]) / header.rate
     ends = np.array([piece.first + piece.count for piece in pieces]) / header.rate
+    comments = [*header.comments, *(c for p in pieces for c in p.comments)]
+    said = replace(header, comments=[*dict.fromkeys(comments)])
     return Recording(
         id,
         {},
-        subject(header),
-        session(header),
+        subject(said),
+        session(said),
         {},
         [reader.signal(group, rates[group.numbers[0]]) for group in groups],
         union(starts, ends),

@@ -38,6 +38,10 @@ class Piece:
     def count(self) -> int:
         return self.frames.count
 
+    @property
+    def comments(self) -> list[str]:
+        return self.frames.header.comments
+
 
 def channels_of(header: RecordHeader) -> list[Channel]:
     """Return the channels of a record, from its own header or those of its segments."""
