@@ -373,6 +373,26 @@ def test_without_a_table_labels_say_the_types(tmp_path):
     assert [signal.name for signal in signals_of(recording)] == ["eeg", "stim"]
 
 
+@pytest.mark.parametrize("form", ["edf", "fif"])
+def test_names_of_scalp_sites_say_nothing_of_electrodes_within(form, tmp_path):
+    folder = made_tree(tmp_path, labels=("Cz", "SEEG 1")) / "sub-01/ieeg"
+    folder.mkdir()
+    path = folder / f"sub-01_task-x_ieeg.{form}"
+    (tmp_path / "sub-01/eeg/sub-01_task-x_eeg.edf").rename(
+        folder / "sub-01_task-x_ieeg.edf"
+    )
+    if form == "fif":
+        mne = pytest.importorskip("mne")
+        info = mne.create_info(["Cz", "SEEG 1"], 100.0, ["eeg", "seeg"])
+        mne.io.RawArray(np.ones((2, 100)), info, verbose="ERROR").save(
+            path, verbose="ERROR"
+        )
+        (folder / "sub-01_task-x_ieeg.edf").unlink()
+    recording = read_bids(tmp_path, only(tmp_path), id="x")
+    kinds = {label: kind for label, (_, kind) in values_of(recording).items()}
+    assert kinds == {"Cz": "misc", "SEEG 1": "ieeg"}
+
+
 @pytest.mark.parametrize(
     "table", ["name\ttype\n", "name\tunits\nCz\tuV\nTrigger\tuV\n"]
 )
@@ -414,7 +434,7 @@ TEXT = st.text(
 ).map("\n".join)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     tables=st.dictionaries(
         st.sampled_from(
