@@ -1,5 +1,6 @@
 """Projects of PhysioNet by their names, in whole runs."""
 
+import base64
 import json
 
 import h5py
@@ -129,6 +130,33 @@ def test_project_without_records_is_all_that_it_has(server, workspace, archive):
     segments = ["3269321_0001", "3269321_0002", "041s01", "041s02"]
     assert {*segments} < {*headers}
     assert len(rows) == 1 + len(headers) + len(signals) - len(segments)
+
+
+def test_project_that_is_not_for_everybody_takes_name_and_password(workspace, archive):
+    word = base64.b64encode(b"ann:secret-word").decode()
+
+    def guard(path, headers):
+        is_known = headers.get("Authorization") == f"Basic {word}"
+        return 401 if path.startswith("/files/") and not is_known else None
+
+    archive.mkdir()
+    put(archive, "eegmat", "1.0.0", ["Subject00_2.edf"])
+    publish(archive, "eegmat", ["1.0.0"])
+    netrc = workspace.root / "netrc"
+    workspace.environment = {"no_proxy": "127.0.0.1", "NETRC": str(netrc)}
+    with ArchiveServer(archive, guard=guard) as server:
+        run = workspace.run([entry(server, "eegmat")])
+        assert run.returncode == 1
+        text = " ".join(run.stdout.split())
+        assert "is not for everybody (the server answers 401)" in text
+        netrc.write_text("machine 127.0.0.1 login ann password secret-word\n")
+        run = workspace.run([entry(server, "eegmat")])
+        assert run.returncode == 0, run.stdout
+    assert states(workspace, "physionet_eegmat") == {"Subject00_2": "DONE"}
+    for path in workspace.root.rglob("*"):
+        if path.is_file() and path != netrc:
+            content = path.read_bytes()
+            assert b"secret-word" not in content and word.encode() not in content
 
 
 def test_records_can_be_folders(server, workspace, archive):
