@@ -245,6 +245,13 @@ def test_records_of_a_duration_that_cannot_be_are_refused(tmp_path, duration):
         read_edf(path, id="x")
 
 
+def test_gaps_are_gaps_in_whatever_letters_the_header_says_it(tmp_path):
+    signal = MadeSignal("Resp", ramp(3, 10))
+    path = edf(tmp_path, signal, times=[0, 5, 6], continuous=False)
+    path.write_bytes(path.read_bytes().replace(b"EDF+D", b"edf+d"))
+    assert read_edf(path, id="x").domain[0].tolist() == [0, 5]
+
+
 def test_signals_without_samples_are_no_recording(tmp_path):
     path = edf(tmp_path, MadeSignal("EEG Cz", np.zeros((3, 0), dtype=int)))
     with pytest.raises(SkipAsset, match="its signals hold no samples"):

@@ -281,6 +281,45 @@ def test_comments_are_those_of_the_record_and_of_its_segments(tmp_path):
     assert recording.subject["sex"] == "F"
 
 
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        (
+            "<age>: 25  <sex>: M",
+            {"age": 25 * 365.25, "age_text": "25 years", "sex": "M"},
+        ),
+        ("age: 89+ sex: female", {"age_text": "89+ years", "sex": "F"}),
+        ("Age: >89", {"age_text": ">89 years"}),
+        ("age: 300", {"age_text": "300 years"}),
+        ("69 M 1085", {"age": 69 * 365.25, "age_text": "69 years", "sex": "M"}),
+        ("average: 12", {}),
+    ],
+)
+def test_age_is_taken_where_it_is_one(tmp_path, comment, said):
+    write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
+    with open(tmp_path / "a.hea", "a") as file:
+        file.write(f"# {comment}\n")
+    assert read_wfdb(tmp_path / "a.hea", id="x").subject == said
+
+
+@pytest.mark.parametrize("form", ["16", "516"])
+def test_signal_that_is_skewed_beyond_its_end_is_not_known(tmp_path, form):
+    write_record(tmp_path, "a", [MadeSignal("s", form, 1, "mV", [5], skew=2)], 1)
+    [(_, values)] = found_channels(read_wfdb(tmp_path / "a.hea", id="x")).values()
+    assert np.isnan(values).all() and len(values) == 1
+
+
+def test_compressed_file_that_was_cut_is_refused(tmp_path):
+    numbers = np.random.default_rng(1).integers(-99, 99, 20_000).tolist()
+    write_record(tmp_path, "a", [MadeSignal("s", "516", 1, "mV", numbers)], 20_000)
+    path = tmp_path / "a_0.dat"
+    content = path.read_bytes()
+    for size in (1, 42, len(content) // 2, len(content) - 9):
+        path.write_bytes(content[:size])
+        with pytest.raises(SkipAsset, match="as FLAC|is shorter than its header"):
+            read_wfdb(tmp_path / "a.hea", id="x")
+
+
 def test_gap_of_years_is_refused(tmp_path):
     write_record(tmp_path, "a", [MadeSignal("s", "16", 1, "mV", [1, 2])], 2)
     text = "m/3 1 100\na 2\n~ 9999999999\na 2\n"

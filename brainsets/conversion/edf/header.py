@@ -122,7 +122,7 @@ def read_header(path: Path) -> Header:
     name = "number of data records"
     promised = _whole(fixed[name], name)
     name = "duration of a data record"
-    plus = fixed["reserved"][:5]
+    plus = fixed["reserved"][:5].upper()
     return Header(
         path=Path(path),
         # Some BDF files say that they are EDF+.
