@@ -4,6 +4,8 @@
 ``torch_brain==0.2.1`` and ``temporaldata==0.1.6``.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -21,9 +23,15 @@ from torch_brain.datasets import (
 )
 from torch_brain.samplers import RandomFixedWindowSampler, SequentialFixedWindowSampler
 
+from brainsets.conversion.bids.layout import layout_of
+from brainsets.conversion.bids.reading import read_bids
+from brainsets.conversion.edf import read_edf
 from brainsets.conversion.parts import Rows, Samples, Table
 from brainsets.conversion.splits import split
+from brainsets.conversion.wfdb import read_wfdb
 from brainsets.conversion.writing import write_recording
+from brainsets.pipeline import SkipAsset
+from tests.helpers.folders import files_below
 from tests.helpers.in_memory import recording, signal
 
 RATE = 100.0
@@ -173,3 +181,66 @@ def test_splits_share_no_window(folder):
         seen[name] = (min(starts), max(starts) + WINDOW)
     assert seen["train"][1] + 1 <= seen["valid"][0]
     assert seen["valid"][1] + 1 <= seen["test"][0]
+
+
+def found(kind, folder):
+    """Yield the recordings of a kind below a folder, each with what reads it."""
+    if kind == "bids":
+        pytest.importorskip("mne", reason="it reads BrainVision")
+        for root in [*(folder / "bids").iterdir(), *(folder / "zoo/bids").iterdir()]:
+            paths = [p.relative_to(root).as_posix() for p in files_below(root)]
+            for one in layout_of(paths).recordings:
+                yield one.stem, partial(read_bids, root, one)
+        return
+    pytest.importorskip("soundfile", reason="it reads FLAC")
+    suffixes, read = (
+        ({".edf", ".bdf"}, read_edf) if kind == "edf" else ({".hea"}, read_wfdb)
+    )
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in suffixes and "bids" not in path.parts:
+            yield path.name.replace(".", "_"), partial(read, path)
+
+
+@pytest.mark.parametrize("kind, least", [("edf", 25), ("wfdb", 15), ("bids", 5)])
+def test_real_recordings_give_windows_of_all_that_is_in_them(
+    shared_data, tmp_path, kind, least
+):
+    lengths = {}
+    for id, read in found(kind, shared_data):
+        try:
+            made = read(id=id)
+        except SkipAsset:
+            continue
+        made.brainset = {"id": kind}
+        made.subject = {"id": "s", **made.subject}
+        made.session = {**made.session, "id": id}
+        made.splits = split("time", made.domain, gap=0.1)[0]
+        write_recording(made, tmp_path / f"{id}.h5")
+        lengths[id] = {
+            part.name: part.sampling_rate
+            for part in made.parts
+            if hasattr(part, "sampling_rate")
+        }
+    assert len(lengths) >= least
+    dataset = Dataset(tmp_path)
+    for name in ("train", "valid", "test"):
+        domains = {
+            id: getattr(dataset.get_recording(id), f"{name}_domain") for id in lengths
+        }
+        intervals = {
+            id: domain
+            for id, domain in domains.items()
+            if len(domain) and (domain.end - domain.start).max() > 0.3
+        }
+        sampler = RandomFixedWindowSampler(
+            sampling_intervals=intervals,
+            window_length=0.3,
+            generator=torch.Generator().manual_seed(0),
+        )
+        windows = list(sampler)[:300]
+        assert windows
+        for index in windows:
+            data = dataset[index]
+            for part, rate in lengths[index.recording_id].items():
+                size = len(getattr(data, part).signal)
+                assert abs(size - 0.3 * rate) <= 1, (index.recording_id, part)
