@@ -373,6 +373,33 @@ def test_without_a_table_labels_say_the_types(tmp_path):
     assert [signal.name for signal in signals_of(recording)] == ["eeg", "stim"]
 
 
+@pytest.mark.parametrize(
+    ("spaces", "expected"),
+    [
+        ({"b": "Cz", "a": "Cz"}, "a"),
+        ({"a": "Cz", "b": "Cz Pz"}, "b"),
+        ({"a": "Cz Pz", "b": "Cz"}, "a"),
+        ({"a": "other", "b": "Cz"}, "b"),
+    ],
+)
+def test_channels_have_the_positions_that_name_most_of_them(spaces, expected, tmp_path):
+    root = made_tree(tmp_path, labels=("Cz", "Pz"))
+    for number, (space, names) in enumerate(sorted(spaces.items())):
+        rows = [f"{name}\t{number}\t1\t1" for name in names.split()]
+        base = root / f"sub-01/eeg/sub-01_space-{space}"
+        text = "\n".join(["name\tx\ty\tz", *rows])
+        base.with_name(f"{base.name}_electrodes.tsv").write_text(text)
+        base.with_name(f"{base.name}_coordsystem.json").write_text(
+            json.dumps({"EEGCoordinateUnits": "cm"})
+        )
+    recording = read_bids(root, only(root), id="x")
+    [eeg] = signals_of(recording)
+    assert eeg.channels["position_frame"][0] == expected
+    assert eeg.channels["x"][0] == pytest.approx("ab".index(expected) / 100)
+    names = {part.name for part in recording.parts}
+    assert {"electrodes_a", "electrodes_b"} <= names
+
+
 @pytest.mark.parametrize("form", ["edf", "fif"])
 def test_names_of_scalp_sites_say_nothing_of_electrodes_within(form, tmp_path):
     folder = made_tree(tmp_path, labels=("Cz", "SEEG 1")) / "sub-01/ieeg"
