@@ -15,6 +15,7 @@ from brainsets.conversion.bids.layout import layout_of
 from brainsets.conversion.bids.looking import look
 from brainsets.conversion.bids.reading import read_bids
 from brainsets.conversion.checking import problems
+from brainsets.conversion.edf import read_edf
 from brainsets.conversion.parts import Samples, Signal, Table
 from brainsets.conversion.writing import write_recording
 from brainsets.errors import SettingsError
@@ -116,6 +117,49 @@ def test_what_mne_bids_writes_is_what_is_read(source, shared_data, tmp_path):
         assert not len(said)
     assert recording.session["run"] == "1"
     assert recording.session["session_id"] == "a"
+
+
+def test_sensors_have_the_places_that_the_file_says(shared_data, tmp_path):
+    mne = pytest.importorskip("mne")
+    source = shared_data / "zoo/meg/test_ctf_comp_raw.fif"
+    folder = tmp_path / "sub-01/meg"
+    folder.mkdir(parents=True)
+    shutil.copy(source, folder / "sub-01_task-x_meg.fif")
+    recording = read_bids(tmp_path, only(tmp_path), id="x")
+    raw = mne.io.read_raw_fif(source, verbose="ERROR")
+    sensors = next(s for s in signals_of(recording) if s.name.startswith("meg_"))
+    places = {each["ch_name"]: each["loc"][:3] for each in raw.info["chs"]}
+    expected = np.array([places[label] for label in sensors.channels["label"].tolist()])
+    ours = np.column_stack([sensors.channels[axis] for axis in "xyz"])
+    assert ours == pytest.approx(expected, abs=1e-9)
+    assert {*sensors.channels["position_frame"].tolist()} == {"device"}
+
+
+def test_gaps_and_rates_are_those_of_the_file(shared_data, tmp_path):
+    source = shared_data / "zoo/physionet/edf/edfPlusD.edf"
+    other = read_edf(source, id="x")
+    folder = tmp_path / "sub-01/eeg"
+    folder.mkdir(parents=True)
+    shutil.copy(source, folder / "sub-01_task-x_eeg.edf")
+    events = folder / "sub-01_task-x_events.tsv"
+    events.write_text("onset\tduration\n4.5\t1\n15.25\t0\n")
+    recording = read_bids(tmp_path, only(tmp_path), id="x")
+    check_written(recording, tmp_path / "x.h5")
+    expected = {
+        (s.sampling_rate, tuple(s.channels["label"].tolist())): s.segments
+        for s in signals_of(other)
+    }
+    ours = {
+        (s.sampling_rate, tuple(s.channels["label"].tolist())): s.segments
+        for s in signals_of(recording)
+    }
+    assert ours == expected
+    assert any(segments is not None for segments in ours.values())
+    with h5py.File(tmp_path / "x.h5") as file:
+        start = file["domain/start"][0]
+        assert file["events/start"][:].tolist() == [start + 4.5, start + 15.25]
+        assert len(file["domain/start"]) > 1
+        assert "annotations" in file
 
 
 def test_parts_of_a_fif_file_are_read_as_one(tmp_path):
