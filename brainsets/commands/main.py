@@ -14,7 +14,7 @@ from brainsets.commands import (
     status,
 )
 from brainsets.commands.exit_status import exit_status
-from brainsets.commands.results import check, verify
+from brainsets.commands.results import check, recordings, verify
 from brainsets.commands.runs import look, prepare
 from brainsets.errors import SettingsError
 from brainsets.shared.version import VERSION
@@ -23,7 +23,9 @@ __all__ = ["main"]
 
 
 _COMMANDS = (
-    *(prepare, look, status, check, verify, report, listing, init, config, completion),
+    *(prepare, look, status, report),
+    *(recordings, check, verify),
+    *(listing, init, config, completion),
 )
 
 

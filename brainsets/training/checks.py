@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.process_pool import in_processes
 from brainsets.shared.state.sentinels import DONE, read_sentinel
 
 __all__ = ["Checked", "CheckedFile", "check_outputs", "shared_sessions"]
 
 _SUFFIXES = (".h5", ".hdf5")
 _DONE = f".{DONE}"
-_MAX_PROCESSES = 8
 
 
 @dataclass
@@ -92,9 +88,13 @@ def check_outputs(
             result.files.append(CheckedFile(asset, path))
         else:
             result.others += 1
-    for number, (file, seen) in enumerate(
-        _looked_at(folder.root, result.files, windows, length), start=1
-    ):
+    looked_at = in_processes(
+        _look,
+        result.files,
+        lambda file: (str(folder.root / file.path), windows, length),
+        "the process that read it has crashed.",
+    )
+    for number, (file, seen) in enumerate(looked_at, start=1):
         if isinstance(seen, str):
             file.problems = [seen]
         else:
@@ -111,7 +111,7 @@ def _published(folder: BrainsetFolder) -> Iterator[tuple[str, str]]:
             yield str((done or {}).get("asset") or name), str(output["path"])
 
 
-def _look(path: str, seed: int, windows: int, length: float) -> dict[str, Any] | str:
+def _look(path: str, windows: int, length: float) -> dict[str, Any] | str:
     """Look at a file, in a process of its own; return a sentence if that fails."""
     import h5py
     import numpy as np
@@ -127,7 +127,7 @@ def _look(path: str, seed: int, windows: int, length: float) -> dict[str, Any] |
         with h5py.File(path, "r") as file:
             session = file["session"].attrs.get("id") if "session" in file else None
             seen["session"] = str(session or "")
-            drawn = draw(file, windows, length, np.random.default_rng(seed))
+            drawn = draw(file, windows, length, np.random.default_rng(0))
     except Exception as error:
         # Files are made by other people's code, and hold anything.
         reason = " ".join(str(error).split())
@@ -142,44 +142,6 @@ def _look(path: str, seed: int, windows: int, length: float) -> dict[str, Any] |
             if share >= 0.005
         ]
     return seen
-
-
-def _looked_at(
-    root: Path, files: list[CheckedFile], windows: int, length: float
-) -> Iterator[tuple[CheckedFile, dict[str, Any] | str]]:
-    left = list(files)
-    at_once = min(_cores(), _MAX_PROCESSES, len(left))
-    if not at_once:
-        return
-    try:
-        for file, seen in _pooled(root, left, at_once, windows, length):
-            yield file, seen
-            left.remove(file)
-    except BrokenProcessPool:
-        # A file crashes the process that reads it. One by one shows which.
-        for file in [*left]:
-            try:
-                yield from _pooled(root, [file], 1, windows, length)
-            except BrokenProcessPool:
-                yield file, "the process that read it has crashed."
-
-
-def _pooled(
-    root: Path, files: list[CheckedFile], at_once: int, windows: int, length: float
-) -> Iterator[tuple[CheckedFile, dict[str, Any] | str]]:
-    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
-        waiting = {
-            pool.submit(_look, str(root / file.path), seed, windows, length): file
-            for seed, file in enumerate(files)
-        }
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _find_twins(files: Iterable[CheckedFile]) -> None:

@@ -5,17 +5,14 @@ The cache is `_workflow/report/`, one JSON file for each output.
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from brainsets.shared.files import read_object
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.shared.process_pool import in_processes
 from brainsets.shared.state.sentinels import write_sentinel
 from brainsets.shared.text.asset_names import asset_name
 
@@ -26,7 +23,6 @@ MAX_PICTURES = 40
 
 # Of the cache, pictures included; what has another format is inspected again.
 _FORMAT = 5
-_MAX_PROCESSES = 8
 
 
 @dataclass
@@ -114,7 +110,13 @@ def inspect_outputs(
     A file that cannot be read has a `problem` instead.
     """
     unknown = [output for output in outputs if not _is_cached(folder, output)]
-    for number, (output, seen) in enumerate(_inspected(unknown), start=1):
+    inspected = in_processes(
+        _inspect,
+        unknown,
+        lambda output: (str(output.file), output.is_drawn),
+        "it cannot be read: the process that did so crashed",
+    )
+    for number, (output, seen) in enumerate(inspected, start=1):
         if isinstance(seen, str):
             output.problem = seen
         else:
@@ -180,40 +182,3 @@ def _inspect(path: str, with_picture: bool) -> dict[str, Any] | str:
     except Exception as error:
         # Files are made by other people's code, and hold anything.
         return f"it cannot be read: {type(error).__name__}: {error}"
-
-
-def _inspected(
-    outputs: Sequence[Output],
-) -> Iterator[tuple[Output, dict[str, Any] | str]]:
-    left = list(outputs)
-    at_once = min(_cores(), _MAX_PROCESSES, len(left))
-    if at_once:
-        try:
-            for output, seen in _pooled(left, at_once):
-                yield output, seen
-                left.remove(output)
-        except BrokenProcessPool:
-            # A file crashes the process that reads it. One by one shows which.
-            for output in [*left]:
-                try:
-                    yield from _pooled([output], 1)
-                except BrokenProcessPool:
-                    yield output, "it cannot be read: the process that did so crashed"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _pooled(
-    outputs: Sequence[Output], at_once: int
-) -> Iterator[tuple[Output, dict[str, Any] | str]]:
-    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
-        waiting = {
-            pool.submit(_inspect, str(output.file), output.is_drawn): output
-            for output in outputs
-        }
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
