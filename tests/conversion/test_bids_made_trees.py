@@ -3,6 +3,7 @@
 import json
 import shutil
 import warnings
+from datetime import date
 
 import edfio
 import h5py
@@ -636,6 +637,30 @@ def test_what_json_says_and_the_file_does_not_is_told(tmp_path):
     recording = read_bids(root, only(root), id="x")
     [item] = [i for i in recording.inventory.items if i.path == "task-x_eeg.json"]
     assert (item.note, item.taken_as) == ("", "session")
+
+
+def test_tables_are_believed_before_the_file(tmp_path):
+    root = made_tree(tmp_path)
+    path = root / "sub-01/eeg/sub-01_task-x_eeg.edf"
+    edf = edfio.read_edf(path)
+    edf.patient = edfio.Patient(birthdate=date(1960, 1, 1), sex="F")
+    edf.recording = edfio.Recording(startdate=date(2000, 1, 1))
+    edf.write(path)
+    recording = read_bids(root, only(root), id="x")
+    assert recording.subject["sex"] == "F"
+    assert recording.subject["age"] == (date(2000, 1, 1) - date(1960, 1, 1)).days
+    of_file = recording.session["recording_date"]
+    assert of_file.startswith("2000-01-01")
+    (root / "participants.tsv").write_text("participant_id\tage\tsex\nsub-01\t89+\tM\n")
+    (root / "sub-01/sub-01_scans.tsv").write_text(
+        f"filename\tacq_time\neeg/{path.name}\t2001-05-06T07:08:09\n"
+    )
+    recording = read_bids(root, only(root), id="x")
+    assert recording.subject["sex"] == "M"
+    assert recording.subject["age_text"] == "89+"
+    assert "age" not in recording.subject
+    assert recording.session["recording_date"] == "2001-05-06T07:08:09"
+    assert recording.session["recording_date_of_file"] == of_file
 
 
 def test_unknown_name_to_change_is_a_sentence(tmp_path):
