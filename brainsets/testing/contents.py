@@ -15,6 +15,8 @@ __all__ = ["OutputFile", "differences"]
 
 # Datasets may be larger than memory: this much of one is read at a time.
 _BYTES_AT_ONCE = 1 << 24
+# Of the root of a file, as `_hdf5_contents` writes it.
+_KIND, _OF_TEMPORALDATA = "/@object", "str 'Data'"
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,15 @@ class OutputFile:
 
     `contents` says what each place of an HDF5 file holds; it is empty for other files,
     and where h5py is not installed. `unreadable` is why the file could not be read to
-    its end, "" if it could.
+    its end, "" if it could. `problems` says what stops a training loop from using a
+    file in the layout of temporaldata.
     """
 
     bytes: int
     sha256: str
     contents: Mapping[str, str] = field(default_factory=dict)
     unreadable: str = ""
+    problems: tuple[str, ...] = ()
 
     @classmethod
     def found(cls, path: Path) -> "OutputFile":
@@ -44,7 +48,14 @@ class OutputFile:
         except (OSError, RuntimeError, ValueError) as error:
             # What h5py raises where a file is damaged depends on where it is.
             unreadable = f"{type(error).__name__}: {error}"
-        return cls(path.stat().st_size, digest.hexdigest(), contents, unreadable)
+        problems: tuple[str, ...] = ()
+        if contents.get(_KIND) == _OF_TEMPORALDATA:
+            # Not before, as it needs h5py.
+            from brainsets.conversion.checking import problems as problems_of
+
+            problems = tuple(problems_of(path))
+        size = path.stat().st_size
+        return cls(size, digest.hexdigest(), contents, unreadable, problems)
 
     def differs_in(self, other: "OutputFile") -> list[str]:
         """Return where another file holds something else; [] if nowhere."""

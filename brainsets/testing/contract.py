@@ -62,6 +62,9 @@ class PipelineContract:
     may_differ : str
         The reason why processing the same recording twice gives different files, where
         that is right; by default it is not.
+    may_be_unfit : str
+        The reason why files in the layout of temporaldata need not be fit for training,
+        where that is right; by default they have to be, see ``brainsets check``.
     timeout_s : float
         Seconds after which a download, or the processing, is stopped and has failed.
 
@@ -78,6 +81,7 @@ class PipelineContract:
     asset: str | None = None
     environment: str = "isolated"
     may_differ: str = ""
+    may_be_unfit: str = ""
     timeout_s: float = 3600
 
     evidence: Evidence
@@ -172,6 +176,20 @@ class PipelineContract:
         for path, output in self.evidence.first.outputs.items():
             if output.unreadable:
                 _fail(f"{path} cannot be read to its end: {output.unreadable}.")
+
+    def test_outputs_can_be_trained_on(self) -> None:
+        """Nothing in files of temporaldata stops a training loop from using them."""
+        first = self._prepared()
+        if self.may_be_unfit:
+            pytest.skip(f"outputs may be unfit for training: {self.may_be_unfit}")
+        for path, output in first.outputs.items():
+            if output.problems:
+                more = len(output.problems) - 1
+                rest = f" (and {more} more)" if more else ""
+                _fail(
+                    f"{path} cannot be trained on: {output.problems[0]}{rest} If that "
+                    "is right, set may_be_unfit to the reason."
+                )
 
     def test_outputs_are_listed_with_size_and_checksum(self) -> None:
         """There is an output, and DONE describes each as it is."""

@@ -9,7 +9,7 @@ import pytest
 
 from brainsets.commands.main import main
 from brainsets.training import recordings
-from tests.runs.test_check import END, publish, write
+from tests.helpers.trainable import END, publish, write
 
 
 def table(root, *options):

@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import h5py
 import pytest
 
 from brainsets.shared.manifest import Manifest
@@ -18,6 +19,7 @@ from tests.helpers.archive_server import ArchiveServer
 from tests.helpers.dandi_server import DandiServer
 from tests.helpers.openneuro_server import OpenNeuroServer, put_dataset
 from tests.helpers.physionet_projects import publish, put
+from tests.helpers.trainable import write
 from tests.helpers.workspace import PIPELINES, ROOT, SHARED_DATA
 
 NAMES = [name for name in vars(PipelineContract) if name.startswith("test_")]
@@ -285,6 +287,29 @@ def test_failure_of_a_run_fails_one_promise(step, error, name):
     assert not any(verdicts[before] for before in NAMES[:position])
     for after in NAMES[position + 1 :]:
         assert verdicts[after] == f"Skipped: not reached: {step} failed"
+
+
+def test_outputs_that_stop_a_training_loop_fail_one_promise(tmp_path):
+    name = "test_outputs_can_be_trained_on"
+    path = tmp_path / "a.h5"
+    write(path, "a")
+    run = Run(None, "", outputs={"a.h5": OutputFile.found(path)})
+    assert judged(name, Evidence("a", first=run)) == ""
+    with h5py.File(path, "r+") as file:
+        file["spikes/timestamps"][:2] = [5.0, 1.0]
+    run = Run(None, "", outputs={"a.h5": OutputFile.found(path)})
+    evidence = Evidence("a", first=run)
+    assert "a.h5 cannot be trained on: spikes.timestamps: times are not sorted" in (
+        judged(name, evidence)
+    )
+    assert judged(name, evidence, may_be_unfit="they are pictures") == (
+        "Skipped: outputs may be unfit for training: they are pictures"
+    )
+    # Of other layouts nothing is known.
+    with h5py.File(path, "r+") as file:
+        del file.attrs["object"]
+    run = Run(None, "", outputs={"a.h5": OutputFile.found(path)})
+    assert judged(name, Evidence("a", first=run)) == ""
 
 
 def test_outputs_may_differ_for_a_reason():
