@@ -169,7 +169,7 @@ class Project:
         again : bool, optional
             Whether to ask once more for what could not be had.
         """
-        path = folder / f"project_{self.name}_{version}.json"
+        path = self._description_file(version, folder)
         said = read_object(path)
         if said is None or (again and not said):
             said = self._description(version)
@@ -186,6 +186,15 @@ class Project:
             "citation": said.get("citation"),
         }
         return {key: v for key, v in found.items() if isinstance(v, str) and v}
+
+    def total_bytes(self, version: str, folder: Path) -> int | None:
+        """Return the size of all files, if the description that is kept says it."""
+        said = read_object(self._description_file(version, folder)) or {}
+        size = said.get("main_storage_size")
+        return size if isinstance(size, int) and size > 0 else None
+
+    def _description_file(self, version: str, folder: Path) -> Path:
+        return folder / f"project_{self.name}_{version}.json"
 
     def _description(self, version: str) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -76,9 +76,10 @@ def find_interpreter(folder: BrainsetFolder, asked: Path | None) -> Path:
     for python in tried:
         if python.exists() and _has_torch(python):
             return python
-    named = " nor ".join(str(python) for python in tried)
+    named = " and ".join(str(python) for python in tried)
+    lack = "does not have" if len(tried) == 1 else "do not have"
     raise SettingsError(
-        f"--train needs torch and torch_brain, which {named} has not; install them "
+        f"--train needs torch and torch_brain, which {named} {lack}; install them "
         "with 'pip install torch torch_brain temporaldata' into an environment, and "
         "name its interpreter with --python."
     )

@@ -65,7 +65,9 @@ class _Judge:
         self._folder = folder
         self._brainset = brainset
         self._manifest = _manifest(folder)
-        self._packages = _packages(folder)
+        ready = read_sentinel(folder.environment_ready) or {}
+        self._packages = _packages(ready)
+        self._built = str(ready.get("built") or "")
         self._codes: dict[str, str | None] = {}
         self._looked_at: dict[tuple[str, str], Any] = {}
 
@@ -115,10 +117,14 @@ class _Judge:
         return self._codes[pipeline]
 
     def _versions(self, done: Mapping[str, Any]) -> Iterator[str]:
-        versions = done.get("versions")
+        versions, begun = done.get("versions"), str(done.get("started") or "")
+        # An environment that was there before is the one that it was made in.
+        packages = {} if self._built and self._built < begun else self._packages
         for name, before in (versions or {}).items():
-            now = VERSION if name == _OURS else self._packages.get(_normal(name))
-            if now is not None and before is not None and now != before:
+            now = VERSION if name == _OURS else packages.get(_normal(name))
+            if now is None or before is None:
+                continue
+            if _release(now) != _release(str(before)):
                 yield f"{name} {before} is now {now}"
 
 
@@ -129,12 +135,16 @@ def _manifest(folder: BrainsetFolder) -> Manifest | None:
         return None
 
 
-def _packages(folder: BrainsetFolder) -> dict[str, str]:
+def _packages(ready: Mapping[str, Any]) -> dict[str, str]:
     """Return the versions of the pipeline's environment, by normal names."""
-    ready = read_sentinel(folder.environment_ready) or {}
     listed = ready.get("packages")
     pairs = (str(each).partition("==") for each in listed or ())
     return {_normal(name): version for name, equals, version in pairs if equals}
+
+
+def _release(version: str) -> str:
+    """Return a version as modules say it: without a build, or a later packaging."""
+    return re.sub(r"(\.post\d+)?(\+.*)?$", "", version)
 
 
 def _normal(name: str) -> str:

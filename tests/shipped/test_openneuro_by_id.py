@@ -181,6 +181,7 @@ def test_recordings_without_data_are_skipped_with_the_reason(
     assert run.returncode == 0, run.stdout
     found = states(workspace, f"openneuro_{dataset}")
     assert found and all(any(r in why for r in reasons) for why in found.values())
+    assert "left out, documents: " in run.stdout and "1 files" not in run.stdout
     assert not [*(workspace.processed_dir / f"openneuro_{dataset}").glob("*.h5")]
 
 
@@ -190,7 +191,7 @@ def test_recordings_without_data_are_skipped_with_the_reason(
         ("ds000999", "OpenNeuro has no dataset 'ds000999'"),
         ("ds000101@0.1.0", "has the files of one version alone, which is 1.0.0"),
         ("ds000101 --task nothing", "is what --subject, --session, --task"),
-        ("ds000110", "has no EEG, iEEG, MEG or EMG recordings"),
+        ("ds000110", "format that can be read; it has 1 images: of the brain, not of"),
     ],
 )
 def test_what_cannot_be_had_is_told(server, workspace, spec, words):

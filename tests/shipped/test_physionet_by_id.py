@@ -56,7 +56,10 @@ def test_project_is_prepared_and_stays_at_its_version(server, workspace, archive
     brainset = "physionet_eegmmidb"
     run = workspace.run([entry(server, "eegmmidb")], cores=2)
     assert run.returncode == 1 and "Traceback" not in run.stdout, run.stdout
-    assert "1 records are listed in RECORDS and are not in the project" in run.stdout
+    assert (
+        "1 record is left out, listed in RECORDS and not in the project" in run.stdout
+    )
+    assert "all files of the project are 3,400.0 MB" in run.stdout
     found = states(workspace, brainset)
     assert found == {"S001R03": "DONE", "S001R04": "DONE", "S001R05": "FAILED"}
     server.mend()
@@ -121,7 +124,7 @@ def test_project_without_records_is_all_that_it_has(server, workspace, archive):
     run = workspace.run(settings, "--until", "write_manifest")
     assert run.returncode == 0, run.stdout
     text = " ".join(run.stdout.split())
-    assert "4 records are segments of others" in text
+    assert "4 records are left out, segments of others" in text
     assert "subjects are guessed from the names of files" in text
     [manifest] = workspace.raw_dir.parent.rglob("manifest.tsv")
     rows = manifest.read_text().splitlines()
@@ -208,7 +211,7 @@ def test_records_of_all_forms_are_done_or_skipped_with_a_reason(
     publish(archive, "mixed", ["2.0"])
     run = workspace.run([entry(server, "mixed")], cores=2)
     assert run.returncode == 0, run.stdout
-    assert "1 records are neither EDF, BDF nor WFDB: left out" in run.stdout
+    assert "1 record is left out, neither EDF, BDF nor WFDB" in run.stdout
     found = states(workspace, "physionet_mixed")
     skipped = {asset: why for asset, why in found.items() if why != "DONE"}
     assert skipped.keys() == {

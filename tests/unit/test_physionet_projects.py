@@ -120,6 +120,7 @@ def test_archive_is_asked_for_a_description_once(server, tmp_path):
         "origin_version": "1.0",
         "project": "x",
     }
+    assert project.total_bytes("1.0", tmp_path) is None
     assert "no description of the project" in reports[-1]
     assert "asks to come back in 3000 s" in reports[-1]
     server.mend()
@@ -129,6 +130,7 @@ def test_archive_is_asked_for_a_description_once(server, tmp_path):
     said = project.fetch_description("1.0", tmp_path, again=True)
     assert (said["description"], said["doi"]) == ("Title", "10.13026/x")
     assert (said["license"], said["citation"]) == ("ODC-By", "A. 1.0")
+    assert project.total_bytes("1.0", tmp_path) == 3_400_000_000
     assert len(server.requests) == 2
     assert project.fetch_description("1.0", tmp_path, again=True) == said
     assert len(server.requests) == 2

@@ -16,6 +16,7 @@ from brainsets.jobs.outputs.inspection import inspected_outputs
 from brainsets.jobs.outputs.publishing import publish
 from brainsets.jobs.outputs.staging import fresh_staging
 from brainsets.shared.folders import BrainsetFolder
+from brainsets.training.recordings import table_file
 
 NOBODY = 65534
 
@@ -254,6 +255,12 @@ def test_what_is_written_beside_is_named_and_stays(folder, where):
     other.check("process") if where != "../../../.." else None
     if where != "../../../..":
         fresh_staging(folder, "a").check("process")
+
+
+def test_what_commands_keep_meanwhile_is_not_of_the_pipeline(folder):
+    staging = fresh_staging(folder, "a")
+    table_file(folder).write_text("{}")
+    staging.check("process")
 
 
 def test_a_run_that_does_not_count_leaves_nothing(folder):

@@ -22,7 +22,7 @@ __all__ = ["Staging", "fresh_staging", "reused_folders"]
 # What the workflow itself may put there while a step runs begins with one of these.
 _WORKFLOW_PREFIXES = (
     *(".", "batches", "environment", "handoff", "lock", "logs", "manifest", "outputs"),
-    *("report", "staging", "status", "summary"),
+    *("recordings.jsonl", "report", "staging", "status", "summary"),
 )
 _MAX_BLOCKED = 1000
 

@@ -327,13 +327,14 @@ def is_wanted(one: BidsRecording, args: Namespace) -> bool:
 def tell_of_others(found: Layout) -> None:
     """Tell how many files are no part of a recording, and why."""
     for reason, count in counted(found.others.values()):
-        note(f"{count:,} files are left out, {reason}: {OTHERS[reason]}.")
+        files = "file is" if count == 1 else "files are"
+        note(f"{count:,} {files} left out, {reason}: {OTHERS[reason]}.")
 
 
 def nothing_to_convert(dataset: str, version: str, found: Layout) -> str:
     """Say what there is in place of recordings."""
     count = counted(found.others.values())
-    there = ", ".join(f"{number:,} files {OTHERS[why]}" for why, number in count)
+    there = "; ".join(f"{number:,} {why}: {OTHERS[why]}" for why, number in count)
     return (
         f"version {version} of {dataset} has no EEG, iEEG, MEG or EMG recordings in a "
         f"format that can be read; it has {there or 'nothing else'}."

@@ -131,9 +131,9 @@ class Pipeline(BrainsetPipeline):
         found, others, segments = recordings(
             listing, lambda record: project.named_by(record, version, listing, raw_dir)
         )
-        tell_of(stale, "are listed in RECORDS and are not in the project: left out")
-        tell_of(others, "are neither EDF, BDF nor WFDB: left out")
-        tell_of(segments, "are segments of others: left out as such")
+        tell_of(stale, "listed in RECORDS and not in the project")
+        tell_of(others, "neither EDF, BDF nor WFDB")
+        tell_of(segments, "segments of others")
         if not found:
             raise DownloadError(
                 f"version {version} of the project {args.project!r} lists no "
@@ -164,6 +164,12 @@ class Pipeline(BrainsetPipeline):
                 f"subjects are guessed from the names of files, {found[0].record!r} is "
                 f"of {subject_of(found[0].record)!r}; if that is wrong, give "
                 "--subject-pattern, or one subject may be on both sides of the split."
+            )
+        size = project.total_bytes(version, raw_dir)
+        if size is not None:
+            note(
+                f"all files of the project are {size / 1e6:,.1f} MB; PhysioNet does "
+                "not say how large each record is."
             )
         index = pd.Index(list(rows), name="recording_id")
         return pd.DataFrame(list(rows.values()), columns=COLUMNS, index=index)
@@ -305,4 +311,5 @@ def subject_named(record: str, wanted: re.Pattern | None) -> str:
 
 def tell_of(records: list[str], what: str) -> None:
     if records:
-        note(f"{len(records)} records {what}; the first is {records[0]!r}.")
+        count = "1 record is" if len(records) == 1 else f"{len(records):,} records are"
+        note(f"{count} left out, {what}; the first is {records[0]!r}.")
