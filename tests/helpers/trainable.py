@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from brainsets.conversion.parts import Rows, Samples, Table
 from brainsets.conversion.splits import split
 from brainsets.conversion.writing import write_recording
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.text.asset_names import asset_names
+from tests.helpers import manifests
 from tests.helpers.in_memory import recording, signal
 
 __all__ = ["END", "RATE", "SPIKES", "publish", "write"]
@@ -48,6 +50,8 @@ def publish(root, brainset, files):
     """Put files where a run does, with what it says of them."""
     folder = BrainsetFolder(root / brainset)
     folder.status.mkdir(parents=True)
+    frame = pd.DataFrame(index=pd.Index(list(files), dtype=object))
+    manifests.write(folder.workflow, frame)
     for asset, name in asset_names(list(files)).items():
         path = folder.root / files[asset]
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -181,3 +181,14 @@ def test_batches_are_drawn_by_torch_brain(apple):
     assert code == 1 and "no batches: 1 of its recordings are unfit" in text
     shutil.rmtree(apple.root)
     assert not os.path.exists(apple.root)
+
+
+def test_the_report_says_what_cannot_be_trained_on(apple, tmp_path):
+    with h5py.File(apple.root / "b.h5", "r+") as file:
+        break_sorted_times(file)
+    page = tmp_path / "page.html"
+    where = ["--processed-dir", str(apple.root.parent), "--output", str(page)]
+    assert main(["report", *where, "apple"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "1 of 3 files cannot be trained on" in text
+    assert "cannot be trained on: spikes.timestamps: times are not sorted" in text

@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from brainsets.conversion.checking import problems
 from brainsets.report.data.checks import hints
 from brainsets.report.data.figure import picture
 from brainsets.report.data.layouts.hdf5 import items_of, name_of, unit_of
@@ -30,7 +31,8 @@ def inspect_file(path: Path, *, with_picture: bool) -> dict[str, Any]:
         `fields` (each a dict: path, shape, dtype, unit, rate_hz, start_s, end_s,
         missing, low, high),
         `n_units`, `n_channels`, `n_spikes`, `n_events`, `start_s`, `end_s`, `about`
-        (attributes by group), `hints`, and `picture` (a PNG file in base64, or None).
+        (attributes by group), `hints`, `unfit` (what stops a training loop), and
+        `picture` (a PNG file in base64, or None).
     """
     if not h5py.is_hdf5(path):
         return {"layout": None, "fields": [], "hints": [], "picture": None}
@@ -38,7 +40,9 @@ def inspect_file(path: Path, *, with_picture: bool) -> dict[str, Any]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with h5py.File(path, "r") as file:
-            return _inspect_hdf5(file, with_picture)
+            found = _inspect_hdf5(file, with_picture)
+            is_for_training = file.attrs.get("object") == "Data"
+    return {**found, "unfit": problems(path) if is_for_training else []}
 
 
 def _inspect_hdf5(file: h5py.File, with_picture: bool) -> dict[str, Any]:

@@ -22,7 +22,7 @@ MAX_PICTURES = 40
 """Outputs of a brainset that are drawn: a page of some megabytes opens at once."""
 
 # Of the cache, pictures included; what has another format is inspected again.
-_FORMAT = 5
+_FORMAT = 6
 
 
 @dataclass
@@ -47,6 +47,11 @@ class Output:
     def picture(self) -> str | None:
         """A PNG file in base64."""
         return self.seen.get("picture")
+
+    @property
+    def unfit(self) -> list[str]:
+        """What stops a training loop from using it, a sentence each."""
+        return list(self.seen.get("unfit", []))
 
     @property
     def hints(self) -> list[str]:
