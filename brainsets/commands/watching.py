@@ -108,10 +108,11 @@ class _Watcher:
     def _tell_counts(self) -> None:
         for status in self.statuses:
             counts = status.counts
-            total = "no list yet" if status.total is None else f"{status.total:,}"
+            total = "" if status.total is None else f" of {status.total:,}"
+            no_list = "no list yet, " if status.total is None else ""
             line = (
-                f"{single_line(status.brainset)}: "
-                f"{counts.get(DONE, 0):,} of {total} done, "
+                f"{single_line(status.brainset)}: {no_list}"
+                f"{counts.get(DONE, 0):,}{total} done, "
                 f"{counts.get(FAILED, 0):,} failed, {counts.get(RUNNING, 0):,} running"
             )
             if self._lines.get(status.brainset) != line:

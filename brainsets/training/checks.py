@@ -119,6 +119,9 @@ def _look(path: str, windows: int, length: float) -> dict[str, Any] | str:
     from brainsets.conversion import checking
     from brainsets.training.windows import draw
 
+    if not Path(path).exists():
+        missing = "It is not there: 'brainsets verify --repair' has it made anew."
+        return {"problems": [missing]}
     try:
         found = checking.problems(Path(path))
         seen: dict[str, Any] = {"problems": found}

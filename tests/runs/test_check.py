@@ -88,7 +88,8 @@ def test_files_that_cannot_be_read_are_unfit(apple, spoil):
     if spoil is not None:
         path.write_bytes(spoil)
     code, text = check(apple.root.parent)
-    assert code == 1 and "It cannot be read as HDF5" in text
+    said = "It is not there" if spoil is None else "It cannot be read as HDF5"
+    assert code == 1 and f"UNFIT apple b.h5 (b): {said}: " in text
 
 
 def test_recording_ids_are_unique(tmp_path):

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainsets.commands import watching
 from brainsets.commands.main import main
 from brainsets.shared.folders import BrainsetFolder
 from brainsets.shared.text.asset_names import asset_names
@@ -243,12 +244,25 @@ def test_watch_shows_the_picture_of_a_run(workspace, columns):
 def test_watch_in_a_pipe_is_plain(prepared):
     command = [sys.executable, "-m", "brainsets", "status", "--watch"]
     command += ["--processed-dir", prepared.processed_dir]
-    watching = prepared.start_command(command)
+    process = prepared.start_command(command)
     try:
-        lines = [watching.stdout.readline() for _ in range(3)]
+        lines = [process.stdout.readline() for _ in range(3)]
     finally:
-        os.killpg(watching.pid, signal.SIGKILL)
-        watching.communicate()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
     assert "FAILED recorder s2 (process): ValueError" in lines[0]
     assert "recorder: 2 of 5 done, 1 failed, 0 running" in lines[2]
     assert "\x1b" not in "".join(lines)
+
+
+def test_watch_says_that_there_is_no_list_yet(tmp_path, monkeypatch, capsys):
+    folder = BrainsetFolder(tmp_path / "apple")
+    folder.status.mkdir(parents=True)
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching, "pause_s", interrupt)
+    assert watching.watch(lambda: [folder]) == 0
+    shown = capsys.readouterr().out
+    assert "apple: no list yet, 0 done, 0 failed, 0 running" in shown
