@@ -36,7 +36,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="show what is in one recording, without preparing it",
         description="Show the objects of one recording with shapes, types, rates, "
         "units and sizes, and what would become of each, and fetch as little of it as "
-        "its pipeline can: of EDF, OpenNeuro's and some other files that is all. Its environment and the list of assets are made if they are not there. "
+        "its pipeline can: of EDF, OpenNeuro's and some other files that is all. "
+        "Its environment and the list of assets are made if they are not there. "
         "Arguments that are not listed here go to the pipeline.",
         allow_abbrev=False,
     )
