@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from brainsets.commands.completion import completed_by
-from brainsets.commands.configured import results_folder
 from brainsets.commands.logs import show_log
+from brainsets.commands.results.choice import add_choice, folder_of_results
 from brainsets.commands.watching import watch
 from brainsets.display.screens import console
 from brainsets.display.status_table import place_lines, status_table
@@ -46,18 +46,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         description="Show how far brainsets are: a table, and each failure with its "
         "log. Exits with 1 if anything failed, with 2 if the command is wrong.",
     )
-    completed_by(
-        parser.add_argument(
-            "brainset", nargs="*", help="brainsets to show; all by default"
-        ),
-        "brainset",
-    )
-    parser.add_argument(
-        "--processed-dir",
-        type=Path,
-        metavar="DIR",
-        help="where the results are; by default as in the settings",
-    )
+    add_choice(parser, "show")
     parser.add_argument(
         "--failed", action="store_true", help="list all assets that failed"
     )
@@ -88,12 +77,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    folder = options.processed_dir or results_folder()
-    if not folder.is_dir():
-        raise SettingsError(
-            f"there is no folder {folder}; nothing has been prepared there, "
-            "or --processed-dir names another one."
-        )
+    folder = folder_of_results(options)
     only = _filter(options)
     if only is not None and (options.watch or options.log):
         raise SettingsError(

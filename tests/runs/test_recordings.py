@@ -102,9 +102,9 @@ def test_forms_agree(apple, tmp_path):
 
 
 def test_parquet_without_its_packages_is_told(apple, monkeypatch, capsys):
-    from brainsets.commands.results import recordings as command
+    from brainsets.commands.results import choice
 
-    monkeypatch.setattr(command, "find_spec", lambda name: name != "pyarrow" or None)
+    monkeypatch.setattr(choice, "find_spec", lambda name: name != "pyarrow" or None)
     where = ["recordings", "--processed-dir", str(apple.root.parent)]
     assert main([*where, "--parquet", "x.parquet"]) == 2
     assert "pip install pyarrow" in capsys.readouterr().err

@@ -6,16 +6,20 @@ import os
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brainsets.commands.completion import completed_by
-from brainsets.commands.configured import results_folder
-from brainsets.display.screens import can_redraw, console
-from brainsets.errors import ReportError, SettingsError
+from brainsets.commands.results.choice import (
+    add_choice,
+    check_packages,
+    chosen_brainsets,
+    folder_of_results,
+    with_bar,
+)
+from brainsets.display.screens import console
+from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.state.status import find_brainsets
 from brainsets.shared.text.lines import asset_title, single_line
 from brainsets.training.batches import Batches, draw_batches, find_interpreter
 from brainsets.training.checks import Checked, check_outputs, shared_sessions
@@ -35,18 +39,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "it, and read windows of each. Exits with 1 if something would, with 2 if the "
         "command is wrong.",
     )
-    completed_by(
-        parser.add_argument(
-            "brainset", nargs="*", help="brainsets to check; all by default"
-        ),
-        "brainset",
-    )
-    parser.add_argument(
-        "--processed-dir",
-        type=Path,
-        metavar="DIR",
-        help="where the results are; by default as in the settings",
-    )
+    add_choice(parser, "check")
     parser.add_argument(
         "--window",
         type=_seconds,
@@ -94,22 +87,11 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise ReportError(
-            f"a check needs {', '.join(missing)}, which {sys.executable} does not "
-            "have; install it with: pip install 'brainsets-workflow[report]', or in a "
-            "clone: pip install -e '.[report]'."
-        )
-    place = options.processed_dir or results_folder()
-    if not place.is_dir():
-        raise SettingsError(
-            f"there is no folder {place}; nothing has been prepared there, "
-            "or --processed-dir names another one."
-        )
+    check_packages("a check", _NEEDED)
+    place = folder_of_results(options)
     if options.python and not options.train:
         raise SettingsError("--python is for --train; give both.")
-    folders = find_brainsets(place, options.brainset)
+    folders = chosen_brainsets(options)
     checked = [_checked(folder, options) for folder in folders]
     batches = {}
     if options.train:
@@ -126,19 +108,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _checked(folder: BrainsetFolder, options: argparse.Namespace) -> Checked:
-    def check(progress: Any = lambda done, total: None) -> Checked:
-        return check_outputs(
-            folder, windows=options.windows, length=options.window, progress=progress
-        )
-
-    if not can_redraw(sys.stderr):
-        return check()
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console(sys.stderr), transient=True) as bars:
-        bar = bars.add_task(single_line(folder.root.name, 40), total=None)
-        return check(lambda done, total: bars.update(bar, completed=done, total=total))
+    check = partial(
+        check_outputs, folder, windows=options.windows, length=options.window
+    )
+    return with_bar(folder.root.name, lambda progress: check(progress=progress))
 
 
 def _as_json(

@@ -5,16 +5,18 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brainsets.commands.completion import completed_by
-from brainsets.commands.configured import results_folder
-from brainsets.display.screens import can_redraw, console
-from brainsets.errors import ReportError, SettingsError
-from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.state.status import find_brainsets
+from brainsets.commands.results.choice import (
+    add_choice,
+    check_packages,
+    chosen_brainsets,
+    folder_of_results,
+    with_bar,
+)
+from brainsets.display.screens import console
 from brainsets.shared.text.lines import single_line
 from brainsets.training.recordings import recordings_of
 
@@ -33,18 +35,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "subject, species, task, signals with rates, channels and units, duration, "
         "splits, path.",
     )
-    completed_by(
-        parser.add_argument(
-            "brainset", nargs="*", help="brainsets to show; all by default"
-        ),
-        "brainset",
-    )
-    parser.add_argument(
-        "--processed-dir",
-        type=Path,
-        metavar="DIR",
-        help="where the results are; by default as in the settings",
-    )
+    add_choice(parser, "show")
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print JSON for scripts")
     forms.add_argument("--tsv", action="store_true", help="print a table of all")
@@ -58,22 +49,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    needed = (*_NEEDED, *(("pandas", "pyarrow") if options.parquet else ()))
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        raise ReportError(
-            f"this table needs {', '.join(missing)}, which {sys.executable} does not "
-            f"have; install it with: pip install {' '.join(missing)}."
-        )
-    place = options.processed_dir or results_folder()
-    if not place.is_dir():
-        raise SettingsError(
-            f"there is no folder {place}; nothing has been prepared there, "
-            "or --processed-dir names another one."
-        )
+    check_packages("this table", _NEEDED)
+    if options.parquet:
+        check_packages("a Parquet file", ("pandas", "pyarrow"), is_in_extra=False)
+    place = folder_of_results(options)
     rows: list[dict[str, Any]] = []
-    for folder in find_brainsets(place, options.brainset):
-        rows += _recordings(folder)
+    for folder in chosen_brainsets(options):
+        rows += with_bar(folder.root.name, partial(recordings_of, folder))
     if options.json:
         print(json.dumps({"recordings": rows}, indent=1))
     elif options.tsv:
@@ -84,20 +66,6 @@ def _run(options: argparse.Namespace) -> int:
     else:
         _print(rows, place)
     return 0
-
-
-def _recordings(folder: BrainsetFolder) -> list[dict[str, Any]]:
-    if not can_redraw(sys.stderr):
-        return recordings_of(folder)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console(sys.stderr), transient=True) as bars:
-        bar = bars.add_task(single_line(folder.root.name, 40), total=None)
-        return recordings_of(
-            folder,
-            progress=lambda done, total: bars.update(bar, completed=done, total=total),
-        )
 
 
 def flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from brainsets.commands.completion import completed_by
-from brainsets.commands.configured import brainsets_here, results_folder
-from brainsets.display.screens import can_redraw, console
+from brainsets.commands.configured import brainsets_here
+from brainsets.commands.results.choice import (
+    add_choice,
+    chosen_brainsets,
+    folder_of_results,
+    with_bar,
+)
+from brainsets.display.screens import console
 from brainsets.display.units import size_text
-from brainsets.errors import SettingsError
 from brainsets.shared.folders import BrainsetFolder
-from brainsets.shared.state.status import find_brainsets
 from brainsets.shared.text.lines import asset_title, single_line
 from brainsets.verification.outputs import (
     CHANGED,
@@ -48,18 +51,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "would come out differently today. Exits with 1 if something is lost that "
         "--repair was not asked for, with 2 if the command is wrong.",
     )
-    completed_by(
-        parser.add_argument(
-            "brainset", nargs="*", help="brainsets to check; all by default"
-        ),
-        "brainset",
-    )
-    parser.add_argument(
-        "--processed-dir",
-        type=Path,
-        metavar="DIR",
-        help="where the results are; by default as in the settings",
-    )
+    add_choice(parser, "check")
     parser.add_argument(
         "--repair",
         action="store_true",
@@ -83,13 +75,7 @@ def _positive(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    place = options.processed_dir or results_folder()
-    if not place.is_dir():
-        raise SettingsError(
-            f"there is no folder {place}; nothing has been prepared there, "
-            "or --processed-dir names another one."
-        )
-    folders = find_brainsets(place, options.brainset)
+    place, folders = folder_of_results(options), chosen_brainsets(options)
     settings = {b.folder.root.absolute(): b for b in brainsets_here()}
     if options.repair:
         for folder in folders:
@@ -110,31 +96,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _verified(folder: BrainsetFolder, at_once: int) -> Verified:
-    if not can_redraw(sys.stderr):
-        return verify_outputs(folder, at_once=at_once)
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
+    return with_bar(
+        folder.root.name,
+        lambda progress: verify_outputs(folder, at_once=at_once, progress=progress),
+        is_size=True,
     )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console(sys.stderr), transient=True) as bars:
-        bar = bars.add_task(single_line(folder.root.name, 40), total=None)
-        return verify_outputs(
-            folder,
-            at_once=at_once,
-            progress=lambda done, total: bars.update(bar, completed=done, total=total),
-        )
 
 
 def _as_json(verified: Verified, differing: list[Difference]) -> dict[str, Any]:
