@@ -56,9 +56,10 @@ class Batches:
                 yield f"no batches of {split}: {found['error']}"
                 continue
             windows, seconds = found["windows"], found["seconds"]
+            noun = "recording" if found["recordings"] == 1 else "recordings"
             yield (
                 f"batches of {split}: {windows:,} windows of {found['recordings']:,} "
-                f"recordings, {windows / max(seconds, 1e-9):,.0f} a second with "
+                f"{noun}, {windows / max(seconds, 1e-9):,.0f} a second with "
                 f"{_WORKERS} workers"
             )
 

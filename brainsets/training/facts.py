@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["facts_of"]
 
 _SPLITS = ("train", "valid", "test")
-_OF_SUBJECT = ("species", "sex", "age")
+_OF_SUBJECT = {"species": "species", "sex": "sex", "age_days": "age"}
 _SERIES = {
     "RegularTimeSeries": "regular",
     "IrregularTimeSeries": "irregular",
@@ -25,7 +25,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``subject``, ``species``, ``sex``, ``age`` (days), ``session``, ``task``,
+        ``subject``, ``species``, ``sex``, ``age_days``, ``session``, ``task``,
         ``version`` (of the dataset), ``duration_s``, ``splits`` (s of each), and
         ``parts``: of each series ``name``, ``kind``, ``rate_hz``, ``unit``,
         ``channels`` and ``samples``. What is not known is None.
@@ -43,7 +43,7 @@ def facts_of(path: Path) -> dict[str, Any]:
         subject, session = _said(file, "subject"), _said(file, "session")
         return {
             "subject": _text(subject.get("id")),
-            **{key: _plain(subject.get(key)) for key in _OF_SUBJECT},
+            **{key: _plain(subject.get(name)) for key, name in _OF_SUBJECT.items()},
             "session": _text(session.get("id")),
             "task": _text(session.get("task")) or _text(session.get("task_name")),
             "version": _text(_said(file, "brainset").get("origin_version")),

@@ -19,7 +19,7 @@ from brainsets.shared.state.sentinels import DONE, read_sentinel
 __all__ = ["recordings_of", "table_file"]
 
 # Of a line; others are read anew.
-_FORMAT = 1
+_FORMAT = 2
 _SUFFIXES = (".h5", ".hdf5")
 _DONE = f".{DONE}"
 _CRASHED = {"error": "the process that read it has crashed"}

@@ -159,7 +159,7 @@ def test_a_new_pipeline_and_its_test_run_at_once(installation, here, shared_data
         options = f'    args = ["--base-url", "{server.url}"]\n'
         test.write_text(test.read_text() + options)
         command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", test)
-        assert "17 passed" in installation.run(here, "python", *command)
+        assert "18 passed" in installation.run(here, "python", *command)
 
 
 @pytest.mark.parametrize("source", ["brainsets_workflow.SNAKEFILE", "git"])

@@ -134,7 +134,7 @@ def test_guide_leads_from_an_empty_folder_to_a_finished_brainset(reader, archive
     assert next(typed).endswith("--forcerun process_asset")
     assert next(typed).endswith("--forcerun write_manifest")
     assert next(typed) == "pip install pytest h5py"
-    assert re.search(r"\b17 passed\b", follow("python -m pytest "))
+    assert re.search(r"\b18 passed\b", follow("python -m pytest "))
     assert not [*typed]
 
 

@@ -34,6 +34,7 @@ def test_each_recording_has_a_row_with_what_is_in_it(apple):
     assert (a["brainset"], a["recording"], a["path"]) == ("apple", "a", "a.h5")
     assert (b["recording"], b["path"], b["asset"]) == ("b", "sub/b.h5", "b")
     assert (a["subject"], a["session"]) == ("subject of a", "a")
+    assert a["age_days"] is None
     assert a["duration_s"] == END and a["error"] is None
     assert a["splits"]["train"] == pytest.approx(0.7 * END)
     parts = {part["name"]: part for part in a["parts"]}
@@ -65,7 +66,7 @@ def test_what_was_seen_is_not_opened_again(apple, monkeypatch):
     assert [row["path"] for row in as_json(apple.root.parent)] == ["sub/b.h5"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]\n{}\n", '{"format": 1}\n', "\0"])
+@pytest.mark.parametrize("content", ["", "{", "[]\n{}\n", '{"format": 2}\n', "\0"])
 def test_a_broken_memory_is_made_anew(apple, content):
     first = as_json(apple.root.parent)
     recordings.table_file(apple).write_text(content)

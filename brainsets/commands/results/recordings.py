@@ -77,7 +77,7 @@ def flat(row: dict[str, Any]) -> dict[str, Any]:
         "subject": row.get("subject"),
         "species": row.get("species"),
         "sex": row.get("sex"),
-        "age_days": row.get("age"),
+        "age_days": row.get("age_days"),
         "session": row.get("session"),
         "task": row.get("task"),
         "version": row.get("version"),
